@@ -1,0 +1,78 @@
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { type CommandResult, runCommand } from "./command.ts";
+import { duration, type Progress } from "./progress.ts";
+
+export interface GoBuild {
+  /** What is said to the user. */
+  title: string;
+  /** The folder with go.mod. */
+  module: string;
+  /** The main package: a path in the module, or an import path. */
+  main: string;
+  ldflags: string;
+  output: string;
+}
+
+/** Compiles a Go program, and says every second how far it is. */
+export async function goBuild(build: GoBuild, progress: Progress): Promise<void> {
+  const started = Date.now();
+  let what = "resolving packages";
+  const heartbeat = setInterval(
+    () => progress.status(`${build.title}: ${duration(Date.now() - started)}, ${what}`),
+    1_000,
+  );
+  // CGO off: no C compiler needed, and no C library of this machine in the result. macOS's keychain needs it on.
+  const env = { ...process.env, GOWORK: "off", ...(process.platform === "linux" ? { CGO_ENABLED: "0" } : {}) };
+  const go = async (args: string[], onStderrLine: (line: string) => void) =>
+    demand(await runCommand("go", args, { cwd: build.module, env, onStderrLine }), `go ${args[0]}`, build);
+  try {
+    let fetched = 0;
+    const list = await go(["list", "-mod=readonly", "-deps", build.main], (line) => {
+      fetched += 1;
+      what = `${fetched} modules fetched, now ${line.replace(/^go: downloading /, "")}`;
+    });
+    const total = list.stdout.trim().split("\n").length;
+    what = "compiling";
+    let compiled = 0;
+    const flags = ["-v", "-trimpath", "-mod=readonly", "-ldflags", `-s -w ${build.ldflags}`, "-o", build.output];
+    await go(["build", ...flags, build.main], (line) => {
+      if (line.startsWith("go: ")) return;
+      compiled += 1;
+      what = `${compiled} packages compiled of at most ${total}, now ${line}`;
+    });
+  } finally {
+    clearInterval(heartbeat);
+  }
+  progress.line(`${build.title}: done in ${duration(Date.now() - started)}`);
+}
+
+function demand(result: CommandResult, what: string, build: GoBuild): CommandResult {
+  if (result.code === 0) return result;
+  if (result.signal !== undefined) throw new Error(`${build.title}: interrupted (${result.signal})`);
+  const output = result.stderr.split("\n").filter((line) => !line.startsWith("go: downloading "));
+  const end = output.slice(-30).join("\n").trim();
+  throw new Error(`${build.title}: ${what} failed in ${build.module}\n${end || result.failure?.message || ""}`);
+}
+
+/**
+ * Makes a folder that is either complete or not there: `make` works in a folder aside, which gets its name when all is
+ * done. Whatever stops it in between, the name does not exist.
+ *
+ * @param aside where to work, on the same file system
+ */
+export async function makeFolder(
+  target: string,
+  make: (folder: string) => Promise<void>,
+  aside = target,
+): Promise<void> {
+  const unfinished = `${aside}.unfinished`;
+  const replaced = `${aside}.replaced`;
+  for (const folder of [unfinished, replaced]) rmSync(folder, { recursive: true, force: true });
+  mkdirSync(unfinished, { recursive: true });
+  await make(unfinished);
+  mkdirSync(dirname(target), { recursive: true });
+  if (existsSync(target)) renameSync(target, replaced);
+  renameSync(unfinished, target);
+  rmSync(replaced, { recursive: true, force: true });
+}

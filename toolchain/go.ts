@@ -1,0 +1,43 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { runCommand } from "./command.ts";
+import { isAtLeast, parseVersion } from "./versions.ts";
+
+/** The Go version that a module's go.mod asks for. */
+export function requiredGo(moduleFolder: string): string {
+  return readFileSync(join(moduleFolder, "go.mod"), "utf8").match(/^go (\S+)$/m)?.[1] ?? "1.21";
+}
+
+/** Go 1.21 and newer fetch a newer Go through the module proxy, unless told not to. */
+const fetchesItself = "1.21.0";
+
+/**
+ * Makes sure that Go can build the modules, and says what to do if not.
+ *
+ * @throws Error with instructions
+ */
+export async function checkGo(moduleFolders: string[], env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  const needed = moduleFolders.map(requiredGo).reduce((a, b) => (isAtLeast(a, b) ? a : b));
+  const { code, stdout, stderr, failure } = await runCommand("go", ["env", "GOVERSION", "GOTOOLCHAIN"], { env });
+  if (failure?.code === "ENOENT") throw new Error(goMessage(needed, `"go" was not found on PATH (${env.PATH ?? ""})`));
+  const [found = "", mayFetch = ""] = stdout.trim().split("\n");
+  if (code !== 0 || parseVersion(found) === undefined) {
+    throw new Error(goMessage(needed, `"go env GOVERSION" failed: ${(stderr || failure?.message || stdout).trim()}`));
+  }
+  if (isAtLeast(found, needed)) return;
+  if (isAtLeast(found, fetchesItself) && mayFetch !== "local") return;
+  throw new Error(
+    goMessage(needed, `"go" on PATH is ${found}${mayFetch === "local" ? ", with GOTOOLCHAIN=local" : ""}`),
+  );
+}
+
+export function goMessage(needed: string, found: string): string {
+  return [
+    "Pulumi's CLI is not on PATH, so it has to be built, and that needs Go.",
+    `  looked for: Go ${needed} or newer; Go ${fetchesItself} or newer will do if it may fetch a newer one (GOTOOLCHAIN=auto)`,
+    `  found:      ${found}`,
+    "  install Go: Debian, Ubuntu: sudo apt-get install golang-go   (or, if that is too old, the archive of https://go.dev/dl)",
+    "              macOS:          brew install go",
+    "  or install Pulumi itself, then nothing has to be built: https://www.pulumi.com/docs/install",
+  ].join("\n");
+}
