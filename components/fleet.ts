@@ -1,0 +1,25 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../config/cluster.ts";
+import { fleetTag } from "../providers/marks.ts";
+import { notes } from "../proxmox/ownership.ts";
+
+/** What every part of a fleet needs to know of the whole. */
+export interface FleetContext {
+  cluster: Cluster;
+  /** Identity of this stack's state; see `Mark`. */
+  fleetId: pulumi.Output<string>;
+  /** `organization/project/stack` */
+  stack: string;
+}
+
+/** The notes and tags by which a VM of this fleet is known again. */
+export function ownership(
+  { fleetId, stack }: FleetContext,
+  vm: { resource: string; vmId: number; content: string; description: string; tags: readonly string[] },
+): { notes: pulumi.Output<string>; tags: pulumi.Output<string[]> } {
+  const { resource, vmId, content, description, tags } = vm;
+  return {
+    notes: fleetId.apply((id) => notes(description, { fleetId: id, stack, resource, vmId, content })),
+    tags: fleetId.apply((id) => [...new Set([...tags, fleetTag(id)])].sort()),
+  };
+}

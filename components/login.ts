@@ -1,0 +1,33 @@
+import * as proxmox from "@muhlba91/pulumi-proxmoxve";
+import * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../config/cluster.ts";
+import { readLocalFile } from "../config/files.ts";
+import type { Login } from "../config/login.ts";
+
+/** The proxmoxve plugin's login: the API for VMs, SSH for snippets. */
+export function proxmoxProvider(
+  { endpoint, tls, ssh }: Cluster,
+  login: Login,
+  opts: pulumi.ResourceOptions,
+): proxmox.Provider {
+  const key = ssh?.privateKeyFile ? readLocalFile(ssh.privateKeyFile) : undefined;
+  const nodes = Object.entries(ssh?.nodes ?? {}).map(([name, { address, port }]) => ({ name, address, port }));
+  return new proxmox.Provider(
+    "proxmoxve",
+    {
+      endpoint,
+      insecure: tls.insecure,
+      ...(login.kind === "token"
+        ? { apiToken: pulumi.secret(`${login.id}=${login.secret}`) }
+        : { username: login.username, password: pulumi.secret(login.password) }),
+      ...(ssh && {
+        ssh: {
+          username: ssh.username,
+          nodes,
+          ...(key && "text" in key ? { privateKey: pulumi.secret(key.text) } : { agent: true }),
+        },
+      }),
+    },
+    opts,
+  );
+}

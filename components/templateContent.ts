@@ -1,0 +1,59 @@
+import type { Cluster } from "../config/cluster.ts";
+import { publicKeys } from "../config/rules/keys.ts";
+import type { Template } from "../config/template.ts";
+import { renderNetworkConfig } from "./cloudInit/networkConfig.ts";
+import { hashPassword } from "./cloudInit/password.ts";
+import { renderUserData } from "./cloudInit/userData.ts";
+import { renderVendorData } from "./cloudInit/vendorData.ts";
+import { contentHash } from "./contentHash.ts";
+import { vmArgs } from "./vmArgs.ts";
+
+/** The cloud-init snippets of a template. */
+export interface Snippets {
+  user: string;
+  vendor: string;
+  network?: string;
+}
+
+/** The snippets as they go to the datastore: the password is hashed, the keys are in the user-data. */
+export function renderSnippets(key: string, template: Template, cluster: Cluster): Snippets {
+  const { cloudInit, vmId, agent } = template;
+  const { keys } = publicKeys(cloudInit, `templates.${key}.cloudInit`);
+  const passwordHash = cloudInit.password && hashPassword(cloudInit.password, `${cluster.endpoint}/${key}/${vmId}`);
+  return {
+    user: renderUserData(cloudInit, { publicKeys: keys, passwordHash }),
+    vendor: renderVendorData(cloudInit, { agent }),
+    ...(cloudInit.network && { network: renderNetworkConfig(cloudInit.network) }),
+  };
+}
+
+/**
+ * Hash of all that a template is made from. It stands in the template's mark; another hash means another template. What
+ * can be changed on a template as it is (name, notes, tags, pool, protection) is not in it.
+ */
+export function templateContent(key: string, template: Template, cluster: Cluster): string {
+  const { checksum, checksumUrl, url } = template.image;
+  const hardware = vmArgs(key, template, cluster, {
+    imageVolumeId: "",
+    userDataFileId: "",
+    vendorDataFileId: "",
+    networkDataFileId: "",
+    notes: "",
+    tags: [],
+  });
+  const {
+    name: _name,
+    description: _notes,
+    tags: _tags,
+    poolId: _pool,
+    protection: _protection,
+    onBoot: _onBoot,
+    ...made
+  } = hardware;
+  return contentHash({
+    made,
+    snippets: renderSnippets(key, template, cluster),
+    image: checksum ?? checksumUrl ?? url,
+    makeTemplate: template.makeTemplate,
+  });
+}

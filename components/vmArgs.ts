@@ -1,0 +1,141 @@
+import type { types, VmLegacyArgs } from "@muhlba91/pulumi-proxmoxve";
+import type * as pulumi from "@pulumi/pulumi";
+import type { Cluster } from "../config/cluster.ts";
+import type { DiskOptions, Template } from "../config/template.ts";
+
+type Disk = types.input.VmLegacyDisk;
+
+/** What other resources give to the VM. */
+export interface VmParts {
+  imageVolumeId: pulumi.Input<string>;
+  userDataFileId: pulumi.Input<string>;
+  vendorDataFileId: pulumi.Input<string>;
+  networkDataFileId?: pulumi.Input<string>;
+  /** PVE's `description`, with the ownership mark. */
+  notes: pulumi.Input<string>;
+  /** PVE tags; PVE keeps them sorted. */
+  tags: pulumi.Input<string[]>;
+}
+
+/** The drive that holds the cloud-init data. The kernels of cloud images often have no driver for IDE, but for virtio SCSI. */
+export function cloudInitDrive({ cloudInit, scsiController }: Template): "scsi30" | "ide2" {
+  const bus = cloudInit.drive ?? (scsiController.startsWith("virtio") ? "scsi" : "ide");
+  return bus === "scsi" ? "scsi30" : "ide2";
+}
+
+/** Names of the disks in config order: the boot disk first, then the next free number of each disk's bus. */
+export function diskNames(template: Template): string[] {
+  const used = new Map<string, number>();
+  return [template.disk, ...template.extraDisks].map(({ bus }) => {
+    const index = used.get(bus) ?? 0;
+    used.set(bus, index + 1);
+    return `${bus}${index}`;
+  });
+}
+
+function disk(options: DiskOptions, name: string, datastore: string, template: Template): Disk {
+  const { bus, sizeGiB, discard, cache, aio, backup } = options;
+  const ownThread = bus === "virtio" || (bus === "scsi" && template.scsiController === "virtio-scsi-single");
+  return {
+    interface: name,
+    datastoreId: options.datastore ?? datastore,
+    size: sizeGiB,
+    discard: discard ? "on" : "ignore",
+    ssd: options.ssd ?? bus !== "virtio",
+    iothread: options.iothread ?? ownThread,
+    cache,
+    aio,
+    backup,
+    replicate: true,
+  };
+}
+
+/** The arguments of the template's VM. Everything that the provider has a default of its own for is stated. */
+export function vmArgs(key: string, template: Template, cluster: Cluster, parts: VmParts): VmLegacyArgs {
+  const { cpu, cloudInit, uefi, tpm, gpus, vga } = template;
+  const { datastores, network } = cluster;
+  const [bootDisk = "scsi0", ...extraDisks] = diskNames(template);
+  const primary = gpus.some((gpu) => gpu.primary);
+  const dns = cloudInit.dns ?? network.dns;
+  const drive = cloudInitDrive(template);
+  return {
+    vmId: template.vmId,
+    name: template.name ?? key,
+    nodeName: template.node ?? cluster.node,
+    description: parts.notes,
+    tags: parts.tags,
+    ...(template.pool && { poolId: template.pool }),
+    onBoot: template.onBoot,
+    protection: template.protection,
+    started: false,
+    stopOnDestroy: true,
+    purgeOnDestroy: true,
+    deleteUnreferencedDisksOnDestroy: false,
+    bios: uefi.enabled ? "ovmf" : "seabios",
+    machine: template.machine,
+    scsiHardware: template.scsiController,
+    operatingSystem: { type: template.osType },
+    cpu: { cores: cpu.cores, sockets: cpu.sockets, type: cpu.type, numa: cpu.numa },
+    memory: {
+      dedicated: template.memoryMiB,
+      floating: template.balloonMiB ?? (gpus.length > 0 ? 0 : template.memoryMiB),
+    },
+    ...(uefi.enabled && {
+      efiDisk: {
+        datastoreId: uefi.datastore ?? datastores.disks,
+        type: "4m",
+        preEnrolledKeys: uefi.secureBoot,
+        fileFormat: "raw",
+      },
+    }),
+    ...(tpm.enabled && { tpmState: { datastoreId: tpm.datastore ?? datastores.disks, version: tpm.version } }),
+    disks: [
+      { ...disk(template.disk, bootDisk, datastores.disks, template), importFrom: parts.imageVolumeId },
+      ...template.extraDisks.map((options, index) =>
+        disk(options, extraDisks[index] ?? "", datastores.disks, template),
+      ),
+    ],
+    // Unstated, the provider attaches the node's own drive and boots from it; q35 has ide0 and ide2 only.
+    cdrom: { fileId: "none", interface: drive === "ide2" ? "ide0" : "ide2" },
+    bootOrders: template.bootOrder ?? [bootDisk],
+    networkDevices: template.nics.map((nic) => ({
+      bridge: nic.bridge ?? network.bridge,
+      model: nic.model,
+      firewall: nic.firewall,
+      ...(nic.vlan && { vlanId: nic.vlan }),
+      ...(nic.mtu && { mtu: nic.mtu }),
+      ...(nic.mac && { macAddress: nic.mac }),
+    })),
+    serialDevices: template.serialConsole ? [{ device: "socket" }] : [],
+    vga: { type: vga.type ?? (primary ? "none" : "std"), ...(vga.memoryMiB && { memory: vga.memoryMiB }) },
+    // A template never runs, so nobody answers: do not wait for addresses.
+    agent: { enabled: template.agent, waitForIp: { disabled: true } },
+    hostpcis: gpus.map((gpu, index) => ({
+      device: `hostpci${index}`,
+      ...(gpu.mapping ? { mapping: gpu.mapping } : { id: gpu.id ?? "" }),
+      pcie: gpu.pcie,
+      xvga: gpu.primary,
+      rombar: gpu.romBar,
+      ...(gpu.mdev && { mdev: gpu.mdev }),
+    })),
+    initialization: {
+      type: "nocloud",
+      datastoreId: datastores.disks,
+      interface: drive,
+      userDataFileId: parts.userDataFileId,
+      vendorDataFileId: parts.vendorDataFileId,
+      ...(parts.networkDataFileId && { networkDataFileId: parts.networkDataFileId }),
+      ipConfigs: [
+        {
+          ipv4: { address: cloudInit.ip, ...(cloudInit.gateway && { gateway: cloudInit.gateway }) },
+          ...(cloudInit.ip6 && {
+            ipv6: { address: cloudInit.ip6, ...(cloudInit.gateway6 && { gateway: cloudInit.gateway6 }) },
+          }),
+        },
+      ],
+      ...((dns.servers.length > 0 || dns.domain) && {
+        dns: { servers: dns.servers, ...(dns.domain && { domain: dns.domain }) },
+      }),
+    },
+  };
+}

@@ -1,0 +1,201 @@
+import * as proxmox from "@muhlba91/pulumi-proxmoxve";
+import * as pulumi from "@pulumi/pulumi";
+import type { Template } from "../config/template.ts";
+import { parseChecksum } from "../config/template.ts";
+import { TemplateConversion } from "../providers/conversion/resource.ts";
+import { Image } from "../providers/image/resource.ts";
+import { SnippetFiles } from "../providers/snippets/resource.ts";
+import { freeVmId } from "../providers/vmId/guard.ts";
+import type { PveClient } from "../proxmox/client.ts";
+import { contentHash } from "./contentHash.ts";
+import { type FleetContext, ownership } from "./fleet.ts";
+import { renderSnippets, templateContent } from "./templateContent.ts";
+import { diskNames, vmArgs } from "./vmArgs.ts";
+
+const TYPE = "golden-fleet:index:VmTemplate";
+
+export interface VmTemplateArgs {
+  fleet: FleetContext;
+  /** The template as the config has it. */
+  template: Template;
+  /** The client that looks at the VMID before anything is created on it. */
+  client: PveClient;
+}
+
+/** What is known of the template's image. */
+export interface ImageInfo {
+  volumeId: string;
+  file: string;
+  format: string;
+  sizeBytes: number;
+  virtualSizeBytes?: number | undefined;
+  checksum: string;
+  origin: string;
+}
+
+/**
+ * A golden template: image in the datastore's cache, snippets, VM, conversion.
+ *
+ * Its children are `<name>-image`, `<name>-user`, `<name>-vendor`, `<name>-network`, `<name>-snippets`, `<name>-vm` and
+ * `<name>-conversion`.
+ */
+export class VmTemplate extends pulumi.ComponentResource {
+  /** VMID; known once the VM is what it is to be. */
+  readonly vmId: pulumi.Output<number>;
+  readonly nodeName: pulumi.Output<string>;
+  readonly name: pulumi.Output<string>;
+  readonly image: pulumi.Output<ImageInfo>;
+  /** Volume ids of the snippets. */
+  readonly snippetIds: pulumi.Output<string[]>;
+  readonly isTemplate: pulumi.Output<boolean>;
+  /** Hash of all that the template is made from. */
+  readonly contentHash: pulumi.Output<string>;
+
+  constructor(key: string, args: VmTemplateArgs, opts?: pulumi.ComponentResourceOptions) {
+    super(TYPE, key, {}, opts);
+    const { fleet, template, client } = args;
+    const { cluster } = fleet;
+    const { vmId } = template;
+    const node = template.node ?? cluster.node;
+    const child = { parent: this };
+    const urnOf = (suffix: string, type: string) =>
+      pulumi.createUrn(`${key}-${suffix}`, `pulumi-nodejs:dynamic/golden-fleet:${type}`, this);
+
+    const { url, checksum, checksumUrl, fileName, format, keepImage } = template.image;
+    const parsed = checksum === undefined ? undefined : parseChecksum(checksum);
+    const image = new Image(
+      `${key}-image`,
+      {
+        urn: urnOf("image", "Image"),
+        node,
+        datastore: cluster.datastores.images,
+        url,
+        ...(parsed && { checksum: `${parsed.algorithm}:${parsed.value}` }),
+        ...(checksumUrl && { checksumUrl }),
+        ...(fileName && { fileName }),
+        ...(format && { format }),
+        diskBytes: template.disk.sizeGiB * 2 ** 30,
+        keepImage,
+      },
+      child,
+    );
+
+    const prefix = `${key}-${vmId}-`;
+    const rendered = Object.entries(renderSnippets(key, template, cluster)).map(([kind, text]) => ({
+      kind,
+      text: text as string,
+      fileName: `${prefix}${kind}-${contentHash(text)}.yaml`,
+    }));
+    const snippetFiles = new SnippetFiles(
+      `${key}-snippets`,
+      { node, datastore: cluster.datastores.snippets, prefix, current: rendered.map((one) => one.fileName) },
+      child,
+    );
+    const snippets = new Map(
+      rendered.map(({ kind, text, fileName: name }) => [
+        kind,
+        new proxmox.FileLegacy(
+          `${key}-${kind}`,
+          {
+            nodeName: node,
+            datastoreId: cluster.datastores.snippets,
+            contentType: "snippets",
+            uploadMode: "sftp",
+            sourceRaw: {
+              fileName: name,
+              // The user-data holds the hash of the password.
+              data: kind === "user" && template.cloudInit.password ? pulumi.secret(text) : text,
+            },
+          },
+          // Clones may still name the file: SnippetFiles removes it when none does.
+          { ...child, retainOnDelete: true, dependsOn: snippetFiles },
+        ),
+      ]),
+    );
+    const snippetId = (kind: string) => snippets.get(kind)?.id;
+
+    const content = templateContent(key, template, cluster);
+    const mark = ownership(fleet, {
+      resource: `templates.${key}`,
+      vmId,
+      content,
+      description: template.description,
+      tags: template.tags,
+    });
+    const networkId = snippetId("network");
+    const vm = new proxmox.VmLegacy(
+      `${key}-vm`,
+      vmArgs(key, template, cluster, {
+        imageVolumeId: image.volumeId,
+        userDataFileId: snippetId("user") ?? "",
+        vendorDataFileId: snippetId("vendor") ?? "",
+        ...(networkId && { networkDataFileId: networkId }),
+        ...mark,
+      }),
+      {
+        ...child,
+        // Another content is another template; PVE has one VM for a VMID, so the old one goes first.
+        replacementTrigger: content,
+        deleteBeforeReplace: true,
+        dependsOn: snippetFiles,
+        // The plugin sees a difference in the disks' speed limits for ever; the conversion sets `template`.
+        ignoreChanges: [...diskNames(template).map((_, index) => `disks[${index}].speed`), "template"],
+        hooks: {
+          beforeCreate: [
+            async (hook) => {
+              const inputs = hook.newInputs as { description: string };
+              await freeVmId(client, { node, vmId, notes: inputs.description, becomesTemplate: template.makeTemplate });
+            },
+          ],
+        },
+      },
+    );
+
+    this.name = vm.name;
+    this.nodeName = vm.nodeName;
+    this.contentHash = pulumi.output(content);
+    this.snippetIds = pulumi.output([...snippets.values()].map(({ id }) => id));
+    this.image = pulumi
+      .all([
+        image.volumeId,
+        image.storedName,
+        image.resolvedFormat,
+        image.sizeBytes,
+        image.virtualSizeBytes,
+        image.resolvedChecksum,
+        image.origin,
+      ])
+      .apply(([volumeId, file, imageFormat, sizeBytes, virtualSizeBytes, imageChecksum, origin]) => ({
+        volumeId,
+        file,
+        format: imageFormat,
+        sizeBytes,
+        virtualSizeBytes,
+        checksum: imageChecksum,
+        origin,
+      }));
+    const finished = new TemplateConversion(
+      `${key}-conversion`,
+      {
+        urn: urnOf("conversion", "TemplateConversion"),
+        node,
+        vmId: vm.vmId,
+        fleetId: fleet.fleetId,
+        makeTemplate: template.makeTemplate,
+        shutdownSeconds: 60,
+      },
+      { ...child, replaceWith: [vm] },
+    );
+    this.vmId = finished.vmId;
+    this.isTemplate = finished.isTemplate;
+    this.registerOutputs({
+      vmId: this.vmId,
+      nodeName: this.nodeName,
+      name: this.name,
+      image: this.image,
+      snippetIds: this.snippetIds,
+      isTemplate: this.isTemplate,
+      contentHash: this.contentHash,
+    });
+  }
+}

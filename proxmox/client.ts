@@ -1,0 +1,198 @@
+import type { Agent } from "undici";
+import { request } from "undici";
+import type { Login } from "../config/login.ts";
+import { ApiError, type ConnectionCode, ConnectionError } from "./errors.ts";
+import { isTransient, withRetry } from "./retry.ts";
+import { dispatcher, type TlsOptions } from "./tls.ts";
+
+export interface Connection {
+  /** `https://host:port` */
+  endpoint: string;
+  tls: TlsOptions;
+  login: Login;
+}
+
+export type Params = Record<string, string | number | boolean | undefined>;
+type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+const CODES: Record<string, ConnectionCode> = {
+  ENOTFOUND: "dns",
+  EAI_AGAIN: "dns",
+  ECONNREFUSED: "refused",
+  EHOSTUNREACH: "unreachable",
+  ENETUNREACH: "unreachable",
+  ETIMEDOUT: "timeout",
+  UND_ERR_CONNECT_TIMEOUT: "timeout",
+  UND_ERR_HEADERS_TIMEOUT: "timeout",
+  UND_ERR_BODY_TIMEOUT: "timeout",
+  ECONNRESET: "dropped",
+  EPIPE: "dropped",
+  UND_ERR_SOCKET: "dropped",
+};
+
+/** What `undici` throws, in the terms of this module. */
+function connectionError(error: unknown, endpoint: string): unknown {
+  if (error instanceof ConnectionError) return error;
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  const { host, hostname } = new URL(endpoint);
+  if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG" || code.startsWith("HPE_")) {
+    return new ConnectionError(
+      "not-pve",
+      `${host} does not speak HTTPS; the PVE API is on port 8006 unless a proxy stands before it`,
+      { cause: error },
+    );
+  }
+  if (/CERT|ERR_TLS|SELF_SIGNED|UNABLE_TO/.test(code)) {
+    return new ConnectionError("tls", `the certificate of ${host} is not trusted: ${message}`, { cause: error });
+  }
+  const kind = CODES[code];
+  const texts: Partial<Record<ConnectionCode, string>> = {
+    dns: `the host name ${hostname} cannot be resolved`,
+    refused: `${host} refused the connection: nothing listens there`,
+    unreachable: `there is no route to ${host}`,
+    timeout: `${host} did not answer in time`,
+    dropped: `${host} closed the connection before it answered`,
+  };
+  return kind ? new ConnectionError(kind, texts[kind] ?? message, { cause: error }) : error;
+}
+
+/** PVE takes 1 and 0 for booleans in a form. */
+const formValue = (value: string | number | boolean): string =>
+  typeof value === "boolean" ? String(Number(value)) : String(value);
+
+function form(params: Params): string {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(params)) if (value !== undefined) search.set(key, formValue(value));
+  return search.toString();
+}
+
+/** Fills `{}` of a path with encoded values: UPIDs and volume ids hold colons, slashes and `!`. */
+export function path(strings: TemplateStringsArray, ...values: (string | number)[]): string {
+  return strings.reduce(
+    (text, part, index) => `${text}${part}${index < values.length ? encodeURIComponent(String(values[index])) : ""}`,
+    "",
+  );
+}
+
+/** The PVE REST API (https://pve.proxmox.com/pve-docs/api-viewer), with one login and kept connections. */
+export class PveClient {
+  readonly connection: Connection;
+  readonly #agent: Agent;
+  #ticket: Promise<Record<string, string>> | undefined;
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+    this.#agent = dispatcher(connection.tls);
+  }
+
+  /** Reads; tried again three times if the answer is worth it. */
+  get<T>(apiPath: string, params: Params = {}): Promise<T> {
+    return withRetry(() => this.#send<T>("GET", apiPath, params), { when: isTransient });
+  }
+
+  /** Reads once, for callers that want to know at once. */
+  getOnce<T>(apiPath: string, params: Params = {}): Promise<T> {
+    return this.#send<T>("GET", apiPath, params);
+  }
+
+  // Changes are sent once: only the caller knows whether sending them twice does harm.
+  post<T>(apiPath: string, params: Params = {}): Promise<T> {
+    return this.#send<T>("POST", apiPath, params);
+  }
+
+  put<T>(apiPath: string, params: Params = {}): Promise<T> {
+    return this.#send<T>("PUT", apiPath, params);
+  }
+
+  delete<T>(apiPath: string, params: Params = {}): Promise<T> {
+    return this.#send<T>("DELETE", apiPath, params);
+  }
+
+  close(): Promise<void> {
+    return this.#agent.close();
+  }
+
+  async #send<T>(method: Method, apiPath: string, params: Params): Promise<T> {
+    try {
+      return await this.#call<T>(method, apiPath, params, await this.#auth());
+    } catch (error) {
+      // A ticket lives for two hours; a long run outlives it.
+      const expired = error instanceof ApiError && error.status === 401 && this.connection.login.kind === "password";
+      if (!expired || this.#ticket === undefined) throw error;
+      this.#ticket = undefined;
+      return this.#call<T>(method, apiPath, params, await this.#auth());
+    }
+  }
+
+  async #call<T>(method: Method, apiPath: string, params: Params, headers: Record<string, string>): Promise<T> {
+    const { endpoint } = this.connection;
+    // A DELETE with a body is 501: its parameters go in the query, as those of a GET do.
+    const inQuery = method === "GET" || method === "DELETE";
+    const query = inQuery ? form(params) : "";
+    const url = `${endpoint}/api2/json${apiPath}${query ? `?${query}` : ""}`;
+    const body = inQuery ? null : form(params);
+    let response: Awaited<ReturnType<typeof request>>;
+    let text: string;
+    try {
+      response = await request(url, {
+        method,
+        dispatcher: this.#agent,
+        headers: { ...headers, ...(body !== null && { "content-type": "application/x-www-form-urlencoded" }) },
+        body,
+      });
+      text = await response.body.text();
+    } catch (error) {
+      throw connectionError(error, endpoint);
+    }
+    const { statusCode, statusText } = response;
+    const answer = parse(text);
+    if (statusCode >= 200 && statusCode < 300) {
+      if (answer === undefined || !("data" in answer)) {
+        throw new ConnectionError(
+          "not-pve",
+          `${new URL(endpoint).host} answered, but not as a PVE API; is the endpoint right?`,
+        );
+      }
+      return answer.data as T;
+    }
+    // 404 never comes from PVE's API router (it says 501): somebody else answered.
+    if (statusCode === 404 || (statusCode >= 300 && statusCode < 400)) {
+      throw new ConnectionError(
+        "not-pve",
+        `${new URL(endpoint).host} answered ${statusCode}: that is not a PVE API; is the endpoint right?`,
+      );
+    }
+    const words = answer?.message?.trim() || statusText;
+    throw new ApiError(`${method} ${apiPath}`, statusCode, words, answer?.errors ?? {});
+  }
+
+  #auth(): Promise<Record<string, string>> {
+    const { login } = this.connection;
+    if (login.kind === "token") return Promise.resolve({ authorization: `PVEAPIToken=${login.id}=${login.secret}` });
+    this.#ticket ??= this.#call<{ ticket: string; CSRFPreventionToken: string }>(
+      "POST",
+      "/access/ticket",
+      { username: login.username, password: login.password },
+      {},
+    ).then(({ ticket, CSRFPreventionToken }) => ({
+      cookie: `PVEAuthCookie=${encodeURIComponent(ticket)}`,
+      csrfpreventiontoken: CSRFPreventionToken,
+    }));
+    return this.#ticket;
+  }
+}
+
+interface Answer {
+  data?: unknown;
+  message?: string;
+  errors?: Record<string, string>;
+}
+
+function parse(text: string): Answer | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Answer) : undefined;
+  } catch {
+    return undefined;
+  }
+}

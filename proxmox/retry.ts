@@ -1,0 +1,48 @@
+import pRetry from "p-retry";
+import { ApiError, answerOf, ConnectionError, TaskError } from "./errors.ts";
+
+/** PVE's words for "not now": a lock that somebody else holds, a cluster that is busy. */
+const BUSY =
+  /got (lock request )?timeout|can't lock file|unable to (acquire|lock)|cfs-lock|is locked|temporarily unavailable/i;
+
+/** Statuses of a proxy that could not reach the node (595, 596 and 599 are PVE's own). */
+const GATEWAY = new Set([502, 503, 504, 595, 596, 599]);
+
+/** Whether nothing was changed and the same call may go through in a moment. */
+export function isBusy(error: unknown): boolean {
+  return (error instanceof ApiError || error instanceof TaskError) && BUSY.test(answerOf(error));
+}
+
+/** Whether a call that changes nothing, or can be repeated without harm, is worth another try. */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof ConnectionError) return error.code !== "tls" && error.code !== "not-pve";
+  return isBusy(error) || (error instanceof ApiError && GATEWAY.has(error.status));
+}
+
+export interface RetryOptions {
+  /** Which errors are worth another try. */
+  when: (error: unknown) => boolean;
+  /** Tries after the first. Default: 3. */
+  retries?: number;
+  /** First pause in milliseconds; it doubles, with jitter. Default: 500. */
+  pauseMs?: number;
+  /** Told before each further try. */
+  onRetry?: (error: unknown, attempt: number, attempts: number) => void;
+}
+
+/** Runs `work` again with back-off and jitter while its error is worth it; throws the last error as it is. */
+export function withRetry<T>(
+  work: () => Promise<T>,
+  { when, retries = 3, pauseMs = 500, onRetry }: RetryOptions,
+): Promise<T> {
+  return pRetry(work, {
+    retries,
+    minTimeout: pauseMs,
+    factor: 2,
+    randomize: true,
+    shouldRetry: ({ error }) => when(error),
+    onFailedAttempt: ({ error, attemptNumber, retriesLeft }) => {
+      if (retriesLeft > 0 && when(error)) onRetry?.(error, attemptNumber, retries + 1);
+    },
+  });
+}
