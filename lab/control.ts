@@ -1,0 +1,352 @@
+import { LabError } from "./venv.ts";
+
+/** One API request as the lab logged it; secrets in `params` are `***`. */
+export interface LoggedRequest {
+  readonly n: number;
+  /** Seconds since the epoch. */
+  readonly time: number;
+  readonly method: string;
+  /** Path below /api2/json, percent-decoded. */
+  readonly path: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  /** User or token id, null when nobody was authenticated. */
+  readonly user: string | null;
+  readonly agent: string;
+  readonly status?: number;
+  readonly seconds?: number;
+}
+
+/** One request to the image server. */
+export interface LoggedImageRequest {
+  readonly time: number;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly bytes: number;
+}
+
+/** One thing that happened over SSH: `sftp write`, `sftp remove`, `exec`. */
+export interface LoggedSsh {
+  readonly time: number;
+  readonly user: string;
+  readonly what: string;
+  readonly detail: string;
+}
+
+export interface RequestLog {
+  readonly api: readonly LoggedRequest[];
+  readonly images: readonly LoggedImageRequest[];
+  readonly ssh: readonly LoggedSsh[];
+}
+
+export type VmConfig = Record<string, string | number>;
+
+export interface VmState {
+  readonly node: string;
+  readonly name: string | null;
+  readonly status: string;
+  readonly config: Readonly<VmConfig>;
+  readonly pending: Readonly<Record<string, string | number | null>>;
+  readonly snapshots: readonly string[];
+  readonly pool: string | null;
+}
+
+export interface VolumeState {
+  readonly vmid: number;
+  readonly format: string;
+  readonly size: number;
+  readonly used: number;
+  readonly ctime: number;
+  readonly parent: string | null;
+}
+
+/** Everything the lab's cluster holds. */
+export interface LabState {
+  readonly nodes: Readonly<Record<string, boolean>>;
+  readonly quorate: boolean;
+  readonly version: string;
+  /** By VMID. */
+  readonly vms: Readonly<Record<string, VmState>>;
+  /** By `node/datastore`, then by volume name. */
+  readonly volumes: Readonly<Record<string, Readonly<Record<string, VolumeState>>>>;
+  /** By `node/datastore:content/name`. */
+  readonly files: Readonly<Record<string, { readonly size: number; readonly sha256: string }>>;
+  /** Temporary files of downloads. */
+  readonly leftovers: readonly string[];
+  readonly pools: Readonly<Record<string, readonly number[]>>;
+  readonly mappings: Readonly<Record<string, readonly string[]>>;
+  /** UPIDs of the workers that run now. */
+  readonly running: readonly string[];
+}
+
+export interface TaskRecord {
+  readonly upid: string;
+  readonly node: string;
+  readonly type: string;
+  readonly id: string;
+  readonly user: string;
+  readonly status: "running" | "stopped";
+  readonly exitstatus?: string;
+  readonly log: readonly string[];
+}
+
+/** `path`: end of the request's path, or a path of the API schema (`/nodes/{node}/qemu/{vmid}/clone`). */
+export interface Fault {
+  readonly method: string;
+  readonly path: string;
+  /** Name from fakepve's catalogue of PVE's own errors; or give `status` and `message`. */
+  readonly error?: string;
+  readonly status?: number;
+  readonly message?: string;
+  /** How often; null for ever. Default 1. */
+  readonly times?: number | null;
+  /** Answer with a proxy's HTML page. */
+  readonly html?: boolean;
+}
+
+export interface ImageKnobs {
+  /** 0 = as fast as it goes. */
+  readonly bytesPerSecond?: number;
+  /** Cut the next n downloads after `dropAfter` bytes (default 65536). */
+  readonly drops?: number;
+  readonly dropAfter?: number;
+  /** Answer the next n downloads with `status` (default 503). */
+  readonly errors?: number;
+  readonly status?: number;
+  /** Send the next n downloads with one byte changed. */
+  readonly corrupt?: number;
+  /** Send the first part of the next n downloads and then nothing more. */
+  readonly stalls?: number;
+  /** Only for this file name; empty for all. */
+  readonly only?: string;
+}
+
+export interface GuestBehaviour {
+  /** False: shutdown and reboot are ignored. */
+  readonly acpi?: boolean;
+  /** Answers of the guest agent by command; null: no agent but what the snippets install. */
+  readonly agent?: Readonly<Record<string, unknown>> | null;
+  readonly agentHangs?: boolean;
+  readonly startError?: string | null;
+  readonly shutdownSeconds?: number;
+  readonly startSeconds?: number;
+  readonly stopSeconds?: number;
+}
+
+/** Typed client of the lab's control interface. Every call is carried out when its promise resolves. */
+export class LabControl {
+  readonly url: string;
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  async #get<T>(path: string): Promise<T> {
+    const answer = await fetch(this.url + path);
+    if (!answer.ok) throw new LabError(`lab control ${path}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as T;
+  }
+
+  async #do<T = null>(action: string, body: object = {}): Promise<T> {
+    const answer = await fetch(`${this.url}/do/${action}`, { method: "POST", body: JSON.stringify(body) });
+    const result = (await answer.json()) as { result?: T; error?: string };
+    if (result.error !== undefined) throw new LabError(`lab control ${action}: ${result.error}`);
+    return result.result as T;
+  }
+
+  /** VMs, volumes, files: what is there. */
+  state(): Promise<LabState> {
+    return this.#get("/state");
+  }
+
+  async vms(): Promise<LabState["vms"]> {
+    return (await this.state()).vms;
+  }
+
+  /** What was asked of the API (entries after number `since`), the image server and SSH. */
+  requests(since = 0): Promise<RequestLog> {
+    return this.#get(`/requests?since=${since}`);
+  }
+
+  clearRequests(): Promise<null> {
+    return this.#do("clear_requests");
+  }
+
+  tasks(): Promise<readonly TaskRecord[]> {
+    return this.#do("tasks");
+  }
+
+  fail(fault: Fault): Promise<null> {
+    return this.#do("fail", fault);
+  }
+
+  /** The next tasks of a type (`qmclone`, `qmcreate`, `download`, …) end with this text. */
+  failTask(type: string, message: string, times = 1): Promise<null> {
+    return this.#do("fail_task", { type, message, times });
+  }
+
+  /** Cut the connection of matching requests, before or after they are carried out. `method` may be `*`. */
+  cut(method: string, path: string, when: "before" | "after" = "before", times = 1): Promise<null> {
+    return this.#do("cut", { method, path, times, when });
+  }
+
+  /** Ends every fault; VMs and files stay as they are. */
+  clearFaults(): Promise<null> {
+    return this.#do("clear_faults");
+  }
+
+  /** Real seconds per PVE second: 0 = everything at once. */
+  timeScale(scale: number): Promise<null> {
+    return this.#do("time_scale", { scale });
+  }
+
+  network(trouble: {
+    readonly latency?: number;
+    readonly jitter?: number;
+    readonly dropRate?: number;
+    readonly hangRate?: number;
+    readonly hangSeconds?: number;
+    readonly seed?: number;
+  }): Promise<null> {
+    return this.#do("network", trouble);
+  }
+
+  nodeOnline(node: string, online: boolean): Promise<null> {
+    return this.#do("node_online", { node, online });
+  }
+
+  quorum(quorate: boolean): Promise<null> {
+    return this.#do("quorum", { quorate });
+  }
+
+  /** Somebody holds the config lock of a VM, for so many PVE seconds or until released. */
+  holdLock(vmid: number, seconds?: number): Promise<null> {
+    return this.#do("hold_lock", { vmid, seconds: seconds ?? null });
+  }
+
+  releaseLock(vmid: number): Promise<null> {
+    return this.#do("release_lock", { vmid });
+  }
+
+  /** Somebody holds the lock of a datastore until released. */
+  holdStorageLock(storage: string): Promise<null> {
+    return this.#do("hold_storage_lock", { storage });
+  }
+
+  releaseStorageLock(storage: string): Promise<null> {
+    return this.#do("release_storage_lock", { storage });
+  }
+
+  /** How many workers a datastore's lock lets in, and how many PVE seconds the next one waits. */
+  storageLocks(limits: { readonly slots?: number; readonly wait?: number }): Promise<null> {
+    return this.#do("storage_locks", limits);
+  }
+
+  /** Kill workers as SIGKILL would; returns their UPIDs. */
+  killTask(which: {
+    readonly upid?: string;
+    readonly type?: string;
+    readonly vmid?: number;
+  }): Promise<readonly string[]> {
+    return this.#do("kill_task", which);
+  }
+
+  expireToken(token: string, expired = true): Promise<null> {
+    return this.#do("expire_token", { token, expired });
+  }
+
+  revokeTickets(): Promise<null> {
+    return this.#do("revoke_tickets");
+  }
+
+  /** For example `8.2.4`. */
+  version(version: string): Promise<null> {
+    return this.#do("version", { version });
+  }
+
+  /** Privileges of the fleet's user on a path; without arguments those of lab/fleet-role.json. */
+  privileges(path?: string, privileges?: readonly string[]): Promise<null> {
+    return this.#do("privileges", path === undefined ? {} : { path, privileges });
+  }
+
+  /** SFTP refuses every write. */
+  sftpDenied(denied: boolean): Promise<null> {
+    return this.#do("sftp_denied", { denied });
+  }
+
+  addVm(vm: {
+    readonly vmid: number;
+    readonly node?: string;
+    readonly config?: VmConfig;
+    readonly status?: "running" | "stopped";
+    readonly template?: boolean;
+  }): Promise<null> {
+    return this.#do("add_vm", vm);
+  }
+
+  /** Change a config behind everybody's back; returns what it is now. */
+  patchConfig(
+    vmid: number,
+    change: { readonly set?: VmConfig; readonly delete?: readonly string[] },
+  ): Promise<VmConfig> {
+    return this.#do("patch_config", { vmid, ...change });
+  }
+
+  deleteVm(vmid: number, volumes = true): Promise<null> {
+    return this.#do("delete_vm", { vmid, volumes });
+  }
+
+  power(vmid: number, status: "running" | "stopped"): Promise<null> {
+    return this.#do("power", { vmid, status });
+  }
+
+  guest(vmid: number, behaviour: GuestBehaviour): Promise<null> {
+    return this.#do("guest", { vmid, ...behaviour });
+  }
+
+  storage(
+    name: string,
+    change: {
+      /** Bytes left. */
+      readonly avail?: number;
+      readonly active?: boolean;
+      /** For example `iso,snippets`. */
+      readonly content?: string;
+      readonly disable?: boolean;
+      readonly remove?: boolean;
+      /** storage.cfg options of a new one: `{type: "dir", path: "/var/lib/data", content: "images"}`. */
+      readonly create?: Readonly<Record<string, string | number>>;
+    },
+  ): Promise<Readonly<Record<string, unknown>> | null> {
+    return this.#do("storage", { name, ...change });
+  }
+
+  putFile(storage: string, content: string, name: string, text: string, node?: string): Promise<null> {
+    return this.#do("put_file", { storage, content, name, text, node: node ?? null });
+  }
+
+  removeFile(storage: string, content: string, name: string, node?: string): Promise<null> {
+    return this.#do("remove_file", { storage, content, name, node: node ?? null });
+  }
+
+  bridges(bridges: readonly string[]): Promise<null> {
+    return this.#do("bridges", { bridges });
+  }
+
+  /** Entries like `id=10de:2684,node=pve1,path=0000:01:00.0`; null removes the mapping. */
+  mapping(id: string, map: readonly string[] | null): Promise<null> {
+    return this.#do("mapping", { id, map });
+  }
+
+  images(knobs: ImageKnobs): Promise<null> {
+    return this.#do("images", knobs);
+  }
+
+  /** Serve another file: base64 bytes, or so many zeros. */
+  addImage(
+    name: string,
+    content: { readonly base64?: string; readonly size?: number },
+  ): Promise<{ readonly size: number; readonly sha256: string }> {
+    return this.#do("add_image", { name, ...content });
+  }
+}

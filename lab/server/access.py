@@ -1,0 +1,256 @@
+"""Users, tokens, roles and ACLs with PVE's rules: the deepest path wins, a token with privsep has its own rights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fakepve import shapes
+from fakepve.model import PveError
+from fakepve.routing import die, param_error, split_list
+
+from .settings import FLEET_TOKEN, FLEET_TOKEN_SECRET, FLEET_USER, ROOT_TOKEN, ROOT_TOKEN_SECRET, fleet_role
+
+ALL = frozenset(shapes.PRIVILEGES)
+VM_ADMIN = {p for p in ALL if p.startswith("VM.")}
+BUILT_IN: dict[str, set[str]] = {
+    "Administrator": set(ALL),
+    "NoAccess": set(),
+    "PVEAdmin": {p for p in ALL if p not in ("Permissions.Modify", "Sys.Modify", "Sys.PowerMgmt", "Realm.Allocate")},
+    "PVEAuditor": {"Datastore.Audit", "Mapping.Audit", "Pool.Audit", "SDN.Audit", "Sys.Audit", "VM.Audit",
+                   "VM.GuestAgent.Audit"},
+    "PVEDatastoreAdmin": {p for p in ALL if p.startswith("Datastore.")},
+    "PVEDatastoreUser": {"Datastore.AllocateSpace", "Datastore.Audit"},
+    "PVEMappingAdmin": {p for p in ALL if p.startswith("Mapping.")},
+    "PVEMappingAuditor": {"Mapping.Audit"},
+    "PVEMappingUser": {"Mapping.Audit", "Mapping.Use"},
+    "PVEPoolAdmin": {"Pool.Allocate", "Pool.Audit"},
+    "PVEPoolUser": {"Pool.Audit"},
+    "PVESDNAdmin": {"SDN.Allocate", "SDN.Audit", "SDN.Use"},
+    "PVESDNUser": {"SDN.Audit", "SDN.Use"},
+    "PVESysAdmin": {"Sys.Audit", "Sys.Console", "Sys.Syslog"},
+    "PVEVMAdmin": VM_ADMIN,
+    "PVEVMUser": {"VM.Audit", "VM.Backup", "VM.Config.CDROM", "VM.Config.Cloudinit", "VM.Console",
+                  "VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted", "VM.PowerMgmt"},
+}
+# Paths that /access/permissions always looks at.
+BASE_PATHS = ("/", "/access", "/access/groups", "/access/realm", "/nodes", "/pool", "/sdn", "/storage", "/vms")
+
+
+@dataclass
+class AclEntry:
+    path: str
+    who: str
+    role: str
+    propagate: int = 1
+
+
+@dataclass
+class Token:
+    secret: str
+    privsep: int = 1
+    expire: int = 0
+
+
+def ancestors(path: str) -> list[str]:
+    """'/', '/vms', '/vms/100' for '/vms/100'."""
+    parts = [p for p in path.split("/") if p]
+    return ["/"] + ["/" + "/".join(parts[:n]) for n in range(1, len(parts) + 1)]
+
+
+class AccessApi:
+    """Mixin: who may do what."""
+
+    def init_access(self) -> None:
+        self.roles: dict[str, set[str]] = {name: set(privs) for name, privs in BUILT_IN.items()}
+        self.entries: list[AclEntry] = []
+        self.tokens: dict[str, Token] = {ROOT_TOKEN: Token(ROOT_TOKEN_SECRET, privsep=0)}
+        # fakepve asks this one whether there are permissions at all.
+        self.acl = {}
+
+    def seed_fleet_user(self) -> None:
+        """The least-privilege user that real clusters should give the program."""
+        self.users[FLEET_USER] = "lab-Secret1"
+        self.tokens[FLEET_TOKEN] = Token(FLEET_TOKEN_SECRET, privsep=0)
+        for path, privileges in fleet_role().items():
+            role = "GoldenFleet" + "".join(part.capitalize() for part in path.split("/") if part)
+            self.roles[role] = set(privileges)
+            self.entries.append(AclEntry(path, FLEET_USER, role))
+
+    # ----------------------------------------------------------- evaluation
+
+    def _own(self, who: str, path: str) -> dict[str, int]:
+        """{privilege: propagates} that the ACL gives one user or token id, deepest path first to speak."""
+        roles: dict[str, int] = {}
+        for level in ancestors(path):
+            here = {e.role: e.propagate for e in self.entries
+                    if e.who == who and e.path == level and (e.propagate or level == path)}
+            if here:
+                roles = here
+        if "NoAccess" in roles:
+            return {}
+        held: dict[str, int] = {}
+        for role, propagate in roles.items():
+            for privilege in self.roles.get(role, ()):
+                held[privilege] = max(held.get(privilege, 0), propagate)
+        return held
+
+    def _pools_of(self, path: str) -> list[str]:
+        parts = path.split("/")
+        if len(parts) == 3 and parts[1] == "vms" and parts[2].isdigit():
+            return [name for name, members in self.pools.items() if int(parts[2]) in members]
+        if len(parts) == 3 and parts[1] == "storage":
+            return [name for name, meta in self.pool_info.items() if parts[2] in meta["storage"]]
+        return []
+
+    def privileges(self, user: str, path: str) -> dict[str, int]:
+        """Effective privileges of a user or token on a path."""
+        owner, _, token = user.partition("!")
+        if token:
+            info = self.tokens.get(user)
+            if info is None:
+                return {}
+            if info.privsep:
+                above = self.privileges(owner, path)
+                own = self._own(user, path)
+                for pool in self._pools_of(path):
+                    own = {**self._own(user, "/pool/" + pool), **own}
+                return {p: flag for p, flag in own.items() if p in above}
+            return self.privileges(owner, path)
+        if owner == "root@pam":
+            return dict.fromkeys(ALL, 1)
+        held = self._own(owner, path)
+        for pool in self._pools_of(path):
+            held = {**self._own(owner, "/pool/" + pool), **held}
+        return held
+
+    def allowed(self, user, path, priv):
+        """fakepve's question, answered with PVE's rules."""
+        return user is None or priv in self.privileges(user, path)
+
+    def check_permissions(self, user, perms, values, declared=None):
+        """The schema's rule of a method. A root token is not root: what no rule opens is for root@pam alone."""
+        if user is None or user == "root@pam":
+            return
+        rule = perms or {}
+        if "check" in rule:
+            fine, why = self._check(user, rule["check"], values, declared)
+        elif rule.get("user") in ("all", "world"):
+            return
+        else:
+            fine, why = False, "user != root@pam"
+        if not fine:
+            raise PveError(403, f"Permission check failed ({why})" if why else "Permission check failed")
+
+    # ------------------------------------------------------------------ API
+
+    def _routes_lab_access(self):
+        token = "/access/users/{userid}/token"
+        return [("GET", "/access/permissions", self.access_permissions), ("GET", "/access/roles", self.role_list), ("POST", "/access/roles", self.role_create),
+                ("GET", "/access/roles/{roleid}", self.role_get), ("PUT", "/access/roles/{roleid}", self.role_update),
+                ("DELETE", "/access/roles/{roleid}", self.role_delete),
+                ("GET", "/access/acl", self.acl_list), ("PUT", "/access/acl", self.acl_update),
+                ("GET", "/access/users", self.user_list), ("POST", "/access/users", self.user_create),
+                ("DELETE", "/access/users/{userid}", self.user_delete),
+                ("GET", token, self.token_list), ("POST", token + "/{tokenid}", self.token_create),
+                ("DELETE", token + "/{tokenid}", self.token_delete)]
+
+    async def access_permissions(self, values: dict, user: str) -> dict:
+        who = values.get("userid") or user
+        if who.split("!")[0] != user.split("!")[0]:
+            self.require(user, "/access", "Sys.Audit")
+        if values.get("path"):
+            paths = [values["path"]]
+        else:
+            paths = sorted(set(BASE_PATHS) | {e.path for e in self.entries})
+        found = {path: self.privileges(who, path) for path in paths}
+        return {path: dict(sorted(held.items())) for path, held in found.items() if held}
+
+    async def role_list(self, values: dict, user: str) -> list[dict]:
+        return [{"roleid": name, "privs": ",".join(sorted(privs)), "special": 1 if name in BUILT_IN else 0}
+                for name, privs in sorted(self.roles.items())]
+
+    async def role_get(self, values: dict, user: str) -> dict:
+        if values["roleid"] not in self.roles:
+            raise die(f"role '{values['roleid']}' does not exist")
+        return dict.fromkeys(sorted(self.roles[values["roleid"]]), 1)
+
+    async def role_create(self, values: dict, user: str) -> None:
+        if values["roleid"] in self.roles:
+            raise die(f"create role failed: role '{values['roleid']}' already exists")
+        self.roles[values["roleid"]] = self._privileges(values.get("privs"))
+
+    async def role_update(self, values: dict, user: str) -> None:
+        name = values["roleid"]
+        if name in BUILT_IN or name not in self.roles:
+            raise die(f"update role failed: role '{name}' does not exist")
+        given = self._privileges(values.get("privs"))
+        self.roles[name] = self.roles[name] | given if values.get("append") else given
+
+    async def role_delete(self, values: dict, user: str) -> None:
+        name = values["roleid"]
+        if name in BUILT_IN:
+            raise die(f"delete role failed: auto-generated role '{name}' can not be deleted")
+        if self.roles.pop(name, None) is None:
+            raise die(f"delete role failed: role '{name}' does not exist")
+        self.entries = [e for e in self.entries if e.role != name]
+
+    @staticmethod
+    def _privileges(text) -> set[str]:
+        names = set(split_list(text))
+        for name in sorted(names - ALL):
+            raise param_error(privs=f"invalid privilege '{name}'\n")
+        return names
+
+    async def acl_list(self, values: dict, user: str) -> list[dict]:
+        return [{"path": e.path, "ugid": e.who, "roleid": e.role, "propagate": e.propagate,
+                 "type": "token" if "!" in e.who else "user"} for e in self.entries]
+
+    async def acl_update(self, values: dict, user: str) -> None:
+        path = "/" + values["path"].strip("/")
+        for role in split_list(values["roles"]):
+            if role not in self.roles:
+                raise die(f"update ACL failed: role '{role}' does not exist")
+            for who in split_list(values.get("users")) + split_list(values.get("tokens")):
+                known = who in self.tokens if "!" in who else who in self.users or who == self.user
+                if not known:
+                    kind = "token" if "!" in who else "user"
+                    raise die(f"update ACL failed: no such {kind} ('{who}')")
+                self.entries = [e for e in self.entries if (e.path, e.who, e.role) != (path, who, role)]
+                if not values.get("delete"):
+                    self.entries.append(AclEntry(path, who, role, int(values.get("propagate", 1))))
+
+    async def user_list(self, values: dict, user: str) -> list[dict]:
+        return [{"userid": name, "enable": 1, "expire": 0, "realm-type": name.rpartition("@")[2]}
+                for name in sorted({self.user, *self.users})]
+
+    async def user_create(self, values: dict, user: str) -> None:
+        if values["userid"] in self.users or values["userid"] == self.user:
+            raise die(f"create user failed: user '{values['userid']}' already exists")
+        self.users[values["userid"]] = values.get("password", "")
+
+    async def user_delete(self, values: dict, user: str) -> None:
+        name = values["userid"]
+        if self.users.pop(name, None) is None:
+            raise die(f"delete user failed: user '{name}' does not exist")
+        self.entries = [e for e in self.entries if e.who.split("!")[0] != name]
+        self.tokens = {k: t for k, t in self.tokens.items() if k.split("!")[0] != name}
+
+    async def token_list(self, values: dict, user: str) -> list[dict]:
+        return [{"tokenid": name.split("!")[1], "privsep": t.privsep, "expire": t.expire}
+                for name, t in sorted(self.tokens.items()) if name.split("!")[0] == values["userid"]]
+
+    async def token_create(self, values: dict, user: str) -> dict:
+        import uuid
+        name = f"{values['userid']}!{values['tokenid']}"
+        if name in self.tokens:
+            raise param_error(tokenid="Token already exists.")
+        token = Token(str(uuid.uuid4()), int(values.get("privsep", 1)), int(values.get("expire", 0)))
+        self.tokens[name] = token
+        return {"full-tokenid": name, "value": token.secret,
+                "info": {"privsep": str(token.privsep), "expire": str(token.expire)}}
+
+    async def token_delete(self, values: dict, user: str) -> None:
+        name = f"{values['userid']}!{values['tokenid']}"
+        if self.tokens.pop(name, None) is None:
+            raise die(f"no such token '{values['tokenid']}' for user '{values['userid']}'")
+        self.entries = [e for e in self.entries if e.who != name]

@@ -1,0 +1,75 @@
+"""The lab's own certificate authority and the API certificate it signed: made once, kept until reset.
+
+A client that pins the CA (`tls.caFile`) must find the same one after the lab was stopped and started again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import os
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+YEARS = datetime.timedelta(days=3650)
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "proxmox-golden-fleet lab"),
+                      x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file only its owner may read, whatever the umask."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        out.write(data)
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                             serialization.NoEncryption())
+
+
+def ensure_certificates(directory: Path, nodes: list[str]) -> tuple[Path, Path]:
+    """`ca.pem`, `api.pem` and `api.key` in the lab's folder; returns (certificate chain, key)."""
+    ca_file, cert_file, key_file = directory / "ca.pem", directory / "api.pem", directory / "api.key"
+    if ca_file.exists() and cert_file.exists() and key_file.exists():
+        return cert_file, key_file
+    now = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca_name = _name("lab root CA")
+    ca = (x509.CertificateBuilder().subject_name(ca_name).issuer_name(ca_name).public_key(ca_key.public_key())
+          .serial_number(x509.random_serial_number()).not_valid_before(now).not_valid_after(now + YEARS)
+          .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+          .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
+          .add_extension(x509.KeyUsage(digital_signature=True, content_commitment=False, key_encipherment=False,
+                                       data_encipherment=False, key_agreement=False, key_cert_sign=True,
+                                       crl_sign=True, encipher_only=False, decipher_only=False), critical=True)
+          .sign(ca_key, hashes.SHA256()))
+    key = ec.generate_private_key(ec.SECP256R1())
+    alt = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+    alt += [x509.DNSName(node) for node in nodes]
+    cert = (x509.CertificateBuilder().subject_name(_name("lab API")).issuer_name(ca_name)
+            .public_key(key.public_key()).serial_number(x509.random_serial_number())
+            .not_valid_before(now).not_valid_after(now + YEARS)
+            .add_extension(x509.SubjectAlternativeName(alt), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .sign(ca_key, hashes.SHA256()))
+    cert_pem = cert.public_bytes(serialization.Encoding.PEM)
+    ca_pem = ca.public_bytes(serialization.Encoding.PEM)
+    write_private(key_file, _pem(key))
+    cert_file.write_bytes(cert_pem + ca_pem)
+    ca_file.write_bytes(ca_pem)
+    return cert_file, key_file
+
+
+def fingerprint(cert_file: Path) -> str:
+    """SHA-256 fingerprint of the API certificate, as PVE shows it (AA:BB:…)."""
+    cert = x509.load_pem_x509_certificate(cert_file.read_bytes())
+    return ":".join(f"{byte:02X}" for byte in cert.fingerprint(hashes.SHA256()))

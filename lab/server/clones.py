@@ -1,0 +1,223 @@
+"""Clones and templates: what becomes of each volume, what the target looks like meanwhile, and who waits for whom."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from contextlib import asynccontextmanager
+
+from fakepve.model import PveError, TaskError
+from fakepve.qemu import with_mac
+from fakepve.routing import die, param_error, split_list
+
+from . import drives
+from .drives import Drive, split_volid
+from .guests import CLOUDINIT_SIZE, one_of
+from .tasks import Task
+
+# Options that a clone does not take over.
+NOT_COPIED = {"snapshots", "parent", "snaptime", "vmstate", "snapstate", "runningcpu", "runningmachine",
+              "running-nets-host-mtu", "lock", "template", "digest"}
+LINKED_SECONDS = 1.65
+FULL_SECONDS = 2.0
+TEMPLATE_SECONDS = 0.5
+TEMPORARY = " qmclone temporary file"
+
+
+class CloneApi:
+    """Mixin: POST …/clone and …/template."""
+
+    def _routes_lab_clones(self):
+        one = "/nodes/{node}/qemu/{vmid}"
+        return [("POST", one + "/clone", self.guest_clone), ("POST", one + "/template", self.guest_template)]
+
+    @asynccontextmanager
+    async def shared_lock(self, vm):
+        """The source of clones: other clones may read it too, nobody may change it."""
+        if getattr(vm, "readers", 0) == 0:
+            await self.acquire(vm, "clones")
+            vm.readers = 0
+        vm.readers += 1
+        try:
+            yield
+        finally:
+            vm.readers -= 1
+            if vm.readers == 0:
+                self.release(vm, "clones")
+
+    # ---------------------------------------------------------------- clone
+
+    def _clone_checks(self, values: dict, user: str, source) -> tuple[bool, list[Drive]]:
+        """What is refused before any worker starts: (full, drives to copy)."""
+        node, newid, storage = values["node"], int(values["newid"]), values.get("storage")
+        full = bool(values["full"]) if values.get("full") is not None else not source.config.get("template")
+        if storage and not full:
+            raise die("parameter 'storage' not allowed for linked clones")
+        if values.get("format") and not full:
+            raise die("parameter 'format' not allowed for linked clones")
+        if storage:
+            self._store(storage)
+            if "images" not in split_list(self.storages[storage].get("content")):
+                raise param_error(storage=f"storage '{storage}' does not support vm images")
+        if self.vm(newid) is not None:
+            raise die(f"unable to create VM {newid}: config file already exists")
+        self.check_networks(user, source.config)
+        copies = []
+        for drive in drives.of_config(source.config):
+            if drive.is_cdrom and not drive.is_cloudinit:
+                continue
+            own = drive.storage
+            if own is None or own not in self.storages:
+                raise die(f"storage '{own}' does not exist")
+            if not full and not drive.is_cloudinit and "base-" not in drive.volume.rsplit("/", 1)[-1]:
+                raise die(f"Linked clone feature is not supported for '{drive.volume}' ({drive.key})")
+            target = storage or own
+            self.require(user, "/storage/" + target, "Datastore.AllocateSpace")
+            self.storage_for_images(target, node)
+            copies.append(drive)
+        return full, copies
+
+    async def guest_clone(self, values: dict, user: str) -> str:
+        node, vmid, newid, pool = values["node"], int(values["vmid"]), int(values["newid"]), values.get("pool")
+        self._qm_check_pool(pool)
+        target = values.get("target")
+        if target and target not in self.nodes:
+            raise die(f"no such cluster node '{target}'")
+        self.need_quorum()
+        source = self.vm(vmid)
+        if source is None or source.node != node:
+            raise die(f"unable to find configuration file for VM {vmid} on node '{node}'")
+        if source.config.get("lock"):
+            raise die(f"VM is locked ({source.config['lock']})")
+        full, copies = self._clone_checks(values, user, source)
+        if target and target != node:
+            for drive in copies:
+                if not self.storages[values.get("storage") or drive.storage].get("shared"):
+                    raise die(f"can't clone to non-shared storage '{values.get('storage') or drive.storage}'")
+        # The name is taken from here on: whoever comes second finds the config file.
+        new = self.new_vm(newid, node)
+        new.config = {"lock": "clone", "description": TEMPORARY}
+
+        async def body(task: Task) -> None:
+            made: list[str] = []
+            try:
+                async with self.shared_lock(source), self.config_lock(new, task.upid):
+                    config = await self._clone_config(values, source, newid, full, copies, task, made)
+                    new.config = config
+            except (PveError, TaskError) as error:
+                self._forget(new, made)
+                raise TaskError(f"clone failed: {getattr(error, 'message', None) or error}") from error
+            except asyncio.CancelledError:
+                if not task.aborted:
+                    # Killed: config, lock and volumes stay as they are.
+                    raise
+                self._forget(new, made)
+                raise TaskError("clone failed: interrupted by signal") from None
+            new.name = config["name"]
+            new.node = target or node
+            if pool:
+                self._pool_join(pool, newid)
+        return await self.start_task(node, "qmclone", vmid, user, body)
+
+    async def _clone_config(self, values: dict, source, newid: int, full: bool, copies: list[Drive], task: Task,
+                            made: list[str]) -> dict:
+        task.log(f"creating a clone of VM {source.vmid} with ID {newid}")
+        config = {k: v for k, v in self.merged(source).items()
+                  if k not in NOT_COPIED and not drives.UNUSED.match(k)}
+        for key in config:
+            if one_of(key, "net"):
+                config[key] = with_mac(config[key], fresh=True)
+        storages = {values.get("storage") or drive.storage for drive in copies}
+        async with self.storage_lock(storages):
+            await self.pause((FULL_SECONDS if full else LINKED_SECONDS) if copies else 0.3)
+            for drive in copies:
+                volid = await self._copy_drive(values, source, newid, full, drive, task, made)
+                options = dict(drive.options)
+                options["size"] = drives.format_size(self.volume(volid, source.node).size)
+                config[drive.key] = str(Drive(drive.key, volid, options))
+        config["name"] = values.get("name") or f"Copy-of-VM-{source.config.get('name') or source.vmid}"
+        if values.get("description"):
+            config["description"] = values["description"]
+        smbios = [p for p in str(config.get("smbios1", "")).split(",") if p and not p.startswith("uuid=")]
+        config["smbios1"] = ",".join(sorted([*smbios, f"uuid={uuid.uuid4()}"]))
+        if config.get("vmgenid"):
+            config["vmgenid"] = str(uuid.uuid4())
+        return config
+
+    async def _copy_drive(self, values: dict, source, newid: int, full: bool, drive: Drive, task: Task,
+                          made: list[str]) -> str:
+        node, storage = source.node, values.get("storage") or drive.storage
+        volume = self.volume(drive.volume, node)
+        if volume is None:
+            raise die(f"volume '{drive.volume}' does not exist")
+        linked = not full and not drive.is_cloudinit and not drive.key.startswith("tpmstate")
+        if linked:
+            task.log(f"create linked clone of drive {drive.key} ({drive.volume})")
+            base = "/".join(split_volid(drive.volume)[1].split("/")[-2:])
+            number = self.free_name(storage, node, newid)
+            if self.is_dir(storage):
+                volid = self.allocate(storage, node, newid, volume.size, "qcow2", name=f"vm-{newid}-disk-{number}",
+                                      parent=base)
+                short = f"vm-{newid}-disk-{number}.qcow2"
+                task.log(f"clone {base}: images, {short}, {newid} to {short} (base=../{base})")
+                how = "off" if volume.format == "raw" else "metadata"
+                task.log(f"Formatting '{self.volume_path(volid)}', fmt=qcow2 cluster_size=131072 extended_l2=on "
+                         f"preallocation={how} compression_type=zlib size={volume.size} backing_file=../{base} "
+                         f"backing_fmt={volume.format} lazy_refcounts=off refcount_bits=16")
+            else:
+                volid = self.allocate(storage, node, newid, volume.size, "raw", name=f"vm-{newid}-disk-{number}")
+                task.log(f'  Logical volume "vm-{newid}-disk-{number}" created.')
+            made.append(volid)
+            return volid
+        task.log(f"create full clone of drive {drive.key} ({drive.volume})")
+        fmt = volume.format if self.is_dir(storage) else "raw"
+        if values.get("format") and not drive.is_cloudinit and one_of(drive.key, "ide", "sata", "scsi", "virtio"):
+            fmt = values["format"]
+        if drive.is_cloudinit:
+            fmt = "qcow2" if self.is_dir(storage) else "raw"
+            volid = self.allocate(storage, node, newid, CLOUDINIT_SIZE, fmt, name=f"vm-{newid}-cloudinit")
+        else:
+            volid = self.allocate(storage, node, newid, volume.size, fmt, data=volume.used)
+        made.append(volid)
+        self.log_formatting(task, volid, node)
+        task.log(f"allocated target volume '{volid}'")
+        if not drive.is_cloudinit:
+            await self.copy_data(volume.used, values.get("bwlimit"))
+            if not drive.key.startswith("efidisk"):
+                shown = drives.human_size(volume.size)
+                task.log(f"transferred {shown} of {shown} (100.00%)")
+        return volid
+
+    # ------------------------------------------------------------- template
+
+    async def guest_template(self, values: dict, user: str) -> str:
+        node, vmid, disk = values["node"], int(values["vmid"]), values.get("disk")
+        vm = self.find(node, vmid)
+        if vm.config.get("lock"):
+            raise die(f"VM is locked ({vm.config['lock']})")
+        self._template_checks(vm, disk)
+        self.need_quorum()
+
+        async def body(task: Task) -> None:
+            async with self.config_lock(vm, task.upid, task.log):
+                self._template_checks(vm, disk)
+                vm.config["template"] = 1
+                vm.template = True
+                stores = {d.storage for d in drives.of_config(vm.config) if d.storage in self.storages}
+                async with self.storage_lock(stores):
+                    await self.pause(TEMPLATE_SECONDS)
+                    for drive in drives.of_config(vm.config):
+                        if not drive.is_cdrom and disk in (None, drive.key):
+                            drive.volume = self.make_base(drive.volume, node)
+                            vm.config[drive.key] = str(drive)
+        return await self.start_task(node, "qmtemplate", vmid, user, body)
+
+    @staticmethod
+    def _template_checks(vm, disk: str | None) -> None:
+        if vm.snapshots:
+            raise die("unable to create template, because VM contains snapshots")
+        if vm.config.get("template") and not disk:
+            raise die("you can't convert a template to a template")
+        if vm.status == "running":
+            raise die("you can't convert a VM to template if VM is running")
+

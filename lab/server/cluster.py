@@ -1,0 +1,207 @@
+"""Cluster and nodes: version, the lagging resource list, free VMIDs, bridges and PCI mappings."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from fakepve.model import PveError
+from fakepve.routing import die, param_error, sha1
+
+# PVE seconds between two rounds of pvestatd.
+STATUS_CYCLE = 10.0
+DEFAULT_VERSION = "9.2.11"
+REPOID = "14a22df35955d97d"
+
+
+class ClusterApi:
+    """Mixin: what is asked of the cluster as a whole."""
+
+    def init_cluster(self) -> None:
+        self.bridges: set[str] = {"vmbr0"}
+        self.mappings: dict[str, list[str]] = {}
+        self.cluster_name = "lab"
+        self.set_version(DEFAULT_VERSION)
+        # What the last round of pvestatd saw: {vmid: resource}.
+        self.seen: dict[int, dict] = {}
+        self._cycle: asyncio.Task | None = None
+
+    def set_version(self, version: str) -> None:
+        self.version = version
+        self.release_version = ".".join(version.split(".")[:2])
+
+    def version_tuple(self) -> tuple[int, ...]:
+        return tuple(int(part) for part in self.version.split(".")[:2])
+
+    def first_node(self) -> str:
+        return sorted(self.nodes)[0]
+
+    def _routes_lab_cluster(self):
+        pci = "/cluster/mapping/pci"
+        network = "/nodes/{node}/network"
+        return [("GET", "/cluster/nextid", self.next_id),
+                ("GET", network, self.network_list), ("GET", network + "/{iface}", self.network_get),
+                ("GET", pci, self.mapping_list), ("POST", pci, self.mapping_create),
+                ("GET", pci + "/{id}", self.mapping_get), ("PUT", pci + "/{id}", self.mapping_update),
+                ("DELETE", pci + "/{id}", self.mapping_delete)]
+
+    async def version_get(self, values: dict, user: str) -> dict:
+        return {"version": self.version, "release": self.release_version, "repoid": REPOID}
+
+    async def node_list(self, values: dict, user: str) -> list[dict]:
+        items = []
+        for name, state in sorted(self.nodes.items()):
+            online = state.get("online", True)
+            item = {"node": name, "id": "node/" + name, "type": "node", "status": "online" if online else "offline",
+                    "ssl_fingerprint": self.fingerprint}
+            if self.allowed(user, "/nodes/" + name, "Sys.Audit"):
+                item["level"] = ""
+                item.update(self._node_stats(online))
+            items.append(item)
+        return items
+
+    # ------------------------------------------------------------ resources
+
+    def start_cycle(self) -> None:
+        self._cycle = asyncio.ensure_future(self._status_rounds())
+
+    def stop_cycle(self) -> None:
+        if self._cycle:
+            self._cycle.cancel()
+
+    async def _status_rounds(self) -> None:
+        while True:
+            self.seen = {vm.vmid: self._resource(vm) for vm in self.vms}
+            await asyncio.sleep(max(STATUS_CYCLE * self.time_scale, 0.05))
+
+    def _resource(self, vm) -> dict:
+        use = self._vm_usage(vm)
+        return {**use, "name": vm.config.get("name") or f"VM {vm.vmid}", "status": vm.status,
+                "template": 1 if vm.config.get("template") else 0}
+
+    def _vm_resource(self, vm) -> dict:
+        """A VM as /cluster/resources lists it: its existence at once, its status from the last round."""
+        item = {"id": f"qemu/{vm.vmid}", "type": "qemu", "node": vm.node, "vmid": vm.vmid}
+        young = time.monotonic() - getattr(vm, "born", 0) < STATUS_CYCLE * self.time_scale
+        if not self.nodes.get(vm.node, {}).get("online", True):
+            item["status"] = "unknown"
+        elif not self.time_scale:
+            item.update(self._resource(vm))
+        elif young or vm.vmid not in self.seen:
+            item["status"] = "unknown"
+        else:
+            item.update(self.seen[vm.vmid])
+        tags = str(vm.config.get("tags", "")).strip()
+        if tags:
+            item["tags"] = tags
+        if vm.config.get("lock"):
+            item["lock"] = vm.config["lock"]
+        if vm.pool:
+            item["pool"] = vm.pool
+        return item
+
+    async def cluster_resources(self, values: dict, user: str) -> list[dict]:
+        kind = values.get("type")
+        items = []
+        if kind in (None, "vm"):
+            items += [self._vm_resource(vm) for vm in sorted(self.vms, key=lambda v: v.vmid)
+                      if self.allowed(user, f"/vms/{vm.vmid}", "VM.Audit")]
+        if kind in (None, "node"):
+            for name, state in sorted(self.nodes.items()):
+                online = state.get("online", True)
+                item = {"id": "node/" + name, "type": "node", "node": name,
+                        "status": "online" if online else "offline"}
+                if self.allowed(user, "/nodes/" + name, "Sys.Audit"):
+                    item.update(level="", **self._node_stats(online))
+                    item["cgroup-mode"] = 2
+                items.append(item)
+        if kind in (None, "storage"):
+            items += [item for node in sorted(self.nodes) for name in sorted(self.storages)
+                      if self._can_audit(user, name) and (item := self._storage_resource(node, name))]
+        if kind is None:
+            items += [{"id": "pool/" + name, "type": "pool", "pool": name} for name in sorted(self.pools)
+                      if self.allowed(user, "/pool/" + name, "Pool.Audit")]
+        return items
+
+    async def next_id(self, values: dict, user: str) -> str:
+        wanted = values.get("vmid")
+        if wanted is not None:
+            if self.vm(int(wanted)) is not None:
+                raise param_error(vmid=f"VM {wanted} already exists")
+            return str(wanted)
+        taken = {vm.vmid for vm in self.vms}
+        return str(next(n for n in range(100, 1_000_000) if n not in taken))
+
+    # -------------------------------------------------------------- network
+
+    def _bridge(self, name: str) -> dict:
+        return {"iface": name, "type": "bridge", "active": 1, "autostart": 1, "exists": 1, "method": "static",
+                "method6": "manual", "families": ["inet"], "address": "10.0.0.2", "netmask": "24",
+                "cidr": "10.0.0.2/24", "gateway": "10.0.0.1", "bridge_ports": "eno1", "bridge_stp": "off",
+                "bridge_fd": "0", "priority": 4}
+
+    async def network_list(self, values: dict, user: str) -> list[dict]:
+        kind = values.get("type")
+        items = [{"iface": "eno1", "type": "eth", "active": 1, "exists": 1, "method": "manual", "method6": "manual",
+                  "families": ["inet"], "priority": 3}] if kind in (None, "eth") else []
+        if kind in (None, "bridge", "any_bridge", "any_local_bridge", "include_sdn"):
+            items += [self._bridge(name) for name in sorted(self.bridges)
+                      if self.allowed(user, f"/sdn/zones/localnetwork/{name}", "SDN.Audit")
+                      or self.allowed(user, f"/sdn/zones/localnetwork/{name}", "SDN.Use")
+                      or self.allowed(user, "/nodes/" + values["node"], "Sys.Audit")]
+        return items
+
+    async def network_get(self, values: dict, user: str) -> dict:
+        if values["iface"] not in self.bridges:
+            raise param_error(iface="interface does not exist")
+        return self._bridge(values["iface"])
+
+    # ------------------------------------------------------------- mappings
+
+    def _mapping_view(self, name: str) -> dict:
+        return {"id": name, "type": "pci", "map": list(self.mappings[name]), "digest": self._mapping_digest()}
+
+    def _mapping_digest(self) -> str:
+        return sha1(repr(sorted(self.mappings.items())))
+
+    async def mapping_list(self, values: dict, user: str) -> list[dict]:
+        visible = [name for name in sorted(self.mappings) if any(
+            self.allowed(user, "/mapping/pci/" + name, p) for p in ("Mapping.Audit", "Mapping.Use", "Mapping.Modify"))]
+        items = []
+        for name in visible:
+            item = self._mapping_view(name)
+            node = values.get("check-node")
+            if node:
+                here = any(f"node={node}," in entry + "," for entry in self.mappings[name])
+                item["checks"] = [] if here else [{"severity": "warning", "message": f"No mapping for node {node}."}]
+            items.append(item)
+        return items
+
+    def _mapping(self, name: str) -> None:
+        if name not in self.mappings:
+            raise die(f"mapping '{name}' not found")
+
+    async def mapping_get(self, values: dict, user: str) -> dict:
+        self._mapping(values["id"])
+        view = self._mapping_view(values["id"])
+        view.pop("type")
+        return view
+
+    async def mapping_create(self, values: dict, user: str) -> None:
+        if values["id"] in self.mappings:
+            raise die(f"create hardware mapping failed: PCI ID '{values['id']}' already defined")
+        given = values.get("map") or []
+        self.mappings[values["id"]] = [given] if isinstance(given, str) else list(given)
+
+    async def mapping_update(self, values: dict, user: str) -> None:
+        self._mapping(values["id"])
+        given = values.get("map")
+        if given:
+            self.mappings[values["id"]] = [given] if isinstance(given, str) else list(given)
+
+    async def mapping_delete(self, values: dict, user: str) -> None:
+        self._mapping(values["id"])
+        del self.mappings[values["id"]]
+
+
+__all__ = ["ClusterApi", "PveError"]

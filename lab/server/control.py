@@ -1,0 +1,335 @@
+"""The control interface: what a test may do to the cluster behind its users' backs, and what it may look at."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import time
+from pathlib import Path
+
+from aiohttp import web
+from fakepve.model import PveError, TaskError
+
+from . import drives
+from .imageserver import ImageServer, Knobs
+from .locks import STORAGE_SLOTS, STORAGE_WAIT
+from .settings import fleet_role
+from .volumes import FOLDERS, Volume
+
+NETWORK = {"latency": 0.0, "jitter": 0.0, "node_latency": {}, "drop_rate": 0.0, "hang_rate": 0.0, "hang_secs": 120,
+           "seed": None}
+
+
+class Control:
+    """HTTP on loopback: `GET /state`, `GET /requests`, `POST /do/<action>` with a JSON object."""
+
+    def __init__(self, pve, images: ImageServer, about: dict):
+        self.pve, self.images, self.about = pve, images, about
+        self.runner: web.AppRunner | None = None
+        self.port = 0
+
+    async def start(self, host: str, port: int) -> None:
+        app = web.Application(client_max_size=64 * 1024**2)
+        app.router.add_get("/health", self._health)
+        app.router.add_get("/state", self._state)
+        app.router.add_get("/requests", self._requests)
+        app.router.add_post("/do/{action}", self._do)
+        self.runner = web.AppRunner(app, access_log=None)
+        await self.runner.setup()
+        await web.TCPSite(self.runner, host, port).start()
+        self.port = self.runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        if self.runner:
+            await self.runner.cleanup()
+
+    async def _health(self, request: web.Request) -> web.Response:
+        return web.json_response({**self.about, "timeScale": self.pve.time_scale})
+
+    async def _state(self, request: web.Request) -> web.Response:
+        return web.json_response(self.state())
+
+    async def _requests(self, request: web.Request) -> web.Response:
+        since = int(request.query.get("since", 0))
+        return web.json_response({"api": [e for e in self.pve.log_entries if e["n"] > since],
+                                  "images": self.images.log, "ssh": self.pve.ssh_log})
+
+    async def _do(self, request: web.Request) -> web.Response:
+        action = getattr(self, "do_" + request.match_info["action"], None)
+        if action is None:
+            return web.json_response({"error": f"no such action: {request.match_info['action']}"}, status=404)
+        try:
+            body = await request.text()
+            result = action(**(json.loads(body) if body else {}))
+            if inspect.isawaitable(result):
+                result = await result
+        except (TypeError, ValueError, KeyError, PveError, TaskError, StopIteration) as error:
+            return web.json_response({"error": f"{type(error).__name__}: {error}"}, status=400)
+        self.pve.changed()
+        return web.json_response({"result": result})
+
+    # ---------------------------------------------------------------- looking
+
+    def state(self) -> dict:
+        """Everything the cluster holds."""
+        pve = self.pve
+        files = {}
+        for node in sorted(pve.nodes):
+            for storage in sorted(pve.storages):
+                for content in FOLDERS:
+                    for path in pve.files_of(storage, node, content):
+                        data = path.read_bytes()
+                        files[f"{node}/{storage}:{content}/{path.name}"] = {
+                            "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        vms = {str(vm.vmid): {"node": vm.node, "name": vm.config.get("name"), "status": vm.status, "config": vm.config,
+                              "pending": vm.pending, "snapshots": sorted(vm.snapshots), "pool": vm.pool}
+               for vm in sorted(pve.vms, key=lambda v: v.vmid)}
+        return {"nodes": {n: s.get("online", True) for n, s in pve.nodes.items()}, "quorate": pve.quorate,
+                "version": pve.version, "vms": vms, "volumes": pve.dump_volumes(), "files": files,
+                "leftovers": self._leftovers(), "pools": {k: sorted(v) for k, v in pve.pools.items()},
+                "mappings": pve.mappings, "running": [t.record["upid"] for t in pve.running.values()]}
+
+    def _leftovers(self) -> list[str]:
+        """Half-finished downloads, which nobody else lists."""
+        root: Path = self.pve.settings.directory / "nodes"
+        return sorted(str(p.relative_to(root)) for p in root.rglob("*.tmp_dwnl.*"))
+
+    def do_tasks(self) -> list[dict]:
+        return self.pve.tasklog
+
+    def do_clear_requests(self) -> None:
+        self.pve.log_entries.clear()
+        self.pve.ssh_log.clear()
+        self.images.log.clear()
+
+    # ----------------------------------------------------------------- faults
+
+    def do_fail(self, method: str, path: str, error: str | None = None, status: int | None = None,
+                message: str | None = None, times: int | None = 1, html: bool = False) -> None:
+        """Answer matching requests with PVE's own error of a name, or with a status and text."""
+        self.pve.fail(method, path, status=status, message=message, html=html, error=error, times=times)
+
+    def do_fail_task(self, type: str, message: str, times: int = 1) -> None:  # noqa: A002 - the API's word
+        """The next tasks of a type end with this text."""
+        self.pve.task_faults.setdefault(type, []).extend([message] * times)
+
+    def do_cut(self, method: str, path: str, times: int = 1, when: str = "before") -> None:
+        """Cut the connection of matching requests before or after they are carried out."""
+        if when not in ("before", "after"):
+            raise ValueError("when must be 'before' or 'after'")
+        self.pve.cuts.append({"method": method, "path": path, "times": times, "when": when})
+
+    def do_clear_faults(self) -> None:
+        """Everything that was broken on purpose works again (what VMs there are stays)."""
+        pve = self.pve
+        pve.failures.clear()
+        pve.task_faults.clear()
+        pve.cuts.clear()
+        pve.network.update(NETWORK)
+        pve.expired_tokens.clear()
+        pve.sftp_denied = False
+        pve.regain_quorum()
+        for node in pve.nodes.values():
+            node["online"] = True
+        for vm in pve.vms:
+            pve.release(vm, "scenario")
+        for storage in list(pve.held_storages):
+            self.do_release_storage_lock(storage)
+        pve.storage_locks.slots, pve.storage_locks.wait = STORAGE_SLOTS, STORAGE_WAIT
+        self.images.knobs = Knobs()
+
+    def do_time_scale(self, scale: float) -> None:
+        self.pve.time_scale = float(scale)
+
+    def do_network(self, latency: float = 0, jitter: float = 0, dropRate: float = 0, hangRate: float = 0,
+                   hangSeconds: float = 120, seed: int | None = None) -> None:
+        self.pve.network.update(latency=latency, jitter=jitter, drop_rate=dropRate, hang_rate=hangRate,
+                                hang_secs=hangSeconds, seed=seed)
+        if seed is not None:
+            self.pve._random.seed(seed)
+
+    def do_node_online(self, node: str, online: bool) -> None:
+        self.pve.set_node_offline(node, not online)
+
+    def do_quorum(self, quorate: bool) -> None:
+        self.pve.quorate = quorate
+
+    async def do_hold_lock(self, vmid: int, seconds: float | None = None) -> None:
+        await self.pve.hold_config_lock(vmid, seconds)
+
+    def do_release_lock(self, vmid: int) -> None:
+        self.pve.release_config_lock(vmid)
+
+    async def do_hold_storage_lock(self, storage: str) -> None:
+        """Take every slot of a datastore's lock until it is released."""
+        for _ in range(self.pve.storage_locks.slots):
+            if not await self.pve.storage_locks.acquire(storage, 30):
+                raise ValueError(f"the lock of {storage} is not free")
+            self.pve.held_storages.append(storage)
+
+    def do_release_storage_lock(self, storage: str) -> None:
+        while storage in self.pve.held_storages:
+            self.pve.held_storages.remove(storage)
+            self.pve.storage_locks.release(storage)
+
+    def do_storage_locks(self, slots: int = STORAGE_SLOTS, wait: float = STORAGE_WAIT) -> None:
+        self.pve.storage_locks.slots, self.pve.storage_locks.wait = slots, wait
+
+    def do_kill_task(self, upid: str | None = None, type: str | None = None, vmid: int | None = None) -> list[str]:  # noqa: A002
+        """SIGKILL for the workers that match; their UPIDs."""
+        hit = [t.record["upid"] for t in list(self.pve.running.values())
+               if upid in (None, t.record["upid"]) and type in (None, t.record["type"])
+               and (vmid is None or t.record["id"] == str(vmid))]
+        return [u for u in hit if self.pve.kill_worker(u)]
+
+    def do_expire_token(self, token: str, expired: bool = True) -> None:
+        (self.pve.expired_tokens.add if expired else self.pve.expired_tokens.discard)(token)
+
+    def do_revoke_tickets(self) -> None:
+        self.pve.revoke_tickets()
+
+    def do_version(self, version: str) -> None:
+        self.pve.set_version(version)
+
+    def do_privileges(self, path: str | None = None, privileges: list[str] | None = None) -> None:
+        """Give the fleet's user other privileges on a path; without arguments, those it started with."""
+        wanted = {path: privileges or []} if path else fleet_role()
+        for where, names in wanted.items():
+            role = "GoldenFleet" + "".join(part.capitalize() for part in where.split("/") if part)
+            self.pve.roles[role] = set(names)
+            if not any(e.role == role for e in self.pve.entries):
+                from .access import AclEntry
+                from .settings import FLEET_USER
+                self.pve.entries.append(AclEntry(where, FLEET_USER, role))
+
+    def do_sftp_denied(self, denied: bool) -> None:
+        self.pve.sftp_denied = denied
+
+    # ------------------------------------------------------------------- VMs
+
+    def do_add_vm(self, vmid: int, node: str | None = None, config: dict | None = None, status: str = "stopped",
+                  template: bool = False) -> None:
+        """A VM that was always there; volumes its config names come with it."""
+        pve = self.pve
+        if pve.vm(vmid) is not None:
+            raise ValueError(f"VM {vmid} exists")
+        vm = pve.new_vm(vmid, node or pve.first_node())
+        vm.born -= 3600
+        vm.config = dict(config or {})
+        if template:
+            vm.config["template"] = 1
+        vm.template = bool(vm.config.get("template"))
+        vm.name = vm.config.get("name") or f"VM {vmid}"
+        vm.status = vm.qmpstatus = status
+        vm.started_at = time.time() if status == "running" else None
+        for drive in drives.of_config(vm.config):
+            if drive.storage in pve.storages and pve.volume(drive.volume, vm.node) is None:
+                size = drives.parse_size(drive.options.get("size", "4M")) or 0
+                name = drive.volume.partition(":")[2]
+                fmt = name.rsplit(".", 1)[-1] if "." in name else "raw"
+                pve.volumes_of(drive.storage, vm.node)[name] = Volume(vmid, fmt, size, 0, int(time.time()))
+        pve.seen[vmid] = pve._resource(vm)
+
+    def do_patch_config(self, vmid: int, set: dict | None = None, delete: list[str] | None = None) -> dict:  # noqa: A002
+        """Change a config behind everybody's back."""
+        vm = self._vm(vmid)
+        vm.config.update(set or {})
+        for key in delete or []:
+            vm.config.pop(key, None)
+        vm.name = vm.config.get("name") or f"VM {vmid}"
+        vm.template = bool(vm.config.get("template"))
+        return vm.config
+
+    def do_delete_vm(self, vmid: int, volumes: bool = True) -> None:
+        vm = self._vm(vmid)
+        for volid in self.pve.owned_by(vmid, vm.node) if volumes else []:
+            self.pve.free(volid, vm.node)
+        self.pve.vms.remove(vm)
+
+    def do_power(self, vmid: int, status: str) -> None:
+        vm = self._vm(vmid)
+        vm.status = vm.qmpstatus = status
+        vm.started_at = time.time() if status == "running" else None
+
+    def do_guest(self, vmid: int, **behaviour) -> None:
+        """How a guest behaves: acpi, agent (answers by command, or null), agentHangs, startError, shutdownSeconds, …"""
+        names = {"acpi": "acpi", "agent": "agent", "agentHangs": "agent_hangs", "startError": "start_error",
+                 "shutdownSeconds": "shutdown_secs", "startSeconds": "start_secs", "stopSeconds": "stop_secs"}
+        vm = self._vm(vmid)
+        for name, value in behaviour.items():
+            setattr(vm, names[name], value)
+
+    def _vm(self, vmid: int):
+        vm = self.pve.vm(int(vmid))
+        if vm is None:
+            raise ValueError(f"there is no VM {vmid}")
+        return vm
+
+    # ------------------------------------------------------ storage, network
+
+    def do_storage(self, name: str, avail: int | None = None, active: bool | None = None, content: str | None = None,
+                   disable: bool | None = None, remove: bool = False, create: dict | None = None) -> dict | None:
+        """Change a datastore: room left, reachable, content types; or make or remove one."""
+        pve = self.pve
+        if create is not None:
+            pve.storages[name] = {"active": 1, "files": set_(), **create}
+            from .seed import make_folders
+            make_folders(pve)
+        if remove:
+            pve.storages.pop(name, None)
+            return None
+        store = pve.storages[name]
+        if avail is not None:
+            pve.set_avail(name, avail)
+        if active is not None:
+            store["active"] = 1 if active else 0
+        if content is not None:
+            store["content"] = content
+        if disable is not None:
+            store.pop("disable", None)
+            if disable:
+                store["disable"] = 1
+        return {k: v for k, v in store.items() if k != "files"}
+
+    def do_put_file(self, storage: str, content: str, name: str, text: str, node: str | None = None) -> None:
+        """A file on a datastore that nobody asked the lab for."""
+        where = node or self.pve.first_node()
+        path = self.pve.real_path(where, f"{self.pve.folder(storage, content)}/{name}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def do_remove_file(self, storage: str, content: str, name: str, node: str | None = None) -> None:
+        where = node or self.pve.first_node()
+        self.pve.real_path(where, f"{self.pve.folder(storage, content)}/{name}").unlink(missing_ok=True)
+
+    def do_bridges(self, bridges: list[str]) -> None:
+        self.pve.bridges = set_(bridges)
+
+    def do_mapping(self, id: str, map: list[str] | None = None) -> None:  # noqa: A002
+        """Set a PCI mapping; null removes it."""
+        if map is None:
+            self.pve.mappings.pop(id, None)
+        else:
+            self.pve.mappings[id] = map
+
+    def do_images(self, bytesPerSecond: float | None = None, drops: int | None = None, dropAfter: int | None = None,
+                  errors: int | None = None, status: int | None = None, corrupt: int | None = None,
+                  stalls: int | None = None, only: str | None = None) -> None:
+        """What the image server does wrong from now on."""
+        for name, value in (("bytes_per_second", bytesPerSecond), ("drops", drops), ("drop_after", dropAfter),
+                            ("errors", errors), ("status", status), ("corrupt", corrupt), ("stalls", stalls),
+                            ("only", only)):
+            if value is not None:
+                setattr(self.images.knobs, name, value)
+
+    def do_add_image(self, name: str, base64: str | None = None, size: int | None = None) -> dict:
+        """Serve another file: given bytes, or a sparse qcow2-less blob of a size."""
+        import base64 as codec
+        data = codec.b64decode(base64) if base64 is not None else bytes(size or 0)
+        self.images.files[name] = data
+        return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+# `set` is a parameter name above.
+set_ = set

@@ -1,0 +1,169 @@
+"""Tasks as a node runs them: workers that log, take time, can be aborted, and can be killed.
+
+fakepve's tasks end before the request returns when time stands still, and nothing can interrupt them; a client that
+survives a killed worker can only be tried on one that can be killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fakepve.model import PveError, TaskError
+
+KEEP = 1000
+UNEXPECTED = "unexpected status"
+Body = Callable[["Task"], Awaitable[Any]]
+
+
+class Task:
+    """One worker: what the API shows of it and the asyncio task that runs it."""
+
+    def __init__(self, record: dict):
+        self.record = record
+        self.runner: asyncio.Task | None = None
+        # Set by DELETE of the task: the worker dies of a signal and cleans up after itself.
+        self.aborted = False
+        self.warnings = 0
+
+    @property
+    def upid(self) -> str:
+        return self.record["upid"]
+
+    def log(self, line: str) -> None:
+        self.record["log"].append(line)
+
+    def warn(self, line: str) -> None:
+        """A `WARN:` line; the task then ends with `WARNINGS: n` instead of OK."""
+        self.warnings += 1
+        self.log("WARN: " + line)
+
+
+class TaskApi:
+    """Mixin: running tasks, and the calls that show and stop them."""
+
+    def init_tasks(self) -> None:
+        self.running: dict[str, Task] = {}
+        # Texts that the next tasks of a type end with: {type: [text, …]} (control interface).
+        self.task_faults: dict[str, list[str]] = {}
+
+    async def start_task(self, node: str, kind: str, ident: object, user: str, body: Body) -> str:
+        """Start a worker and return its UPID; with a time scale of 0 it has ended by then."""
+        upid, pid, start = self._upid(node, kind, ident, user)
+        record = {"upid": upid, "node": node, "pid": pid, "pstart": pid * 7, "starttime": start, "type": kind,
+                  "id": str(ident), "user": user, "status": "running", "log": []}
+        task = Task(record)
+        self.tasks[upid] = record
+        self.tasklog.append(record)
+        for old in self.tasklog[:-KEEP]:
+            if old["status"] == "stopped":
+                self.tasklog.remove(old)
+                self.tasks.pop(old["upid"], None)
+        self.running[upid] = task
+        task.runner = asyncio.ensure_future(self._run(task, body))
+        if not self.time_scale:
+            await asyncio.wait([task.runner])
+        return upid
+
+    async def task(self, node, ttype, tid, user, body, vm=None, lock=True, log=()):
+        """fakepve's own entry point, for the parts of it that are used as they are."""
+        async def run(task: Task) -> Any:
+            for line in log:
+                task.log(line)
+            if vm is None or not lock:
+                return await body()
+            await self.acquire(vm, task.upid)
+            try:
+                return await body()
+            finally:
+                self.release(vm, task.upid)
+        return await self.start_task(node, ttype, tid, user, run)
+
+    async def _run(self, task: Task, body: Body) -> None:
+        record = task.record
+        try:
+            faults = self.task_faults.get(record["type"])
+            if faults:
+                await self.pause(0.5)
+                raise TaskError(faults.pop(0))
+            note = await body(task)
+            if note:
+                task.log(str(note))
+            status = f"WARNINGS: {task.warnings}" if task.warnings else "OK"
+        except (TaskError, PveError) as error:
+            status = getattr(error, "message", None) or str(error)
+        except asyncio.CancelledError:
+            status = "received interrupt" if task.aborted else UNEXPECTED
+        except Exception as error:  # a fault of the lab itself must be seen, not swallowed
+            self.report("task " + record["type"], error)
+            status = f"lab: {error!r}"
+        # A killed worker writes no last line.
+        if status != UNEXPECTED:
+            first = status.splitlines()[0] if status else status
+            task.log("TASK OK" if status == "OK" else
+                     f"TASK {status}" if status.startswith("WARNINGS") else f"TASK ERROR: {status}")
+            status = first
+        record.update(status="stopped", exitstatus=status, endtime=int(time.time()))
+        self.running.pop(record["upid"], None)
+        self.changed()
+
+    def kill_worker(self, upid: str) -> bool:
+        """SIGKILL for a worker: nothing is cleaned up. False if it has ended already."""
+        task = self.running.get(upid)
+        if task is None or task.runner is None:
+            return False
+        task.runner.cancel()
+        return True
+
+    # ----------------------------------------------------------------- API
+
+    def _routes_lab_tasks(self):
+        one = "/nodes/{node}/tasks/{upid}"
+        return [("DELETE", one, self.task_stop)]
+
+    @staticmethod
+    def _parse_upid(upid: str) -> None:
+        parts = upid.split(":")
+        if len(parts) < 9 or parts[0] != "UPID":
+            raise PveError(400, "Parameter verification failed.", {"upid": "unable to parse worker upid"})
+
+    def _visible_task(self, values: dict, user: str) -> dict | None:
+        self._parse_upid(values["upid"])
+        record = self.tasks.get(values["upid"])
+        if record is None or record["node"] != values["node"]:
+            return None
+        owner = record["user"]
+        if user not in (owner, owner.split("!")[0]):
+            self.require(user, "/nodes/" + record["node"], "Sys.Audit")
+        return record
+
+    async def task_status(self, values: dict, user: str) -> dict:
+        record = self._visible_task(values, user)
+        if record is None:
+            raise PveError(400, "Parameter verification failed.", {"upid": "no such task"})
+        view = {k: v for k, v in record.items() if k not in ("log", "endtime")}
+        view["user"], bang, token = record["user"].partition("!")
+        if bang:
+            view["tokenid"] = token
+        return view
+
+    async def task_log(self, values: dict, user: str) -> list[dict]:
+        record = self._visible_task(values, user)
+        if record is None:
+            return [{"n": 1, "t": "unable to open file - No such file or directory"}]
+        start, limit = int(values.get("start", 0)), int(values.get("limit", 50))
+        lines = [line for text in record["log"] for line in text.split("\n")]
+        if not lines:
+            return [{"n": 1, "t": "no content"}]
+        return [{"n": n, "t": text} for n, text in enumerate(lines, 1)][start: start + limit if limit else None]
+
+    async def task_stop(self, values: dict, user: str) -> None:
+        record = self._visible_task(values, user)
+        if record is None:
+            raise PveError(400, "Parameter verification failed.", {"upid": "no such task"})
+        task = self.running.get(values["upid"])
+        if task is not None and task.runner is not None:
+            task.aborted = True
+            task.runner.cancel()
