@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { type CommandResult, runCommand } from "./command.ts";
 import { duration, type Progress } from "./progress.ts";
 
@@ -56,23 +56,24 @@ function demand(result: CommandResult, what: string, build: GoBuild): CommandRes
 }
 
 /**
- * Makes a folder that is either complete or not there: `make` works in a folder aside, which gets its name when all is
- * done. Whatever stops it in between, the name does not exist.
+ * Makes a folder that is either complete or not there: `make` works in a folder of `workshop`, which is moved to its
+ * place when all is done. Whatever stops it in between, the place stays as it was.
  *
- * @param aside where to work, on the same file system
+ * @param workshop on the same file system as `target`; whoever calls this holds a lock on it
  */
 export async function makeFolder(
   target: string,
+  workshop: string,
   make: (folder: string) => Promise<void>,
-  aside = target,
 ): Promise<void> {
-  const unfinished = `${aside}.unfinished`;
-  const replaced = `${aside}.replaced`;
-  for (const folder of [unfinished, replaced]) rmSync(folder, { recursive: true, force: true });
+  // Whatever is left there is of a run that did not end.
+  rmSync(workshop, { recursive: true, force: true });
+  // Named by process: a compiler that outlived its killed parent must not write into this folder.
+  const unfinished = join(workshop, `${process.pid}`);
   mkdirSync(unfinished, { recursive: true });
   await make(unfinished);
   mkdirSync(dirname(target), { recursive: true });
-  if (existsSync(target)) renameSync(target, replaced);
+  if (existsSync(target)) renameSync(target, join(workshop, "replaced"));
   renameSync(unfinished, target);
-  rmSync(replaced, { recursive: true, force: true });
+  rmSync(workshop, { recursive: true, force: true });
 }

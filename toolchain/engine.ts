@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { goBuild, makeFolder } from "./build.ts";
 import { buildKey } from "./key.ts";
-import type { Paths } from "./paths.ts";
+import { type Paths, workshop } from "./paths.ts";
 import type { Progress } from "./progress.ts";
 
 const mainPackage = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
@@ -17,7 +17,8 @@ const hosts = {
 export const engineSources = (paths: Paths): string => join(paths.sources, "engine");
 
 function engineFolder(paths: Paths, version: string): string {
-  return join(paths.store, `engine-${version}-${buildKey(engineSources(paths), version)}`);
+  const key = buildKey(engineSources(paths), version, ...Object.values(hosts).map(launcher));
+  return join(paths.store, `engine-${version}-${key}`);
 }
 
 export const engineMissing = (paths: Paths, version: string): boolean => !existsSync(engineFolder(paths, version));
@@ -26,7 +27,7 @@ export const engineMissing = (paths: Paths, version: string): boolean => !exists
 export async function ensureEngine(paths: Paths, version: string, progress: Progress): Promise<string> {
   const folder = engineFolder(paths, version);
   if (existsSync(folder)) return folder;
-  await makeFolder(folder, async (aside) => {
+  await makeFolder(folder, workshop(paths), async (aside) => {
     const build = {
       title: `building Pulumi's CLI ${version}`,
       module: engineSources(paths),
@@ -37,14 +38,17 @@ export async function ensureEngine(paths: Paths, version: string, progress: Prog
     await goBuild(build, progress);
     for (const [name, script] of Object.entries(hosts)) {
       const file = join(aside, name);
-      writeFileSync(file, launcher(relative(aside, join(paths.sources, "hosts", script))));
+      writeFileSync(file, launcher(script));
       chmodSync(file, 0o755);
     }
   });
   return folder;
 }
 
-/** `node` is the one on PATH, as it is for the official hosts; exec, so that signals reach it. */
+/**
+ * `node` is the one on PATH, as it is for the official hosts; exec, so that signals reach it. The path is relative:
+ * the checkout may be moved.
+ */
 function launcher(script: string): string {
-  return `#!/bin/sh\nexec node "$(dirname -- "$0")/${script}" "$@"\n`;
+  return `#!/bin/sh\nexec node "$(dirname -- "$0")/../../toolchain/hosts/${script}" "$@"\n`;
 }

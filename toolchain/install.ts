@@ -40,7 +40,7 @@ export async function ensureToolchain(options: ToolchainOptions = {}): Promise<T
   const versions = pinnedVersions(paths.root);
   mkdirSync(paths.home, { recursive: true });
   if (process.env[toolchainVariable] !== "build") {
-    const own = await findPulumi(versions.engine, progress);
+    const own = await findPulumi(versions.engine, paths.home, progress);
     if (own !== undefined) return { ...own, built: false, env: environment(paths, own.pulumi) };
   }
   const lock = join(paths.store, "build.lock");

@@ -13,11 +13,11 @@ export interface Installed {
  * The user's own CLI, if it is at least as new as the SDK. An older one may well work, but the SDK speaks to it in a
  * protocol that only grows, and nobody has tried: the pinned pair is what the tests run with.
  */
-export async function findPulumi(oldest: string, progress: Progress): Promise<Installed | undefined> {
+export async function findPulumi(oldest: string, home: string, progress: Progress): Promise<Installed | undefined> {
   const pulumi = onPath("pulumi");
   if (pulumi === undefined) return undefined;
   const { stdout } = await runCommand(pulumi, ["version"], {
-    env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" },
+    env: { ...process.env, PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" },
   });
   const version = stdout.trim().replace(/^v/, "");
   if (isAtLeast(version, oldest)) return { pulumi, version };

@@ -17,3 +17,6 @@ export function pathsOf(root: string): Paths {
 }
 
 export const checkout: Paths = pathsOf(dirname(import.meta.dirname));
+
+/** Where things are put together; only for the holder of the build lock. */
+export const workshop = (paths: Paths): string => join(paths.store, "unfinished");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { goBuild, makeFolder } from "./build.ts";
 import { runCommand } from "./command.ts";
 import { buildKey } from "./key.ts";
-import type { Paths } from "./paths.ts";
+import { type Paths, workshop } from "./paths.ts";
 import type { Progress } from "./progress.ts";
 
 const executable = "pulumi-resource-proxmoxve";
@@ -24,23 +24,15 @@ export const pluginMissing = (paths: Paths, version: string): boolean =>
 export async function ensurePlugin(paths: Paths, version: string, progress: Progress): Promise<string> {
   const folder = pluginFolder(paths, version);
   if (!pluginMissing(paths, version)) return folder;
-  // Not beside its final place: the engine takes every folder there for a plugin.
-  const made = join(paths.store, "plugin");
-  await makeFolder(
-    folder,
-    async (aside) => {
-      const output = join(aside, executable);
-      const title = `building the proxmoxve plugin ${version}`;
-      await goBuild(
-        { title, module: pluginSources(paths), main: ".", ldflags: `-X main.version=${version}`, output },
-        progress,
-      );
-      const { code, stderr } = await runCommand(output, ["schema", "--skip-docs", "--skip-examples", "--out", aside]);
-      if (code !== 0) throw new Error(`the proxmoxve plugin could not write its schema\n${stderr}`);
-      writeFileSync(join(aside, keyFile), pluginKey(paths, version));
-    },
-    made,
-  );
+  await makeFolder(folder, workshop(paths), async (aside) => {
+    const output = join(aside, executable);
+    const title = `building the proxmoxve plugin ${version}`;
+    const ldflags = `-X main.version=${version}`;
+    await goBuild({ title, module: pluginSources(paths), main: ".", ldflags, output }, progress);
+    const { code, stderr } = await runCommand(output, ["schema", "--skip-docs", "--skip-examples", "--out", aside]);
+    if (code !== 0) throw new Error(`the proxmoxve plugin could not write its schema\n${stderr}`);
+    writeFileSync(join(aside, keyFile), pluginKey(paths, version));
+  });
   return folder;
 }
 
