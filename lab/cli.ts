@@ -3,6 +3,9 @@ import { connectLab, defaultLabDir, type Lab, LabError, resetLab, startLab, stop
 
 const usage = "Usage: npm run lab (foreground) | npm run lab:up | npm run lab:down | npm run lab:reset";
 
+// `npm run lab:up | head -1` closes the pipe early: that is no error of ours.
+process.stdout.on("error", () => undefined);
+
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }

@@ -13,6 +13,7 @@ import urllib.parse
 
 from aiohttp import web
 from fakepve import schema as pve_schema
+from fakepve import server
 from fakepve.model import PveError
 from fakepve.server import API, FORMATS, USER, collect
 
@@ -30,6 +31,26 @@ ENTRY = web.RequestKey("lab_entry", dict)
 def answer_error(status: int, message: str, newline: bool = True) -> web.Response:
     body = {"data": None, "message": message + ("\n" if newline else "")}
     return web.json_response(body, status=status, reason=message[:200])
+
+
+async def read_params(request) -> dict:
+    """Parameters of a request. Unlike fakepve, an empty value is a value: `tags=` empties the tags."""
+    values = collect(request.query.items())
+    body = await request.read()
+    if not body or request.content_type == "multipart/form-data":
+        return values
+    try:
+        if request.content_type == "application/json":
+            values.update(json.loads(body))
+        else:
+            values.update(collect(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True)))
+    except (ValueError, TypeError):
+        raise PveError(400, "malformed request body") from None
+    return values
+
+
+# fakepve looks this function up each time it is called.
+server.params = read_params
 
 
 def hide_secrets(values: dict) -> dict:
@@ -143,13 +164,19 @@ class HttpApi:
         return f"Method '{request.method} {self._path_of(request)}' not implemented"
 
     async def answer(self, request, match, params, user, call=None):
-        """Checks of PVE that come before those of the schema."""
+        """PVE's order: is there such a method, may the caller, is there such a node, and only then the parameters."""
         if match is None or request.method not in match.methods:
             raise web.HTTPNotFound()
-        spec = match.methods[request.method].get("parameters") or {}
+        info = match.methods[request.method]
+        spec = (info.get("parameters") or {}).get("properties") or {}
+        self.check_permissions(user, info.get("permissions"), {**params, **match.params}, spec)
+        node = match.params.get("node")
+        if node is not None and node not in self.nodes:
+            raise PveError(500, f"hostname lookup '{node}' failed - failed to get address info for: {node}: "
+                                "Name or service not known")
         errors = {}
         for name, value in params.items():
-            prop = pve_schema._prop(spec.get("properties") or {}, name)
+            prop = pve_schema._prop(spec, name)
             if prop and prop.get("type") == "boolean" and isinstance(value, str) and value not in ("0", "1"):
                 errors[name] = f"type check ('boolean') failed - got '{value}'"
         if errors:

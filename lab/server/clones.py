@@ -21,6 +21,8 @@ NOT_COPIED = {"snapshots", "parent", "snaptime", "vmstate", "snapstate", "runnin
 LINKED_SECONDS = 1.65
 FULL_SECONDS = 2.0
 TEMPLATE_SECONDS = 0.5
+# What an empty overlay takes on the datastore.
+OVERLAY_BYTES = 397_312
 TEMPORARY = " qmclone temporary file"
 
 
@@ -157,7 +159,7 @@ class CloneApi:
             number = self.free_name(storage, node, newid)
             if self.is_dir(storage):
                 volid = self.allocate(storage, node, newid, volume.size, "qcow2", name=f"vm-{newid}-disk-{number}",
-                                      parent=base)
+                                      data=OVERLAY_BYTES, parent=base)
                 short = f"vm-{newid}-disk-{number}.qcow2"
                 task.log(f"clone {base}: images, {short}, {newid} to {short} (base=../{base})")
                 how = "off" if volume.format == "raw" else "metadata"

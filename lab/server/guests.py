@@ -111,9 +111,6 @@ class GuestApi:
         item.pop("diskread"), item.pop("diskwrite")
         if self.agent_configured(vm):
             item["agent"] = 1
-        if vm.status == "running":
-            item["running-qemu"] = QEMU_VERSION
-            item["running-machine"] = "pc-q35-10.0+pve1" if vm.config.get("machine") else "pc-i440fx-10.0+pve1"
         return item
 
     @staticmethod

@@ -25,11 +25,15 @@ AGENT_PATIENCE = 3.0
 class PowerApi:
     """Mixin: …/status/{action} and …/agent."""
 
-    def _routes_lab_power(self):
-        one = "/nodes/{node}/qemu/{vmid}/status/"
-        return [("POST", one + action, handler) for action, handler in (
-            ("start", self.power_start), ("stop", self.power_stop), ("shutdown", self.power_shutdown),
-            ("reboot", self.power_reboot), ("reset", self.power_reset))]
+    async def _status_action(self, request):
+        """fakepve has one route for all of them: the lab's own actions go first."""
+        action = request.match_info["action"]
+        handler = {"start": self.power_start, "stop": self.power_stop, "shutdown": self.power_shutdown,
+                   "reboot": self.power_reboot, "reset": self.power_reset}.get(action)
+        if handler is None:
+            return await super()._status_action(request)
+        template = "/nodes/{node}/qemu/{vmid}/status/" + action
+        return await self._stateful_handler(template, handler)(request)
 
     def has_system(self, vm) -> bool:
         """True if something boots: a VM without a disk never answers ACPI."""
