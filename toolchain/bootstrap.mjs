@@ -6,7 +6,7 @@
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -61,6 +61,7 @@ async function install() {
   } finally {
     clearInterval(heartbeat);
   }
+  mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, wanted);
   console.error(`npm ci: done in ${seconds()}s`);
 }

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type CommandResult, runCommand } from "./command.ts";
+import { InterruptedError } from "./interrupt.ts";
 import { duration, type Progress } from "./progress.ts";
 
 export interface GoBuild {
@@ -12,6 +13,7 @@ export interface GoBuild {
   main: string;
   ldflags: string;
   output: string;
+  signal: AbortSignal;
 }
 
 /** Compiles a Go program, and says every second how far it is. */
@@ -25,7 +27,11 @@ export async function goBuild(build: GoBuild, progress: Progress): Promise<void>
   // CGO off: no C compiler needed, and no C library of this machine in the result. macOS's keychain needs it on.
   const env = { ...process.env, GOWORK: "off", ...(process.platform === "linux" ? { CGO_ENABLED: "0" } : {}) };
   const go = async (args: string[], onStderrLine: (line: string) => void) =>
-    demand(await runCommand("go", args, { cwd: build.module, env, onStderrLine }), `go ${args[0]}`, build);
+    demand(
+      await runCommand("go", args, { cwd: build.module, env, onStderrLine, signal: build.signal }),
+      `go ${args[0]}`,
+      build,
+    );
   try {
     let fetched = 0;
     const list = await go(["list", "-mod=readonly", "-deps", build.main], (line) => {
@@ -49,7 +55,7 @@ export async function goBuild(build: GoBuild, progress: Progress): Promise<void>
 
 function demand(result: CommandResult, what: string, build: GoBuild): CommandResult {
   if (result.code === 0) return result;
-  if (result.signal !== undefined) throw new Error(`${build.title}: interrupted (${result.signal})`);
+  if (build.signal.aborted || result.signal !== undefined) throw new InterruptedError(build.title);
   const output = result.stderr.split("\n").filter((line) => !line.startsWith("go: downloading "));
   const end = output.slice(-30).join("\n").trim();
   throw new Error(`${build.title}: ${what} failed in ${build.module}\n${end || result.failure?.message || ""}`);

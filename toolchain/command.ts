@@ -12,16 +12,17 @@ export interface CommandResult {
 
 export interface CommandOptions extends Pick<SpawnOptions, "cwd" | "env"> {
   onStderrLine?: (line: string) => void;
+  /** Ends the program as Ctrl-C does. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Runs a program to its end; never throws. */
 export function runCommand(command: string, args: string[], options: CommandOptions = {}): Promise<CommandResult> {
-  const { onStderrLine, ...spawnOptions } = options;
+  const { onStderrLine, signal, ...spawnOptions } = options;
   return new Promise((resolve) => {
     const child = spawn(command, args, { ...spawnOptions, stdio: ["ignore", "pipe", "pipe"] });
-    // A terminal sends Ctrl-C to the child as well; SIGTERM comes to this process alone.
-    const forward = () => child.kill("SIGTERM");
-    process.once("SIGTERM", forward);
+    const interrupt = () => child.kill("SIGINT");
+    signal?.addEventListener("abort", interrupt, { once: true });
     let stdout = "";
     let stderr = "";
     let rest = "";
@@ -35,10 +36,12 @@ export function runCommand(command: string, args: string[], options: CommandOpti
       for (const line of lines) onStderrLine?.(line);
     });
     const finish = (result: Pick<CommandResult, "code" | "failure" | "signal">) => {
-      process.off("SIGTERM", forward);
+      signal?.removeEventListener("abort", interrupt);
       resolve({ ...result, stdout, stderr });
     };
     child.once("error", (failure) => finish({ code: undefined, failure }));
-    child.once("close", (code, signal) => finish({ code: code ?? undefined, ...(signal === null ? {} : { signal }) }));
+    child.once("close", (code, endedBy) =>
+      finish({ code: code ?? undefined, ...(endedBy === null ? {} : { signal: endedBy }) }),
+    );
   });
 }

@@ -24,7 +24,12 @@ function engineFolder(paths: Paths, version: string): string {
 export const engineMissing = (paths: Paths, version: string): boolean => !existsSync(engineFolder(paths, version));
 
 /** The folder of the CLI and its hosts: built if it is not there. */
-export async function ensureEngine(paths: Paths, version: string, progress: Progress): Promise<string> {
+export async function ensureEngine(
+  paths: Paths,
+  version: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<string> {
   const folder = engineFolder(paths, version);
   if (existsSync(folder)) return folder;
   await makeFolder(folder, workshop(paths), async (aside) => {
@@ -34,6 +39,7 @@ export async function ensureEngine(paths: Paths, version: string, progress: Prog
       main: mainPackage,
       ldflags: `-X ${versionVariable}=v${version}`,
       output: join(aside, "pulumi"),
+      signal,
     };
     await goBuild(build, progress);
     for (const [name, script] of Object.entries(hosts)) {

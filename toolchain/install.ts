@@ -3,6 +3,7 @@ import { delimiter, dirname, join } from "node:path";
 import { engineMissing, engineSources, ensureEngine } from "./engine.ts";
 import { checkGo } from "./go.ts";
 import { findPulumi } from "./installed.ts";
+import { InterruptedError, interruptible } from "./interrupt.ts";
 import { withLock } from "./lock.mjs";
 import { checkout, type Paths } from "./paths.ts";
 import { ensurePlugin, pluginMissing, pluginSources } from "./plugin.ts";
@@ -32,7 +33,7 @@ export const toolchainVariable = "GOLDEN_FLEET_TOOLCHAIN";
 /**
  * Finds the engine, or builds it together with the proxmoxve plugin. Safe to call from several processes at once.
  *
- * @throws Error with instructions if neither is possible
+ * @throws Error with instructions if neither is possible; InterruptedError after SIGINT, SIGTERM or SIGHUP
  */
 export async function ensureToolchain(options: ToolchainOptions = {}): Promise<Toolchain> {
   const paths = options.paths ?? checkout;
@@ -44,9 +45,15 @@ export async function ensureToolchain(options: ToolchainOptions = {}): Promise<T
     if (own !== undefined) return { ...own, built: false, env: environment(paths, own.pulumi) };
   }
   const lock = join(paths.store, "build.lock");
-  const folder = await withLock(lock, () => build(paths, versions, progress), {
-    onWait: (pid) => progress.line(`process ${pid} is building the toolchain: waiting for it`),
-  });
+  const folder = await interruptible((signal) =>
+    withLock(lock, () => build(paths, versions, progress, signal), {
+      onWait: (pid) => progress.line(`process ${pid} is building the toolchain: waiting for it`),
+      onTick: (waitedMs) => {
+        if (signal.aborted) throw new InterruptedError("waiting for the toolchain");
+        progress.status(`waiting for the toolchain: ${duration(waitedMs)}`);
+      },
+    }),
+  );
   const pulumi = join(folder, "pulumi");
   return {
     pulumi,
@@ -60,15 +67,15 @@ export async function ensureToolchain(options: ToolchainOptions = {}): Promise<T
   };
 }
 
-async function build(paths: Paths, versions: Versions, progress: Progress): Promise<string> {
+async function build(paths: Paths, versions: Versions, progress: Progress, signal: AbortSignal): Promise<string> {
   const started = Date.now();
   const missing = [engineMissing(paths, versions.engine), pluginMissing(paths, versions.proxmoxve)];
   if (missing.includes(true)) {
     await checkGo([engineSources(paths), pluginSources(paths)]);
     progress.line("Pulumi is not on PATH: building it from Go modules, once (about 10 minutes on two cores)");
   }
-  const folder = await ensureEngine(paths, versions.engine, progress);
-  await ensurePlugin(paths, versions.proxmoxve, progress);
+  const folder = await ensureEngine(paths, versions.engine, progress, signal);
+  await ensurePlugin(paths, versions.proxmoxve, progress, signal);
   if (missing.includes(true)) progress.line(`toolchain: ready after ${duration(Date.now() - started)}`);
   return folder;
 }

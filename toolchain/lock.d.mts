@@ -1,6 +1,8 @@
 export interface LockOptions {
   /** Called once if somebody else holds the lock, with the owner's process id (NaN if unknown). */
   onWait?: (ownerPid: number) => void;
+  /** Called at every try while waiting, with the time waited in milliseconds. If it throws, the waiting ends. */
+  onTick?: (waitedMs: number) => void;
   /** How often to try again, in milliseconds. @default 200 */
   pollMs?: number;
 }

@@ -7,8 +7,9 @@ import { dirname } from "node:path";
 const staleTakeoverMs = 10_000;
 
 /** @type {import("./lock.d.mts").withLock} */
-export async function withLock(path, work, { onWait, pollMs = 200 } = {}) {
+export async function withLock(path, work, { onWait, onTick, pollMs = 200 } = {}) {
   mkdirSync(dirname(path), { recursive: true });
+  const started = Date.now();
   let told = false;
   while (!tryAcquire(path)) {
     const owner = ownerOf(path);
@@ -20,6 +21,7 @@ export async function withLock(path, work, { onWait, pollMs = 200 } = {}) {
       told = true;
       onWait?.(pidOf(owner));
     }
+    onTick?.(Date.now() - started);
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
   const release = () => {

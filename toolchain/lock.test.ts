@@ -80,3 +80,16 @@ test("the lock of a process that is long gone does not block", async () => {
   writeFileSync(path, `${gone}`);
   expect(await withLock(path, () => "mine")).toBe("mine");
 });
+
+test("waiting can be ended", async () => {
+  const path = lockPath();
+  await withLock(path, async () => {
+    const waiting = withLock(path, () => "never", {
+      pollMs: 5,
+      onTick: () => {
+        throw new Error("enough");
+      },
+    });
+    await expect(waiting).rejects.toThrow("enough");
+  });
+});

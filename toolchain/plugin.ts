@@ -21,14 +21,19 @@ export const pluginMissing = (paths: Paths, version: string): boolean =>
   keyIn(pluginFolder(paths, version)) !== pluginKey(paths, version);
 
 /** The folder of the proxmoxve plugin: built if it is not there. */
-export async function ensurePlugin(paths: Paths, version: string, progress: Progress): Promise<string> {
+export async function ensurePlugin(
+  paths: Paths,
+  version: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<string> {
   const folder = pluginFolder(paths, version);
   if (!pluginMissing(paths, version)) return folder;
   await makeFolder(folder, workshop(paths), async (aside) => {
     const output = join(aside, executable);
     const title = `building the proxmoxve plugin ${version}`;
     const ldflags = `-X main.version=${version}`;
-    await goBuild({ title, module: pluginSources(paths), main: ".", ldflags, output }, progress);
+    await goBuild({ title, module: pluginSources(paths), main: ".", ldflags, output, signal }, progress);
     const { code, stderr } = await runCommand(output, ["schema", "--skip-docs", "--skip-examples", "--out", aside]);
     if (code !== 0) throw new Error(`the proxmoxve plugin could not write its schema\n${stderr}`);
     writeFileSync(join(aside, keyFile), pluginKey(paths, version));
