@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { dns, localFile, pveName } from "./fields.ts";
+
+const fingerprint = z.string().regex(/^([0-9a-fA-F]{2}:){31}[0-9a-fA-F]{2}$/, {
+  error:
+    'expected a SHA-256 fingerprint, 32 hex pairs with colons, as in "AA:BB:…" (PVE: node > System > Certificates)',
+});
+
+const endpoint = z
+  .url({
+    protocol: /^https$/,
+    error: "expected the URL of the API, for example https://pve1.example.net:8006",
+    abort: true,
+  })
+  .refine((url) => /^https:\/\/[^/?#]+\/?$/.test(url) && !url.includes("@"), {
+    error: "expected only scheme, host and port, for example https://pve1.example.net:8006",
+  })
+  .transform((url) => url.replace(/\/$/, ""));
+
+/** Where the cluster is, how it is reached, and where things go by default. */
+export const clusterSchema = z.strictObject({
+  endpoint: endpoint.describe("URL of the PVE API"),
+  tls: z
+    .strictObject({
+      caFile: localFile.optional().describe("PEM file of the CA that signed the API's certificate"),
+      fingerprint: fingerprint.optional().describe("SHA-256 fingerprint of the API's certificate"),
+      insecure: z.boolean().default(false).describe("true: do not verify the certificate at all"),
+    })
+    .prefault({})
+    .describe("how the API's certificate is verified; without it, by the system's CAs"),
+  ssh: z
+    .strictObject({
+      username: z
+        .string()
+        .min(1)
+        .default("root")
+        .describe("login on the node; it must be able to write the snippets folder"),
+      privateKeyFile: localFile.optional().describe("unencrypted private key; without it the SSH agent is used"),
+      nodes: z
+        .record(
+          pveName,
+          z.strictObject({
+            address: z.string().min(1).describe("host name or address"),
+            port: z.int().min(1).max(65535).default(22),
+          }),
+        )
+        .default({})
+        .describe("where each node's SSH server is; without it, port 22 of the address that the API names"),
+    })
+    .optional()
+    .describe("SSH to the nodes, for snippets only: the API cannot upload them"),
+  node: pveName.describe("node that runs the VMs and downloads the images"),
+  datastores: z
+    .strictObject({
+      images: pveName.default("local").describe("downloaded cloud images (content type import)"),
+      snippets: pveName.default("local").describe("cloud-init snippets (content type snippets)"),
+      disks: pveName.default("local-lvm").describe("VM disks, EFI, TPM and cloud-init volumes (content type images)"),
+    })
+    .prefault({}),
+  network: z
+    .strictObject({
+      bridge: pveName.default("vmbr0").describe("default bridge of network interfaces"),
+      dns: dns.prefault({}).describe("default DNS of the guests"),
+    })
+    .prefault({}),
+});
+
+export type Cluster = z.output<typeof clusterSchema>;

@@ -1,0 +1,90 @@
+import ipaddr from "ipaddr.js";
+import { z } from "zod";
+
+/** Field types that more than one section of the config uses. Each says in its error what would be right. */
+
+/** A guest's number in the cluster (PVE: `vmid`, 100 to 999999999). */
+export const vmId = z.int().min(100).max(999_999_999).describe("VMID, unique in the cluster (100 to 999999999)");
+
+const LABEL = /^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/;
+
+/** A host name as PVE takes it for a VM's name (format `dns-name`). */
+export const hostName = z
+  .string()
+  .max(253)
+  // cloud-init makes "ip-10-0-0-1" of an address.
+  .refine((name) => name.split(".").every((label) => LABEL.test(label)) && !ipaddr.IPv4.isValidFourPartDecimal(name), {
+    error:
+      "expected a host name: letters, digits and hyphens, not starting or ending with a hyphen, 63 at most a label",
+  });
+
+/** The short name of something of ours (template, clone set): it becomes part of Pulumi resource names. */
+export const key = z.string().regex(/^[a-zA-Z][a-zA-Z0-9-]{0,62}$/, {
+  error: "expected a short name: a letter first, then letters, digits and hyphens, 63 at most",
+});
+
+/** A datastore, bridge, pool or mapping by its PVE name. */
+export const pveName = z.string().regex(/^[a-zA-Z][a-zA-Z0-9\-_.]*$/, {
+  error: "expected a Proxmox name: a letter first, then letters, digits, '-', '_' and '.'",
+});
+
+const isIpv4 = (text: string) => ipaddr.IPv4.isValidFourPartDecimal(text);
+/** A zone (`%eth0`) is of the machine, not of the network. */
+const isIpv6 = (text: string) => ipaddr.IPv6.isValid(text) && !text.includes("%");
+
+export const ip = z.string().refine((text) => isIpv4(text) || isIpv6(text), {
+  error: "expected an IPv4 or IPv6 address, for example 10.0.0.1",
+});
+
+/** PVE takes no shorter prefix. */
+export const SHORTEST_PREFIX = 8;
+
+const isCidr = (kind: "ipv4" | "ipv6") => (text: string) => {
+  const [address = "", prefix, ...rest] = text.split("/");
+  if (rest.length > 0 || !/^\d{1,3}$/.test(prefix ?? "") || Number(prefix) < SHORTEST_PREFIX) return false;
+  return kind === "ipv4" ? isIpv4(address) && Number(prefix) <= 32 : isIpv6(address) && Number(prefix) <= 128;
+};
+
+const oneOf = (word: string, test: (text: string) => boolean) => (text: string) => text === word || test(text);
+
+/** The IPv4 part of a guest's network interface (PVE: `ipconfigN`, `ip=` and `gw=`). */
+export const ipv4 = z.string().refine(oneOf("dhcp", isCidr("ipv4")), {
+  error: 'expected "dhcp" or an IPv4 address with prefix, for example 10.0.0.21/24',
+});
+
+/** The IPv6 part of a guest's network interface (PVE: `ipconfigN`, `ip6=` and `gw6=`). */
+export const ipv6 = z.string().refine((text) => text === "auto" || oneOf("dhcp", isCidr("ipv6"))(text), {
+  error: 'expected "auto" (SLAAC), "dhcp" or an IPv6 address with prefix, for example 2001:db8::21/64',
+});
+
+export const gateway4 = z.string().refine(isIpv4, {
+  error: "expected an IPv4 address, for example 10.0.0.1",
+});
+
+export const gateway6 = z.string().refine(isIpv6, {
+  error: "expected an IPv6 address, for example 2001:db8::1",
+});
+
+/** The four address fields that a template's and a clone's first network interface share. */
+export const addressing = {
+  ip: ipv4
+    .default("dhcp")
+    .describe("IPv4 of the first network interface: dhcp, or address/prefix (PVE: ipconfig0 ip=)"),
+  gateway: gateway4.optional().describe("IPv4 gateway, only with a static `ip` (PVE: ipconfig0 gw=)"),
+  ip6: ipv6.optional().describe("IPv6: auto (SLAAC), dhcp, or address/prefix (PVE: ipconfig0 ip6=)"),
+  gateway6: gateway6.optional().describe("IPv6 gateway, only with a static `ip6` (PVE: ipconfig0 gw6=)"),
+};
+
+export const dns = z.strictObject({
+  servers: z.array(ip).default([]).describe("name servers (PVE: nameserver)"),
+  domain: hostName.optional().describe("search domain (PVE: searchdomain)"),
+});
+
+export const tag = z.string().regex(/^[a-z0-9_][a-z0-9_\-+.]*$/, {
+  error: "expected a lower-case PVE tag: letters, digits, '_', '-', '+' and '.'",
+});
+
+/** A file of the machine that runs Pulumi. `~` is the home folder; a relative path starts at the project's folder. */
+export const localFile = z.string().min(1);
+
+export const httpUrl = z.url({ protocol: /^https?$/, error: "expected an http:// or https:// URL" });

@@ -1,0 +1,172 @@
+import type { z } from "zod";
+import { type CloneSetConfig, cloneSetSchemaFor, expandClones, rangeSize } from "./cloneSet.ts";
+import { type Cluster, clusterSchema } from "./cluster.ts";
+import { key as keySchema, vmId as vmIdSchema } from "./fields.ts";
+import { readLocalFile } from "./files.ts";
+import type { CloneSet, Fleet } from "./fleet.ts";
+import { keysAt } from "./keys.ts";
+import { type Login, type ReadConfig, readLogin } from "./login.ts";
+import { found, type Problem, pathText, problemsOf } from "./problem.ts";
+import { effectiveAddresses, validAddresses } from "./rules/addresses.ts";
+import { hardware } from "./rules/hardware.ts";
+import { publicKeys } from "./rules/keys.ts";
+import { knownTemplates, uniqueNames } from "./rules/names.ts";
+import { uniqueVmIds } from "./rules/vmIds.ts";
+import { type Template, templateSchema } from "./template.ts";
+import { didYouMean } from "./text.ts";
+
+/** The stack config's keys, without the project's name. */
+export const KEYS = ["cluster", "apiToken", "username", "password", "templates", "cloneSets"] as const;
+
+/** What could be read of the stack config, and everything that is wrong with it. */
+export interface LoadedConfig {
+  cluster?: Cluster;
+  login?: Login;
+  /** The parts that are well-formed; complete only if there are no problems. */
+  templates: Record<string, Template>;
+  cloneSets: Record<string, CloneSet>;
+  problems: Problem[];
+  /** What works, but should be known. */
+  warnings: Problem[];
+}
+
+/** Whether nothing is wrong, so that all of the fleet is there. */
+export function isComplete(config: LoadedConfig): config is LoadedConfig & Fleet & { login: Login } {
+  return config.problems.length === 0 && config.cluster !== undefined && config.login !== undefined;
+}
+
+function parse<S extends z.ZodType>(schema: S, raw: unknown, at: readonly PropertyKey[], problems: Problem[]) {
+  const result = schema.safeParse(raw);
+  if (result.success) return result.data;
+  problems.push(...problemsOf(result.error, raw, at, (path) => keysAt(schema, path)));
+  return undefined;
+}
+
+/** A section that must be a map; YAML that is broken or of another shape is a problem. */
+function readObject(name: string, config: ReadConfig, problems: Problem[]): Record<string, unknown> | undefined {
+  const text = config(name);
+  if (text === undefined || text === "") return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (value === null) return undefined;
+    if (typeof value === "object" && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // Not JSON: it was set as a plain text, which the next line reports.
+  }
+  problems.push({
+    path: name,
+    message: "expected a map of keys (edit Pulumi.<stack>.yaml, or `pulumi config set --path`)",
+  });
+  return undefined;
+}
+
+/**
+ * Reads the whole stack config and reports all that is wrong with it at once. Nothing here needs the cluster.
+ *
+ * @param config reads a key of the stack config
+ * @param names the keys that the stack config has, without the project's name
+ */
+export function loadConfig(config: ReadConfig, names: readonly string[], env: NodeJS.ProcessEnv): LoadedConfig {
+  const problems: Problem[] = [];
+  const warnings: Problem[] = [];
+  for (const name of names.filter((one) => !(KEYS as readonly string[]).includes(one))) {
+    const meant = didYouMean(name, KEYS);
+    problems.push({
+      path: name,
+      message: `unknown key; ${meant ? `did you mean "${meant}"?` : `expected one of ${KEYS.join(", ")}`}`,
+    });
+  }
+
+  const rawCluster = readObject("cluster", config, problems);
+  if (rawCluster === undefined && !problems.some(({ path }) => path === "cluster")) {
+    problems.push({ path: "cluster", message: "missing; expected at least endpoint and node (see the README)" });
+  }
+  const cluster = rawCluster && parse(clusterSchema, rawCluster, ["cluster"], problems);
+  const login = readLogin(config, env);
+  if (!("kind" in login)) problems.push(login);
+  const usableLogin = "kind" in login ? login : undefined;
+
+  const rawTemplates = readObject("templates", config, problems) ?? {};
+  const templates: Record<string, Template> = {};
+  for (const [key, raw] of Object.entries(rawTemplates)) {
+    parse(keySchema, key, ["templates", key], problems);
+    const template = parse(templateSchema, raw, ["templates", key], problems);
+    if (template) templates[key] = template;
+  }
+
+  const rawSets = readObject("cloneSets", config, problems) ?? {};
+  const cloneSets: Record<string, CloneSet> = {};
+  for (const [key, raw] of Object.entries(rawSets)) {
+    parse(keySchema, key, ["cloneSets", key], problems);
+    const set = parse(cloneSetSchemaFor(raw), raw, ["cloneSets", key], problems);
+    if (set?.createClones) cloneSets[key] = spellOut(set, key, problems);
+  }
+
+  const partial = { templates, cloneSets } as Fleet;
+  problems.push(...knownTemplates(partial, Object.keys(rawTemplates)));
+  problems.push(
+    ...uniqueVmIds(partial),
+    ...uniqueNames(partial),
+    ...validAddresses(partial),
+    ...effectiveAddresses(partial),
+  );
+  for (const [key, template] of Object.entries(templates)) {
+    const path = pathText(["templates", key]);
+    problems.push(
+      ...hardware(template, path, usableLogin),
+      ...publicKeys(template.cloudInit, `${path}.cloudInit`).problems,
+    );
+    if (!template.image.checksum && !template.image.checksumUrl) {
+      warnings.push({
+        path: `${path}.image`,
+        message: "no checksum: the download is trusted as it comes; set checksum or checksumUrl to have it verified",
+      });
+    }
+  }
+  if (cluster) problems.push(...unreadableFiles(cluster));
+  return {
+    ...(cluster && { cluster }),
+    ...(usableLogin && { login: usableLogin }),
+    templates,
+    cloneSets,
+    problems,
+    warnings,
+  };
+}
+
+function spellOut(set: CloneSetConfig, key: string, problems: Problem[]): CloneSet {
+  const { template, mode, datastore, start, onBoot, tags, onError } = set;
+  if ("count" in set && set.count > rangeSize(set)) {
+    problems.push({
+      path: `cloneSets.${key}.ipRange`,
+      message: `found ${set.ipRange}, ${rangeSize(set)} addresses for ${set.count} clones; expected an address for each`,
+    });
+  }
+  const last = "count" in set ? set.firstVmId + set.count - 1 : 0;
+  if ("count" in set && !vmIdSchema.safeParse(last).success && set.count > 0) {
+    problems.push({
+      path: `cloneSets.${key}.firstVmId`,
+      message: `found ${set.firstVmId} with ${set.count} clones; expected VMIDs up to ${vmIdSchema.maxValue}`,
+    });
+  }
+  if (datastore !== undefined && mode === "linked") {
+    problems.push({
+      path: `cloneSets.${key}.datastore`,
+      message: `found "${datastore}" with mode "linked", whose disks stay with the template's; expected mode: full, or no datastore`,
+    });
+  }
+  const clones = expandClones(set, `cloneSets.${key}`).map(({ clone, path }) => ({ ...clone, path }));
+  return { template, mode, datastore, start, onBoot, tags, onError, clones };
+}
+
+/** The files that the connection needs. */
+function unreadableFiles({ tls, ssh }: Cluster): Problem[] {
+  const files = [
+    { path: "cluster.tls.caFile", file: tls.caFile },
+    { path: "cluster.ssh.privateKeyFile", file: ssh?.privateKeyFile },
+  ];
+  return files.flatMap(({ path, file }) => {
+    const read = file === undefined ? undefined : readLocalFile(file);
+    return read && "reason" in read ? [{ path, message: `found ${found(file)}; ${read.reason}` }] : [];
+  });
+}

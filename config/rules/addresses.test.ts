@@ -1,0 +1,92 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { noble, problems, setProblems } from "../testing.ts";
+
+const of = (...clones: Record<string, unknown>[]) =>
+  setProblems({ clones: clones.map((clone, index) => ({ name: `web-${index}`, vmId: 9100 + index, ...clone })) });
+
+const AT = "cloneSets.web.clones[0]";
+
+test.each([
+  [{ ip: "10.0.0.21/24", gateway: "10.0.0.1" }],
+  [{ ip: "10.0.0.0/31", gateway: "10.0.0.1" }],
+  [{ ip: "10.0.0.7/32", gateway: "169.254.0.1" }],
+  [{ ip6: "2001:db8::21/64", gateway6: "2001:db8::1" }],
+  [{ ip6: "2001:db8::21/64", gateway6: "fe80::1" }],
+  [{ ip6: "2001:db8::/64" }],
+  [{ ip: "dhcp", ip6: "auto" }],
+])("%o is good", (clone) => {
+  expect(of(clone)).toEqual([]);
+});
+
+test.each([
+  [
+    { ip: "10.0.0.0/24" },
+    "ip: found 10.0.0.0/24, the network address of its subnet; expected an address between 10.0.0.0 and 10.0.0.255",
+  ],
+  [
+    { ip: "10.0.0.255/24" },
+    "ip: found 10.0.0.255/24, the broadcast address of its subnet; expected an address between 10.0.0.0 and 10.0.0.255",
+  ],
+  [
+    { ip: "10.0.0.21/24", gateway: "10.0.1.1" },
+    "gateway: found 10.0.1.1; expected an address in the subnet of 10.0.0.21/24",
+  ],
+  [
+    { ip: "10.0.0.21/24", gateway: "10.0.0.21" },
+    "gateway: found 10.0.0.21, the guest's own address; expected the router's",
+  ],
+  [
+    { ip: "10.0.0.21/24", gateway: "10.0.0.255" },
+    "gateway: found 10.0.0.255, the broadcast address of the subnet; expected the router's",
+  ],
+  [{ gateway: "10.0.0.1" }, "gateway: found 10.0.0.1, but ip is dhcp; expected a static ip with it"],
+  [{ gateway6: "fe80::1" }, "gateway6: found fe80::1, but ip6 is not set; expected a static ip6 with it"],
+  [{ ip6: "auto", gateway6: "fe80::1" }, "gateway6: found fe80::1, but ip6 is auto; expected a static ip6 with it"],
+  [
+    { ip6: "2001:db8::21/64", gateway6: "2001:db8:1::1" },
+    "gateway6: found 2001:db8:1::1; expected an address in the subnet of 2001:db8::21/64",
+  ],
+  [
+    { ip6: "2001:db8::21/64", gateway6: "2001:db8:0::21" },
+    "gateway6: found 2001:db8:0::21, the guest's own address; expected the router's",
+  ],
+])("%o", (clone, expected) => {
+  expect(of(clone)).toEqual([`${AT}.${expected}`]);
+});
+
+test("no address is given twice, in whatever spelling", () => {
+  expect(of({ ip6: "2001:db8::21/64" }, { ip6: "2001:DB8:0::0021/48" })).toEqual([
+    "cloneSets.web.clones[1].ip6: 2001:db8:0:0:0:0:0:21 is taken by cloneSets.web.clones[0].ip6; expected an address that nothing else in the config has",
+  ]);
+});
+
+test("a template's own address counts too", () => {
+  const cloudInit = { ip: "10.0.0.21/24" };
+  const web = { template: "noble", clones: [{ name: "web", vmId: 9100, ip: "10.0.0.21/16" }] };
+  expect(problems({ templates: { noble: { ...noble, cloudInit } }, cloneSets: { web } })).toEqual([
+    "cloneSets.web.clones[0].ip: 10.0.0.21 is taken by templates.noble.cloudInit.ip; expected an address that nothing else in the config has",
+  ]);
+});
+
+test("an address that a network-config would make void is refused", () => {
+  const cloudInit = { network: { version: 2, ethernets: {} } };
+  const web = { template: "noble", clones: [{ name: "web", vmId: 9100, ip: "10.0.0.21/24" }] };
+  expect(problems({ templates: { noble: { ...noble, cloudInit } }, cloneSets: { web } })).toEqual([
+    "cloneSets.web.clones[0].ip: found 10.0.0.21/24, but templates.noble.cloudInit.network replaces it; expected one of the two",
+  ]);
+  const own = { ...cloudInit, ip6: "auto" };
+  expect(problems({ templates: { noble: { ...noble, cloudInit: own } } })).toEqual([
+    "templates.noble.cloudInit.ip6: found auto, but templates.noble.cloudInit.network replaces it; expected one of the two",
+  ]);
+});
+
+test("property: an address between network and broadcast is good with any gateway of its subnet", () => {
+  const inSubnet = fc.integer({ min: 1, max: 254 });
+  fc.assert(
+    fc.property(inSubnet, inSubnet, (own, router) => {
+      fc.pre(own !== router);
+      expect(of({ ip: `10.0.0.${own}/24`, gateway: `10.0.0.${router}` })).toEqual([]);
+    }),
+  );
+});

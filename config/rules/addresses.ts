@@ -1,0 +1,119 @@
+import ipaddr from "ipaddr.js";
+import { type Fleet, placeOf } from "../fleet.ts";
+import { oncePerPlace, type Problem } from "../problem.ts";
+import { repeated } from "./vmIds.ts";
+
+interface Addressed {
+  path: string;
+  ip: string;
+  gateway?: string | undefined;
+  ip6?: string | undefined;
+  gateway6?: string | undefined;
+}
+
+/** Everything in the config that gets an address, with its place. */
+export function addressedOf({ templates, cloneSets }: Pick<Fleet, "templates" | "cloneSets">): Addressed[] {
+  return [
+    ...Object.entries(templates).map(([key, { cloudInit }]) => ({ ...cloudInit, path: `templates.${key}.cloudInit` })),
+    ...Object.values(cloneSets).flatMap(({ clones }) => clones),
+  ];
+}
+
+const isStatic = (address: string | undefined): address is string => address?.includes("/") ?? false;
+
+/** The address of `address/prefix` in its one canonical spelling. */
+export const hostOf = (cidr: string): string => ipaddr.parse(cidr.slice(0, cidr.indexOf("/"))).toNormalizedString();
+
+/** The network and the broadcast address of an IPv4 subnet; none where every address is a host's. */
+function notForHosts(address: ipaddr.IPv4 | ipaddr.IPv6, cidr: string, prefix: number): string[] {
+  if (!(address instanceof ipaddr.IPv4) || prefix >= 31) return [];
+  return [ipaddr.IPv4.networkAddressFromCIDR(cidr), ipaddr.IPv4.broadcastAddressFromCIDR(cidr)].map(String);
+}
+
+/** What is wrong with one address and its gateway. */
+function check(path: string, family: "ip" | "ip6", cidr: string | undefined, gateway: string | undefined): Problem[] {
+  const gatewayKey = family === "ip" ? "gateway" : "gateway6";
+  if (!isStatic(cidr)) {
+    return gateway
+      ? [
+          {
+            path: placeOf(path, gatewayKey),
+            message: `found ${gateway}, but ${family} is ${cidr ?? "not set"}; expected a static ${family} with it`,
+          },
+        ]
+      : [];
+  }
+  const problems: Problem[] = [];
+  const [address, prefix] = ipaddr.parseCIDR(cidr);
+  const own = address.toNormalizedString();
+  const [network, broadcast] = notForHosts(address, cidr, prefix);
+  const special = (one: string) => (one === network ? "network" : one === broadcast ? "broadcast" : undefined);
+  if (special(own)) {
+    problems.push({
+      path: placeOf(path, family),
+      message: `found ${cidr}, the ${special(own)} address of its subnet; expected an address between ${network} and ${broadcast}`,
+    });
+  }
+  if (gateway) {
+    const parsed = ipaddr.parse(gateway);
+    // A link-local gateway is reachable whatever the prefix.
+    const linkLocal = parsed.range() === "linkLocal";
+    if (!linkLocal && !(parsed.kind() === address.kind() && parsed.match(address, prefix))) {
+      problems.push({
+        path: placeOf(path, gatewayKey),
+        message: `found ${gateway}; expected an address in the subnet of ${cidr}`,
+      });
+    } else if (parsed.toNormalizedString() === own) {
+      problems.push({
+        path: placeOf(path, gatewayKey),
+        message: `found ${gateway}, the guest's own address; expected the router's`,
+      });
+    } else if (special(parsed.toNormalizedString())) {
+      problems.push({
+        path: placeOf(path, gatewayKey),
+        message: `found ${gateway}, the ${special(parsed.toNormalizedString())} address of the subnet; expected the router's`,
+      });
+    }
+  }
+  return problems;
+}
+
+/** Static addresses are host addresses of their subnet, gateways are in it, and no address is given twice. */
+export function validAddresses(fleet: Fleet): Problem[] {
+  const all = addressedOf(fleet);
+  const shapes = all.flatMap(({ path, ip, gateway, ip6, gateway6 }) => [
+    ...check(path, "ip", ip, gateway),
+    ...check(path, "ip6", ip6, gateway6),
+  ]);
+  const statics = all.flatMap(({ path, ip, ip6 }) => [
+    ...(isStatic(ip) ? [{ path: placeOf(path, "ip"), host: hostOf(ip) }] : []),
+    ...(isStatic(ip6) ? [{ path: placeOf(path, "ip6"), host: hostOf(ip6) }] : []),
+  ]);
+  const twice = repeated(statics, ({ host }) => host).map(({ item, first }) => ({
+    path: item.path,
+    message: `${item.host} is taken by ${first.path}; expected an address that nothing else in the config has`,
+  }));
+  return [...oncePerPlace(shapes), ...oncePerPlace(twice)];
+}
+
+const FIELDS = ["ip", "gateway", "ip6", "gateway6"] as const;
+
+/** A network-config of the template takes the place of every address, also of its clones'. */
+export function effectiveAddresses({ templates, cloneSets }: Fleet): Problem[] {
+  const replaced = Object.entries(templates)
+    .filter(([, { cloudInit }]) => cloudInit.network)
+    .flatMap(([key, { cloudInit }]): (Addressed & { by: string })[] => {
+      const clones = Object.values(cloneSets).flatMap((set) => (set.template === key ? set.clones : []));
+      const at = `templates.${key}.cloudInit`;
+      return [{ ...cloudInit, path: at }, ...clones].map((one) => ({ ...one, by: `${at}.network` }));
+    });
+  const problems = replaced.flatMap((one) =>
+    FIELDS.flatMap((field): Problem[] => {
+      const value = one[field];
+      if (value === undefined || value === "dhcp") return [];
+      const message = `found ${value}, but ${one.by} replaces it; expected one of the two`;
+      return [{ path: placeOf(one.path, field), message }];
+    }),
+  );
+  return oncePerPlace(problems);
+}

@@ -1,0 +1,58 @@
+import type { Login } from "../login.ts";
+import type { Problem } from "../problem.ts";
+import type { Template } from "../template.ts";
+
+/** Hardware that cannot work together, before PVE refuses it one piece at a time. */
+export function hardware(template: Template, path: string, login: Login | undefined): Problem[] {
+  const problems: Problem[] = [];
+  const wrong = (key: string, message: string) => problems.push({ path: `${path}.${key}`, message });
+  const { uefi, tpm, gpus, machine, disk, extraDisks, nics, scsiController } = template;
+
+  if (template.osType === "win11" && !(uefi.enabled && tpm.enabled)) {
+    wrong("osType", 'found "win11", which needs uefi.enabled: true and tpm.enabled: true');
+  }
+  if (uefi.enabled && uefi.secureBoot && machine !== "q35") {
+    wrong("machine", `found "${machine}"; expected q35 with uefi.secureBoot`);
+  }
+  gpus.forEach((gpu, index) => {
+    if (gpu.pcie && machine !== "q35")
+      wrong(`gpus[${index}].pcie`, `found true with machine "${machine}"; expected machine q35, or pcie: false`);
+    if (gpu.id && login && !(login.kind === "password" && login.username === "root@pam")) {
+      wrong(
+        `gpus[${index}].id`,
+        `found "${gpu.id}", a raw PCI address, which PVE takes from root@pam with a password only; expected a mapping, which works with an API token`,
+      );
+    }
+  });
+  if (gpus.filter((gpu) => gpu.primary).length > 1)
+    wrong("gpus", "found more than one primary GPU; expected one at most");
+  if (template.balloonMiB !== undefined && template.balloonMiB > template.memoryMiB) {
+    wrong("balloonMiB", `found ${template.balloonMiB}; expected at most memoryMiB (${template.memoryMiB})`);
+  }
+
+  for (const [key, options] of [
+    ["disk", disk] as const,
+    ...extraDisks.map((one, index) => [`extraDisks[${index}]`, one] as const),
+  ]) {
+    if (options.ssd && options.bus === "virtio")
+      wrong(`${key}.ssd`, "found true with bus virtio; expected bus scsi or sata");
+    if (options.iothread && options.bus === "sata")
+      wrong(`${key}.iothread`, "found true with bus sata; expected bus scsi or virtio");
+    if (options.iothread && options.bus === "scsi" && scsiController !== "virtio-scsi-single") {
+      wrong(`${key}.iothread`, `found true with scsiController "${scsiController}"; expected virtio-scsi-single`);
+    }
+  }
+  nics.forEach((nic, index) => {
+    if (nic.mtu && nic.model !== "virtio")
+      wrong(`nics[${index}].mtu`, `found ${nic.mtu} with model "${nic.model}"; expected model virtio`);
+  });
+  if (template.cloudInit.drive === "scsi" && !scsiController.startsWith("virtio")) {
+    wrong(
+      "cloudInit.drive",
+      `found "scsi" with scsiController "${scsiController}"; expected a virtio controller, or drive: ide`,
+    );
+  }
+  if (template.makeTemplate && template.onBoot)
+    wrong("onBoot", "found true, but a template never starts; expected false");
+  return problems;
+}

@@ -1,0 +1,250 @@
+import { z } from "zod";
+import { addressing, dns, hostName, httpUrl, localFile, pveName, tag, vmId } from "./fields.ts";
+
+const HEX_LENGTH = { md5: 32, sha1: 40, sha224: 56, sha256: 64, sha384: 96, sha512: 128 } as const;
+export type ChecksumAlgorithm = keyof typeof HEX_LENGTH;
+
+const algorithms = Object.keys(HEX_LENGTH).join(", ");
+
+/** `algorithm:hex`, or hex alone where its length tells the algorithm. */
+export function parseChecksum(text: string): { algorithm: ChecksumAlgorithm; value: string } | undefined {
+  const [, prefix, value = ""] = /^(?:([a-z0-9]+):)?([0-9a-f]+)$/.exec(text.trim().toLowerCase()) ?? [];
+  const algorithm = (Object.keys(HEX_LENGTH) as ChecksumAlgorithm[]).find((name) =>
+    prefix === undefined ? HEX_LENGTH[name] === value.length : name === prefix,
+  );
+  return algorithm && HEX_LENGTH[algorithm] === value.length ? { algorithm, value } : undefined;
+}
+
+const checksum = z.string().refine((text) => parseChecksum(text) !== undefined, {
+  error: `expected algorithm:hex, for example "sha256:" and 64 hex digits (algorithms: ${algorithms})`,
+});
+
+const image = z
+  .strictObject({
+    url: httpUrl.describe("where the node downloads the cloud image from"),
+    checksum: checksum.optional().describe('"sha256:…" of the downloaded file (PVE: checksum, checksum-algorithm)'),
+    checksumUrl: httpUrl.optional().describe("list that holds the file's checksum, as SHA256SUMS or BSD style"),
+    fileName: z
+      .string()
+      .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,120}$/, { error: "expected a file name without folders" })
+      .optional()
+      .describe("base of the file's name on the datastore; default: the URL's last part"),
+    format: z
+      .enum(["qcow2", "raw", "vmdk"])
+      .optional()
+      .describe("format of the disk image; default: by the name, .img is qcow2"),
+    decompress: z
+      .enum(["gz", "lzo", "zst", "bz2"])
+      .optional()
+      .describe("decompression on the node; default: by the name"),
+    keepImage: z.boolean().default(true).describe("false: destroy removes the cached file"),
+  })
+  .refine((value) => !(value.checksum && value.checksumUrl), {
+    path: ["checksumUrl"],
+    error: "expected either checksum or checksumUrl, not both",
+  });
+
+const diskOptions = {
+  sizeGiB: z
+    .int()
+    .min(1)
+    .max(131_072)
+    .default(20)
+    .describe("size in GiB; the imported image grows to it, it never shrinks"),
+  bus: z.enum(["scsi", "virtio", "sata"]).default("scsi").describe("bus the disk hangs on"),
+  datastore: pveName.optional().describe("datastore; default: cluster.datastores.disks"),
+  discard: z.boolean().default(true).describe("pass TRIM to the storage (PVE: discard=on)"),
+  ssd: z.boolean().optional().describe("show the disk as SSD; default: true where the bus can (not virtio) (PVE: ssd)"),
+  iothread: z
+    .boolean()
+    .optional()
+    .describe("own I/O thread; default: true where the bus can (not sata) (PVE: iothread)"),
+  cache: z.enum(["none", "directsync", "writethrough", "writeback", "unsafe"]).default("none").describe("PVE: cache"),
+  aio: z.enum(["io_uring", "native", "threads"]).default("io_uring").describe("PVE: aio"),
+  backup: z.boolean().default(true).describe("include in backups (PVE: backup)"),
+};
+
+const nic = z.strictObject({
+  bridge: pveName.optional().describe("bridge; default: cluster.network.bridge"),
+  model: z.enum(["virtio", "e1000", "e1000e", "rtl8139", "vmxnet3"]).default("virtio"),
+  vlan: z.int().min(1).max(4094).optional().describe("VLAN tag (PVE: tag)"),
+  mtu: z.int().min(1).max(65_520).optional().describe("MTU, virtio only; 1 takes the bridge's"),
+  firewall: z.boolean().default(false).describe("PVE firewall on this interface"),
+  mac: z
+    .string()
+    .regex(/^([0-9A-F]{2}:){5}[0-9A-F]{2}$/i, { error: 'expected a MAC address, for example "BC:24:11:00:00:01"' })
+    .transform((text) => text.toUpperCase())
+    .optional()
+    .describe("MAC of the template itself; clones always get their own"),
+});
+
+const gpu = z
+  .strictObject({
+    mapping: pveName.optional().describe("PCI mapping of the cluster; the way that works with an API token"),
+    id: z
+      .string()
+      .regex(/^([0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}(\.[0-7])?$/i, {
+        error: 'expected a PCI address, for example "0000:01:00.0"',
+      })
+      .optional()
+      .describe("raw PCI address; needs a root@pam password login"),
+    pcie: z.boolean().default(true).describe("PCIe port instead of PCI; needs machine q35"),
+    primary: z.boolean().default(false).describe("primary GPU, replaces the emulated display (PVE: x-vga)"),
+    romBar: z.boolean().default(true).describe("show the device's ROM to the guest (PVE: rombar)"),
+    mdev: z.string().min(1).optional().describe("type of mediated device (PVE: mdev)"),
+  })
+  .refine((value) => (value.mapping === undefined) !== (value.id === undefined), {
+    error: "expected exactly one of mapping and id",
+  });
+
+const cloudConfig = z.record(z.string(), z.json());
+
+const networkConfig = cloudConfig.check(({ value, issues }) => {
+  if (value.version === 1 || value.version === 2) return;
+  const around = "network" in value ? ", without a `network` key around it" : "";
+  issues.push({ code: "custom", path: ["version"], message: `expected 1 or 2${around}`, input: value });
+});
+
+const cloudInit = z
+  .strictObject({
+    user: z
+      .string()
+      .regex(/^[a-z_][a-z0-9_-]{0,31}$/, {
+        error: "expected a Linux user name: lower-case letters, digits, '_' and '-'",
+      })
+      .optional()
+      .describe("login user; default: the image's own"),
+    password: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("its password, hashed (SHA-512 crypt) before it leaves the program"),
+    sshPublicKeyFile: localFile.optional().describe("file with the user's public keys, one a line"),
+    sshPublicKeys: z.array(z.string()).default([]).describe("the user's public keys themselves"),
+    packages: z.array(z.string().min(1)).default([]).describe("packages to install at first boot"),
+    packageUpgrade: z.boolean().default(false).describe("upgrade all packages at first boot"),
+    timezone: z.string().min(1).optional().describe("for example Europe/Vienna"),
+    locale: z.string().min(1).optional().describe("for example en_US.UTF-8"),
+    runCommands: z
+      .array(
+        z.union([z.string().min(1), z.array(z.string()).min(1)], {
+          error: "expected a command as a text or as a list of texts",
+        }),
+      )
+      .default([])
+      .describe("commands of the first boot (cloud-init: runcmd)"),
+    writeFiles: z
+      .array(
+        z.strictObject({
+          path: z.string().startsWith("/", { error: "expected an absolute path of the guest" }),
+          content: z.string(),
+          permissions: z
+            .string()
+            .regex(/^0?[0-7]{3,4}$/, { error: 'expected an octal mode in quotes, for example "0644"' })
+            .optional(),
+          owner: z.string().min(1).optional(),
+          append: z.boolean().optional(),
+          defer: z.boolean().optional(),
+        }),
+      )
+      .default([])
+      .describe("files of the first boot (cloud-init: write_files)"),
+    vendor: cloudConfig.default({}).describe("any further cloud-config for the vendor-data snippet"),
+    userData: cloudConfig
+      .default({})
+      .describe(
+        "any further cloud-config for the user-data snippet; in the guest its keys win over the fields above, lists as a whole",
+      ),
+    network: networkConfig
+      .optional()
+      .describe("network-config (version 1 or 2) that replaces what PVE makes of ip and gateway"),
+    dns: dns.optional().describe("DNS; default: cluster.network.dns"),
+    drive: z
+      .enum(["scsi", "ide"])
+      .optional()
+      .describe("bus of the cloud-init drive; default: scsi with a virtio SCSI controller, else ide"),
+    ...addressing,
+  })
+  .describe("first-boot configuration");
+
+/** A golden VM template: image, hardware, first-boot configuration. Every field but `vmId` and `image` has a default. */
+export const templateSchema = z.strictObject({
+  vmId,
+  name: hostName.optional().describe("VM name; default: the template's key"),
+  node: pveName.optional().describe("node; default: cluster.node"),
+  description: z.string().max(4096).default("").describe("notes, Markdown; the ownership mark is added below them"),
+  tags: z.array(tag).default([]).describe("PVE tags"),
+  pool: pveName.optional().describe("resource pool"),
+  onBoot: z.boolean().default(false).describe("start with the node; only for makeTemplate: false (PVE: onboot)"),
+  protection: z.boolean().default(false).describe("PVE refuses to delete the VM and its disks (PVE: protection)"),
+  image,
+  cpu: z
+    .strictObject({
+      cores: z.int().min(1).max(512).default(2).describe("cores a socket"),
+      sockets: z.int().min(1).max(4).default(1),
+      type: z
+        .string()
+        .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]*$/, { error: "expected a CPU type, for example host or x86-64-v2-AES" })
+        .default("x86-64-v2-AES")
+        .describe("CPU type; host for passthrough (PVE: cpu)"),
+      numa: z.boolean().default(false).describe("NUMA topology (PVE: numa)"),
+    })
+    .prefault({}),
+  memoryMiB: z.int().min(16).max(4_194_304).default(2048).describe("memory in MiB"),
+  balloonMiB: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      "least memory under pressure in MiB, 0: no balloon device; default: memoryMiB, 0 with GPUs (PVE: balloon)",
+    ),
+  machine: z.enum(["q35", "pc"]).default("q35").describe("chipset: q35, or pc for i440FX"),
+  scsiController: z
+    .enum(["virtio-scsi-single", "virtio-scsi-pci", "lsi", "lsi53c810", "megasas", "pvscsi"])
+    .default("virtio-scsi-single")
+    .describe("SCSI controller (PVE: scsihw)"),
+  disk: z.strictObject(diskOptions).prefault({}).describe("boot disk, imported from the image"),
+  extraDisks: z.array(z.strictObject(diskOptions)).max(16).default([]).describe("further, empty disks"),
+  nics: z.array(nic).min(1).max(8).prefault([{}]).describe("network interfaces, net0 first"),
+  serialConsole: z.boolean().default(true).describe("serial port serial0; many cloud images want one"),
+  vga: z
+    .strictObject({
+      type: z.enum(["std", "serial0", "virtio", "qxl", "vmware", "cirrus", "none"]).optional(),
+      memoryMiB: z.int().min(4).max(512).optional(),
+    })
+    .prefault({})
+    .describe("display; default: std, none with a primary GPU"),
+  agent: z.boolean().default(true).describe("QEMU guest agent channel (PVE: agent)"),
+  osType: z
+    .enum(["l26", "l24", "win11", "win10", "win8", "win7", "other", "solaris"])
+    .default("l26")
+    .describe("PVE: ostype"),
+  bootOrder: z
+    .array(
+      z.string().regex(/^(scsi|virtio|sata|ide|net)\d+$/, { error: "expected a device, for example scsi0 or net0" }),
+    )
+    .optional()
+    .describe("devices in boot order; default: the boot disk"),
+  uefi: z
+    .strictObject({
+      enabled: z.boolean().default(false).describe("OVMF firmware with an EFI disk (4m)"),
+      secureBoot: z.boolean().default(true).describe("secure-boot keys enrolled (PVE: pre-enrolled-keys)"),
+      datastore: pveName.optional().describe("datastore of the EFI disk; default: cluster.datastores.disks"),
+    })
+    .prefault({}),
+  tpm: z
+    .strictObject({
+      enabled: z.boolean().default(false),
+      version: z.enum(["v2.0", "v1.2"]).default("v2.0"),
+      datastore: pveName.optional().describe("datastore of the TPM state; default: cluster.datastores.disks"),
+    })
+    .prefault({}),
+  gpus: z.array(gpu).max(16).default([]).describe("PCI passthrough"),
+  cloudInit: cloudInit.prefault({}),
+  makeTemplate: z.boolean().default(true).describe("false: leave a plain, stopped VM"),
+});
+
+export type Template = z.output<typeof templateSchema>;
+export type TemplateInput = z.input<typeof templateSchema>;
+export type DiskOptions = Template["disk"];
+export type CloudInit = Template["cloudInit"];

@@ -1,0 +1,12 @@
+import { closestMatch } from "leven";
+
+/** `a, b and c` */
+export function list(words: readonly string[], last = "and"): string {
+  if (words.length <= 1) return words.join("");
+  return `${words.slice(0, -1).join(", ")} ${last} ${words.at(-1)}`;
+}
+
+/** The known word that `word` was most likely meant to be, or undefined if none is close. */
+export function didYouMean(word: string, known: readonly string[]): string | undefined {
+  return closestMatch(word, known, { maxDistance: Math.ceil(word.length / 3) });
+}
