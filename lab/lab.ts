@@ -277,7 +277,10 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   // The pipe that ends the lab with this process must not keep this process alive.
   (child.stdin as { unref?: () => void } | null)?.unref?.();
   return toLab(dir, info, async () => {
-    const ended = child.exitCode !== null ? Promise.resolve() : new Promise((resolve) => child.once("exit", resolve));
+    const ended =
+      child.exitCode !== null || child.signalCode !== null
+        ? Promise.resolve()
+        : new Promise((resolve) => child.once("exit", resolve));
     await stopLab(dir);
     await ended;
   });

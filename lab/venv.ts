@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 
 /** The checkout this file lies in. */
@@ -127,7 +127,10 @@ async function takeLock(lock: string, log: Log, mark: string): Promise<(() => Pr
     } catch {
       if (existsSync(mark)) return undefined;
       const owner = Number(await readFile(lock, "utf8").catch(() => "0"));
-      if (!owner || !alive(owner)) {
+      // An empty file is one that is being written; it is left behind only if its writer died right then.
+      const written = await stat(lock).catch(() => undefined);
+      const age = written === undefined ? 0 : Date.now() - written.mtimeMs;
+      if (owner ? !alive(owner) : age > heartbeatMs) {
         await rm(lock, { force: true });
         continue;
       }

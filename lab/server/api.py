@@ -79,6 +79,7 @@ class HttpApi:
                 ("_version", "/version", self.version_get),
                 ("_nodes", "/nodes", self.node_list),
                 ("_resources", "/cluster/resources", self.cluster_resources),
+                ("_task_list", "/nodes/{node}/tasks", self.task_list),
                 ("_task_status", task + "/status", self.task_status),
                 ("_task_log", task + "/log", self.task_log),
                 ("_download_url", "/nodes/{node}/storage/{storage}/download-url", self.download_url),
@@ -131,6 +132,9 @@ class HttpApi:
         if entry is not None:
             entry["status"] = response.status
             entry["seconds"] = round(time.monotonic() - started, 4)
+            if request.method != "GET" or response.status >= 400:
+                log.info("%s %s %s: %s %s", entry["user"], request.method, entry["path"], response.status,
+                         response.reason)
         if request.method not in ("GET", "HEAD"):
             self.changed()
         if response.status == 401 and not request.path.endswith("/access/ticket"):
@@ -182,6 +186,15 @@ class HttpApi:
         if errors:
             raise PveError(400, "Parameter verification failed.", errors)
         return await super().answer(request, match, params, user, call)
+
+    async def synthesise(self, match, method, info, user, values):
+        """What nobody models is read as fakepve makes it up; a write that would change nothing is refused instead."""
+        if method != "GET":
+            raise PveError(501, f"the lab does not model '{method} {match.template}'")
+        return await super().synthesise(match, method, info, user, values)
+
+    def _failure_matches(self, request, generic, suffix):
+        return super()._failure_matches(request, generic, suffix) or request.path.rstrip("/").endswith(suffix)
 
     def _authenticate(self, request):
         given = request.headers.get("Authorization", "")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from contextlib import asynccontextmanager
 
-from fakepve.model import PveError, TaskError
+from fakepve.model import PveError, TaskError, lock_timeout
 from fakepve.qemu import with_mac
 from fakepve.routing import die, param_error, split_list
 
@@ -23,6 +24,7 @@ FULL_SECONDS = 2.0
 TEMPLATE_SECONDS = 0.5
 # What an empty overlay takes on the datastore.
 OVERLAY_BYTES = 397_312
+READERS = "clones"
 TEMPORARY = " qmclone temporary file"
 
 
@@ -36,16 +38,19 @@ class CloneApi:
     @asynccontextmanager
     async def shared_lock(self, vm):
         """The source of clones: other clones may read it too, nobody may change it."""
-        if getattr(vm, "readers", 0) == 0:
-            await self.acquire(vm, "clones")
-            vm.readers = 0
-        vm.readers += 1
+        deadline = time.monotonic() + self.real_wait(self.lock_wait)
+        while vm.lock_holder not in (None, READERS):
+            if time.monotonic() > deadline:
+                raise TaskError(lock_timeout(vm.vmid))
+            await asyncio.sleep(0.005)
+        vm.lock_holder = READERS
+        vm.readers = getattr(vm, "readers", 0) + 1
         try:
             yield
         finally:
             vm.readers -= 1
             if vm.readers == 0:
-                self.release(vm, "clones")
+                self.release(vm, READERS)
 
     # ---------------------------------------------------------------- clone
 

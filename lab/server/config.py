@@ -91,6 +91,8 @@ class ConfigApi:
             raise die(str(error)) from None
         try:
             await self._change(vm, node, updates, deletes, asked, bool(values.get("force")), task)
+        except TaskError as error:
+            raise die(str(error)) from None
         finally:
             self.release(vm, holder)
         vm.name = vm.config.get("name") or f"VM {vmid}"

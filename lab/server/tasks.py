@@ -123,6 +123,40 @@ class TaskApi:
         one = "/nodes/{node}/tasks/{upid}"
         return [("DELETE", one, self.task_stop)]
 
+    async def task_list(self, values: dict, user: str) -> list[dict]:
+        """Newest first; `source` is archive (ended, the default), active or all."""
+        node, source = values["node"], values.get("source", "archive")
+        audit = self.allowed(user, "/nodes/" + node, "Sys.Audit")
+        items = []
+        for record in reversed(self.tasklog):
+            ended = record["status"] == "stopped"
+            owner = record["user"]
+            if record["node"] != node or (source == "archive" and not ended) or (source == "active" and ended):
+                continue
+            if not audit and user not in (owner, owner.split("!")[0]):
+                continue
+            if values.get("vmid") is not None and record["id"] != str(values["vmid"]):
+                continue
+            if values.get("typefilter") and values["typefilter"] not in record["type"]:
+                continue
+            if values.get("userfilter") and values["userfilter"] not in owner:
+                continue
+            if values.get("errors") and record.get("exitstatus") in (None, "OK"):
+                continue
+            if values.get("since") is not None and record["starttime"] < values["since"]:
+                continue
+            if values.get("until") is not None and record["starttime"] > values["until"]:
+                continue
+            item = {k: record[k] for k in ("upid", "node", "pid", "pstart", "starttime", "type", "id")}
+            item["user"], bang, token = owner.partition("!")
+            if bang:
+                item["tokenid"] = token
+            if ended:
+                item.update(status=record["exitstatus"], endtime=record["endtime"])
+            items.append(item)
+        start = int(values.get("start", 0))
+        return items[start: start + int(values.get("limit", 50))]
+
     @staticmethod
     def _parse_upid(upid: str) -> None:
         parts = upid.split(":")
