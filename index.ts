@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { CloneSet } from "./components/cloneSet.ts";
 import { proxmoxProvider } from "./components/login.ts";
+import { statusUrn } from "./components/statusUrn.ts";
 import { summary } from "./components/summary.ts";
 import { VmTemplate } from "./components/vmTemplate.ts";
 import { isComplete } from "./config/load.ts";
@@ -13,8 +14,7 @@ export default async () => {
   const config = loadStackConfig();
 
   // Everything else waits for preflight: if it finds a problem, in the config or in the cluster, nothing is changed.
-  const urn = pulumi.createUrn("preflight", "pulumi-nodejs:dynamic/golden-fleet:Preflight");
-  const preflight = new Preflight("preflight", { urn });
+  const preflight = new Preflight("preflight", { statusUrn: statusUrn("Preflight", "preflight") });
   if (!isComplete(config)) return {};
 
   const { cluster, login, templates, cloneSets } = config;

@@ -4,6 +4,7 @@ import type { Template } from "../config/template.ts";
 import { Clone } from "../providers/clone/resource.ts";
 import { ipConfig } from "./cloudInit/ipConfig.ts";
 import { type FleetContext, ownership } from "./fleet.ts";
+import { statusUrn } from "./statusUrn.ts";
 import type { VmTemplate } from "./vmTemplate.ts";
 
 const TYPE = "golden-fleet:index:CloneSet";
@@ -49,7 +50,7 @@ export class CloneSet extends pulumi.ComponentResource {
       const resource = new Clone(
         `${key}-${name}`,
         {
-          urn: pulumi.createUrn(`${key}-${name}`, "pulumi-nodejs:dynamic/golden-fleet:Clone", this),
+          statusUrn: statusUrn("Clone", `${key}-${name}`, TYPE),
           node: source.nodeName,
           sourceVmId: source.vmId,
           vmId,

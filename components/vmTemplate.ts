@@ -9,6 +9,7 @@ import { freeVmId } from "../providers/vmId/guard.ts";
 import type { PveClient } from "../proxmox/client.ts";
 import { contentHash } from "./contentHash.ts";
 import { type FleetContext, ownership } from "./fleet.ts";
+import { statusUrn } from "./statusUrn.ts";
 import { renderSnippets, templateContent } from "./templateContent.ts";
 import { diskNames, vmArgs } from "./vmArgs.ts";
 
@@ -58,15 +59,14 @@ export class VmTemplate extends pulumi.ComponentResource {
     const { vmId } = template;
     const node = template.node ?? cluster.node;
     const child = { parent: this };
-    const urnOf = (suffix: string, type: string) =>
-      pulumi.createUrn(`${key}-${suffix}`, `pulumi-nodejs:dynamic/golden-fleet:${type}`, this);
+    const urnOf = (suffix: string, type: string) => statusUrn(type, `${key}-${suffix}`, TYPE);
 
     const { url, checksum, checksumUrl, fileName, format, keepImage } = template.image;
     const parsed = checksum === undefined ? undefined : parseChecksum(checksum);
     const image = new Image(
       `${key}-image`,
       {
-        urn: urnOf("image", "Image"),
+        statusUrn: urnOf("image", "Image"),
         node,
         datastore: cluster.datastores.images,
         url,
@@ -177,7 +177,7 @@ export class VmTemplate extends pulumi.ComponentResource {
     const finished = new TemplateConversion(
       `${key}-conversion`,
       {
-        urn: urnOf("conversion", "TemplateConversion"),
+        statusUrn: urnOf("conversion", "TemplateConversion"),
         node,
         vmId: vm.vmId,
         fleetId: fleet.fleetId,

@@ -5,7 +5,7 @@ import { KEYS, loadConfig } from "../config/load.ts";
 import type { Login } from "../config/login.ts";
 import { ConfigError } from "../config/problem.ts";
 import { type Connection, PveClient } from "../proxmox/client.ts";
-import type { ConfigReader } from "./shell.ts";
+import type { ConfigReader } from "./handlers.ts";
 
 /** The stack config as the dynamic-provider host has it. */
 export function readStackConfig(config: ConfigReader): LoadedConfig {

@@ -16,17 +16,42 @@ function engineClient() {
   return engine;
 }
 
-/** Shows messages as the status of a resource while it is being worked on. */
-export function reporter(urn: string): Report {
+function sender(
+  urn: string,
+  severity: Parameters<InstanceType<typeof engineProto.LogRequest>["setSeverity"]>[0],
+  ephemeral: boolean,
+): Report {
   const client = engineClient();
   return (message) => {
     if (!client) return;
+    const request = new engineProto.LogRequest();
+    request.setSeverity(severity);
+    request.setUrn(urn);
+    request.setMessage(message);
+    request.setEphemeral(ephemeral);
+    // What cannot be shown is no reason to fail.
+    client.log(request, () => undefined);
+  };
+}
+
+let sent: Promise<unknown> = Promise.resolve();
+
+/** One message after the other: calls that are under way together may overtake each other. */
+function send(request: InstanceType<typeof engineProto.LogRequest>): void {
+  const client = engineClient();
+  if (!client) return;
+  // Progress that cannot be shown is no reason to fail.
+  sent = sent.then(() => new Promise<void>((resolve) => client.log(request, () => resolve())));
+}
+
+/** Shows messages as the status of a resource while it is being worked on. */
+export function reporter(urn: string): Report {
+  return (message) => {
     const request = new engineProto.LogRequest();
     request.setSeverity(engineProto.LogSeverity.INFO);
     request.setUrn(urn);
     request.setMessage(message);
     request.setEphemeral(true);
-    // Progress that cannot be shown is no reason to fail.
-    client.log(request, () => undefined);
+    send(request);
   };
 }

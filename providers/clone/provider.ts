@@ -21,12 +21,12 @@ import { waitForTask } from "../../proxmox/task.ts";
 import { connect } from "../connect.ts";
 import { changedKeys } from "../diff.ts";
 import { stage } from "../failure.ts";
+import type { Handlers } from "../handlers.ts";
 import { type Report, reporter } from "../progress.ts";
-import type { Handlers } from "../shell.ts";
 import { waitForClone } from "./unfinished.ts";
 
 export interface CloneInputs {
-  urn: string;
+  statusUrn: string;
   node: string;
   sourceVmId: number;
   vmId: number;
@@ -216,7 +216,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
 
   async create(config, inputs) {
     const client = connect(config);
-    const report = reporter(inputs.urn);
+    const report = reporter(inputs.statusUrn);
     const { node, vmId, sourceVmId, name } = inputs;
     const where = { node, vmId, next: next(name) };
     report("waiting for its turn");
@@ -252,7 +252,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
         if (!found)
           throw new ProxmoxError("missing", `VM ${vmId} is gone or not ours any more; run \`pulumi refresh\``);
         const inputs = { ...news, node: found.node };
-        return finish(client, inputs, smbios1(found.config.smbios1, news.hostname), reporter(news.urn));
+        return finish(client, inputs, smbios1(found.config.smbios1, news.hostname), reporter(news.statusUrn));
       });
     } catch (error) {
       throw partialFailure(error as Error, { ...news, node: olds.node }, olds.running);
@@ -265,7 +265,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     await stage({ stage: `delete ${name}`, node: state.node, vmId }, async () => {
       const found = await findOurs(client, state);
       if (!found) return;
-      const report = reporter(state.urn);
+      const report = reporter(state.statusUrn);
       await withRetry(
         async () => {
           try {

@@ -15,11 +15,11 @@ import { waitForTask } from "../../proxmox/task.ts";
 import { connect } from "../connect.ts";
 import { diffByKeys } from "../diff.ts";
 import { stage } from "../failure.ts";
+import type { Handlers } from "../handlers.ts";
 import { type Report, reporter } from "../progress.ts";
-import type { Handlers } from "../shell.ts";
 
 export interface ConversionInputs {
-  urn: string;
+  statusUrn: string;
   node: string;
   vmId: number;
   fleetId: string;
@@ -75,7 +75,7 @@ function assertOurs({ name = "no name", description }: GuestConfig, vmId: number
 
 async function convert(client: PveClient, inputs: ConversionInputs): Promise<void> {
   const { node, vmId, fleetId } = inputs;
-  const report = reporter(inputs.urn);
+  const report = reporter(inputs.statusUrn);
   const before = await readConfig(client, node, vmId);
   if (!before) throw new ProxmoxError("conversion", `VM ${vmId} does not exist on ${node}`);
   assertOurs(before, vmId, fleetId);

@@ -4,15 +4,15 @@ import { listVolumes, readVolume } from "../../proxmox/storage.ts";
 import { connect } from "../connect.ts";
 import { diffByKeys } from "../diff.ts";
 import { stage } from "../failure.ts";
+import type { Handlers } from "../handlers.ts";
 import { reporter } from "../progress.ts";
 import { serially } from "../serially.ts";
-import type { Handlers } from "../shell.ts";
 import { type Checksum, fetchChecksum } from "./checksumList.ts";
 import { download, findVolume, removeVolume } from "./download.ts";
 import { cachedName, type ImageFormat, imageName } from "./fileName.ts";
 
 export interface ImageInputs {
-  urn: string;
+  statusUrn: string;
   node: string;
   datastore: string;
   url: string;
@@ -62,7 +62,7 @@ const mebi = (bytes: number) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 2
 
 async function ensure(client: PveClient, inputs: ImageInputs): Promise<ImageState> {
   const { node, datastore, url } = inputs;
-  const report = reporter(inputs.urn);
+  const report = reporter(inputs.statusUrn);
   const checksum = await checksumOf(inputs);
   const storedName = cachedName(imageName(url, inputs.fileName, inputs.format), {
     url,

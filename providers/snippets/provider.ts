@@ -4,8 +4,8 @@ import { listVolumes } from "../../proxmox/storage.ts";
 import { connect } from "../connect.ts";
 import { diffByKeys } from "../diff.ts";
 import { stage } from "../failure.ts";
+import type { Handlers } from "../handlers.ts";
 import { removeVolume } from "../image/download.ts";
-import type { Handlers } from "../shell.ts";
 
 export interface SnippetsInputs {
   node: string;

@@ -1,0 +1,16 @@
+import type { dynamic } from "@pulumi/pulumi";
+
+/** Reads one value of the stack config; what the engine gives to `configure`. */
+export type ConfigReader = Pick<dynamic.Config, "get">;
+
+/** What a provider's module exports as `provider`. Every method gets the stack config first. */
+export interface Handlers<Inputs, State extends Inputs> {
+  /** Completes or refuses inputs; also runs at preview. Only called for a shell with `checks`. */
+  check?(config: ConfigReader, olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>>;
+  diff(config: ConfigReader, id: string, olds: State, news: Inputs): Promise<dynamic.DiffResult>;
+  create(config: ConfigReader, inputs: Inputs): Promise<{ id: string; outs: State }>;
+  /** undefined: it is gone. */
+  read(config: ConfigReader, id: string, state: State): Promise<{ outs: State; inputs?: Inputs } | undefined>;
+  update(config: ConfigReader, id: string, olds: State, news: Inputs): Promise<State>;
+  delete(config: ConfigReader, id: string, state: State): Promise<void>;
+}

@@ -1,0 +1,22 @@
+import { defineConfig } from "vitest/config";
+import { ClosingLine } from "./test/closingLine.ts";
+
+const slow = ["test/**/*.test.ts", "**/*.engine.test.ts"];
+const never = ["**/node_modules/**", ".toolchain/**", ".lab/**"];
+
+export default defineConfig({
+  test: {
+    // The tests of a run print what they do; what a run does takes long enough to want to know.
+    disableConsoleIntercept: true,
+    reporters: ["default", new ClosingLine()],
+    maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: "unit", include: ["**/*.test.ts"], exclude: [...slow, ...never] } },
+      {
+        extends: true,
+        // Whole runs with the real engine, the real plugin and the lab.
+        test: { name: "whole", include: slow, exclude: never, testTimeout: 600_000, hookTimeout: 600_000 },
+      },
+    ],
+  },
+});
