@@ -26,13 +26,14 @@ export interface EndedTask {
 const rootPassword = "lab-Secret1";
 const tokens: Readonly<Record<string, string>> = {
   "root-token": "root@pam!lab=1ab0f1ee-0000-4000-8000-0000000000aa",
+  "fleet-token": "fleet@pve!golden=1ab0f1ee-0000-4000-8000-00000000f1ee",
   "priv-token": "root@pam!priv=1ab0f1ee-0000-4000-8000-0000000000bb",
   "user-token": "lab@pve!tok=1ab0f1ee-0000-4000-8000-0000000000cc",
   "bad-token": "root@pam!lab=00000000-0000-4000-8000-000000000000",
 };
 const taskTimeoutMs = 20_000;
 
-/** Sends requests as one of the recorded identities, and waits for tasks. */
+/** Sends requests as one of the recorded identities (or the lab's own user), and waits for tasks. */
 export class Session {
   readonly #lab: Lab;
   readonly #agent: Agent;

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
+from fakepve import schema as pve_schema
 from fakepve.model import PveError, TaskError
 from fakepve.routing import die, split_list
 
@@ -23,8 +24,17 @@ from .tasks import Task
 from .volumes import EXTENSIONS
 
 CHUNK = 32 * 1024
-ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
+COMPRESSIONS = ["bz2", "gz", "lzo", "zst"]
 STALL = aiohttp.ClientTimeout(total=None, sock_connect=20, sock_read=30)
+
+
+def complete_schema() -> None:
+    """The schema that fakepve carries has lost the names of the compressions."""
+    spec = pve_schema.load().paths["/nodes/{node}/storage/{storage}/download-url"]["POST"]["parameters"]
+    spec["properties"]["compression"]["enum"] = COMPRESSIONS
+
+
+complete_schema()
 
 
 def short_size(size: int) -> str:
@@ -131,7 +141,7 @@ class DownloadApi:
             raise PveError(400, "Parameter verification failed.", {"filename": "invalid filename or wrong extension"})
         compression = values.get("compression")
         if compression and content != "iso":
-            raise die("decompression not supported for content type '" + content + "'")
+            raise die(f"decompression not supported for {content}")
         target = f"{self.folder(storage, content)}/{name}"
         checksum, algorithm = values.get("checksum"), values.get("checksum-algorithm")
 
