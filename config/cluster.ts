@@ -41,7 +41,7 @@ export const clusterSchema = z.strictObject({
           pveName,
           z.strictObject({
             address: z.string().min(1).describe("host name or address"),
-            port: z.int().min(1).max(65535).default(22),
+            port: z.int().min(1).max(65535).default(22).describe("port of its SSH server"),
           }),
         )
         .default({})
@@ -56,13 +56,15 @@ export const clusterSchema = z.strictObject({
       snippets: pveName.default("local").describe("cloud-init snippets (content type snippets)"),
       disks: pveName.default("local-lvm").describe("VM disks, EFI, TPM and cloud-init volumes (content type images)"),
     })
-    .prefault({}),
+    .prefault({})
+    .describe("where things go by default"),
   network: z
     .strictObject({
       bridge: pveName.default("vmbr0").describe("default bridge of network interfaces"),
       dns: dns.prefault({}).describe("default DNS of the guests"),
     })
-    .prefault({}),
+    .prefault({})
+    .describe("network of the guests"),
 });
 
 export type Cluster = z.output<typeof clusterSchema>;

@@ -4,7 +4,7 @@ import { z } from "zod";
 /** Field types that more than one section of the config uses. Each says in its error what would be right. */
 
 /** A guest's number in the cluster (PVE: `vmid`, 100 to 999999999). */
-export const vmId = z.int().min(100).max(999_999_999).describe("VMID, unique in the cluster (100 to 999999999)");
+export const vmId = z.int().min(100).max(999_999_999).describe("VMID, unique in the cluster");
 
 const LABEL = /^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/;
 

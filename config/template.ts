@@ -42,7 +42,8 @@ const image = z
   .refine((value) => !(value.checksum && value.checksumUrl), {
     path: ["checksumUrl"],
     error: "expected either checksum or checksumUrl, not both",
-  });
+  })
+  .describe("the cloud image that the template is made from");
 
 const diskOptions = {
   sizeGiB: z
@@ -59,14 +60,17 @@ const diskOptions = {
     .boolean()
     .optional()
     .describe("own I/O thread; default: true where the bus can (not sata) (PVE: iothread)"),
-  cache: z.enum(["none", "directsync", "writethrough", "writeback", "unsafe"]).default("none").describe("PVE: cache"),
-  aio: z.enum(["io_uring", "native", "threads"]).default("io_uring").describe("PVE: aio"),
+  cache: z
+    .enum(["none", "directsync", "writethrough", "writeback", "unsafe"])
+    .default("none")
+    .describe("cache mode (PVE: cache)"),
+  aio: z.enum(["io_uring", "native", "threads"]).default("io_uring").describe("asynchronous I/O (PVE: aio)"),
   backup: z.boolean().default(true).describe("include in backups (PVE: backup)"),
 };
 
 const nic = z.strictObject({
   bridge: pveName.optional().describe("bridge; default: cluster.network.bridge"),
-  model: z.enum(["virtio", "e1000", "e1000e", "rtl8139", "vmxnet3"]).default("virtio"),
+  model: z.enum(["virtio", "e1000", "e1000e", "rtl8139", "vmxnet3"]).default("virtio").describe("network card"),
   vlan: z.int().min(1).max(4094).optional().describe("VLAN tag (PVE: tag)"),
   mtu: z.int().min(1).max(65_520).optional().describe("MTU, virtio only; 1 takes the bridge's"),
   firewall: z.boolean().default(false).describe("PVE firewall on this interface"),
@@ -136,15 +140,19 @@ const cloudInit = z
     writeFiles: z
       .array(
         z.strictObject({
-          path: z.string().startsWith("/", { error: "expected an absolute path of the guest" }),
-          content: z.string(),
+          path: z
+            .string()
+            .startsWith("/", { error: "expected an absolute path of the guest" })
+            .describe("absolute path in the guest"),
+          content: z.string().describe("the file's text"),
           permissions: z
             .string()
             .regex(/^0?[0-7]{3,4}$/, { error: 'expected an octal mode in quotes, for example "0644"' })
-            .optional(),
-          owner: z.string().min(1).optional(),
-          append: z.boolean().optional(),
-          defer: z.boolean().optional(),
+            .optional()
+            .describe('octal mode in quotes; default: "0644"'),
+          owner: z.string().min(1).optional().describe("user:group; default: root:root"),
+          append: z.boolean().optional().describe("add to the file instead of replacing it; default: false"),
+          defer: z.boolean().optional().describe("write after users and packages are there; default: false"),
         }),
       )
       .default([])
@@ -181,7 +189,7 @@ export const templateSchema = z.strictObject({
   cpu: z
     .strictObject({
       cores: z.int().min(1).max(512).default(2).describe("cores a socket"),
-      sockets: z.int().min(1).max(4).default(1),
+      sockets: z.int().min(1).max(4).default(1).describe("CPU sockets"),
       type: z
         .string()
         .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]*$/, { error: "expected a CPU type, for example host or x86-64-v2-AES" })
@@ -189,7 +197,8 @@ export const templateSchema = z.strictObject({
         .describe("CPU type; host for passthrough (PVE: cpu)"),
       numa: z.boolean().default(false).describe("NUMA topology (PVE: numa)"),
     })
-    .prefault({}),
+    .prefault({})
+    .describe("processor"),
   memoryMiB: z.int().min(16).max(4_194_304).default(2048).describe("memory in MiB"),
   balloonMiB: z
     .int()
@@ -209,16 +218,19 @@ export const templateSchema = z.strictObject({
   serialConsole: z.boolean().default(true).describe("serial port serial0; many cloud images want one"),
   vga: z
     .strictObject({
-      type: z.enum(["std", "serial0", "virtio", "qxl", "vmware", "cirrus", "none"]).optional(),
-      memoryMiB: z.int().min(4).max(512).optional(),
+      type: z
+        .enum(["std", "serial0", "virtio", "qxl", "vmware", "cirrus", "none"])
+        .optional()
+        .describe("kind of display; default: std, none with a primary GPU (PVE: vga)"),
+      memoryMiB: z.int().min(4).max(512).optional().describe("its memory in MiB; default: PVE's (PVE: vga memory=)"),
     })
     .prefault({})
-    .describe("display; default: std, none with a primary GPU"),
+    .describe("display"),
   agent: z.boolean().default(true).describe("QEMU guest agent channel (PVE: agent)"),
   osType: z
     .enum(["l26", "l24", "win11", "win10", "win8", "win7", "other", "solaris"])
     .default("l26")
-    .describe("PVE: ostype"),
+    .describe("operating system of the guest (PVE: ostype)"),
   bootOrder: z
     .array(
       z.string().regex(/^(scsi|virtio|sata|ide|net)\d+$/, { error: "expected a device, for example scsi0 or net0" }),
@@ -231,14 +243,16 @@ export const templateSchema = z.strictObject({
       secureBoot: z.boolean().default(true).describe("secure-boot keys enrolled (PVE: pre-enrolled-keys)"),
       datastore: pveName.optional().describe("datastore of the EFI disk; default: cluster.datastores.disks"),
     })
-    .prefault({}),
+    .prefault({})
+    .describe("UEFI instead of BIOS"),
   tpm: z
     .strictObject({
-      enabled: z.boolean().default(false),
-      version: z.enum(["v2.0", "v1.2"]).default("v2.0"),
+      enabled: z.boolean().default(false).describe("a TPM with its state on a volume (PVE: tpmstate0)"),
+      version: z.enum(["v2.0", "v1.2"]).default("v2.0").describe("version of the TPM"),
       datastore: pveName.optional().describe("datastore of the TPM state; default: cluster.datastores.disks"),
     })
-    .prefault({}),
+    .prefault({})
+    .describe("emulated TPM"),
   gpus: z.array(gpu).max(16).default([]).describe("PCI passthrough"),
   cloudInit: cloudInit.prefault({}),
   makeTemplate: z.boolean().default(true).describe("false: leave a plain, stopped VM"),

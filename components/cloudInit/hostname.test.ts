@@ -48,6 +48,14 @@ describe.skipIf(!tool)(`the guest with ${why}`, () => {
     expect(boot(smbiosSerial("web-1.example.net"))).toMatchObject({ hostname: "web-1", fqdn: "web-1.example.net" });
   });
 
+  test("takes the serial's word over the drive's meta-data", () => {
+    const file = join(drive, "meta-data");
+    writeFileSync(file, `${files["meta-data"]}local-hostname: other\n`);
+    expect(boot()).toMatchObject({ hostname: "other" });
+    expect(boot(smbiosSerial("web-1"))).toMatchObject({ hostname: "web-1" });
+    writeFileSync(file, files["meta-data"]);
+  });
+
   test("takes everything else from the drive, in the same boot stage as without the serial", () => {
     const [plain, named] = [boot(), boot(smbiosSerial("web-1"))];
     expect(named.dsmode).toBe(named.networkMode);
