@@ -16,42 +16,27 @@ function engineClient() {
   return engine;
 }
 
-function sender(
-  urn: string,
-  severity: Parameters<InstanceType<typeof engineProto.LogRequest>["setSeverity"]>[0],
-  ephemeral: boolean,
-): Report {
-  const client = engineClient();
+type Severity = Parameters<InstanceType<typeof engineProto.LogRequest>["setSeverity"]>[0];
+
+let sent: Promise<unknown> = Promise.resolve();
+
+function sender(urn: string, severity: Severity, ephemeral: boolean): Report {
   return (message) => {
+    const client = engineClient();
     if (!client) return;
     const request = new engineProto.LogRequest();
     request.setSeverity(severity);
     request.setUrn(urn);
     request.setMessage(message);
     request.setEphemeral(ephemeral);
-    // What cannot be shown is no reason to fail.
-    client.log(request, () => undefined);
+    // One after the other: calls that are under way together may overtake each other. Progress that cannot be shown is no
+    // reason to fail.
+    sent = sent.then(() => new Promise<void>((resolve) => client.log(request, () => resolve())));
   };
-}
-
-let sent: Promise<unknown> = Promise.resolve();
-
-/** One message after the other: calls that are under way together may overtake each other. */
-function send(request: InstanceType<typeof engineProto.LogRequest>): void {
-  const client = engineClient();
-  if (!client) return;
-  // Progress that cannot be shown is no reason to fail.
-  sent = sent.then(() => new Promise<void>((resolve) => client.log(request, () => resolve())));
 }
 
 /** Shows messages as the status of a resource while it is being worked on. */
-export function reporter(urn: string): Report {
-  return (message) => {
-    const request = new engineProto.LogRequest();
-    request.setSeverity(engineProto.LogSeverity.INFO);
-    request.setUrn(urn);
-    request.setMessage(message);
-    request.setEphemeral(true);
-    send(request);
-  };
-}
+export const reporter = (urn: string): Report => sender(urn, engineProto.LogSeverity.INFO, true);
+
+/** Shows warnings that stay on the screen. */
+export const warner = (urn: string): Report => sender(urn, engineProto.LogSeverity.WARNING, false);

@@ -1,0 +1,45 @@
+import type { Facts } from "./facts.ts";
+
+export const GROUPS = ["environment", "permissions", "resources", "configuration"] as const;
+export type Group = (typeof GROUPS)[number];
+
+/** `fail` stops the run, `warn` does not, `skip` says what could not be looked at. */
+export type Status = "pass" | "fail" | "warn" | "skip";
+
+/** What a check found. */
+export interface Finding {
+  status: Status;
+  /** Place in the stack config. */
+  path?: string;
+  /** What was found, and what would be right. */
+  message: string;
+  /** What to do, one command or sentence a line. */
+  todo?: readonly string[];
+  /** The error behind it: other checks that meet the same error refer to this one. */
+  cause?: unknown;
+}
+
+/** One question about the cluster. */
+export interface Check {
+  /** Stable name, listed in docs/preflight.md. */
+  id: string;
+  group: Group;
+  /** Nothing: this config does not need the check. */
+  run(facts: Facts): Promise<Finding[]>;
+}
+
+type More = Omit<Finding, "status" | "message">;
+
+export const pass = (message: string): Finding => ({ status: "pass", message });
+export const fail = (message: string, more: More = {}): Finding => ({ status: "fail", message, ...more });
+export const warn = (message: string, more: More = {}): Finding => ({ status: "warn", message, ...more });
+export const skip = (message: string, more: More = {}): Finding => ({ status: "skip", message, ...more });
+
+/** The problems, or if there are none, one pass. */
+export const orPass = (problems: Finding[], message: string): Finding[] =>
+  problems.length > 0 ? problems : [pass(message)];
+
+/** Thrown by a fact that cannot be had because of something that another check reports. */
+export class NotAsked extends Error {
+  override name = "NotAsked";
+}

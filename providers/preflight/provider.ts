@@ -1,0 +1,106 @@
+import { createHash, randomBytes } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import type { Fleet } from "../../config/fleet.ts";
+import { addressedOf } from "../../config/rules/addresses.ts";
+import { vmIdsOf } from "../../config/rules/vmIds.ts";
+import { connect, readStackConfig } from "../connect.ts";
+import { changedKeys } from "../diff.ts";
+import type { ConfigReader, Handlers } from "../handlers.ts";
+import { reporter, warner } from "../progress.ts";
+import { CHECKS } from "./checks/index.ts";
+import { clusterFacts } from "./facts.ts";
+import { mappingUses } from "./needs.ts";
+import { failureReport, hasFailed, notes, summaryText } from "./report.ts";
+import { configResults, type Result, runChecks } from "./run.ts";
+import { sshTargetOf } from "./sshTarget.ts";
+
+/** The program gives `statusUrn`; the rest is filled in by `check`. */
+export interface PreflightInputs {
+  /** URN under which messages are shown. */
+  statusUrn: string;
+  /** Random identity of this stack's state, chosen once and kept for ever. */
+  fleetId?: string;
+  /** The VMIDs of the config that were found to be free or ours. */
+  vmIds?: number[];
+  /** Hash of the addresses and devices of the config that were found to be free. */
+  claims?: string;
+}
+
+export interface PreflightState extends PreflightInputs {
+  fleetId: string;
+}
+
+/** What the config claims for itself that other VMs might have too. */
+function claimsOf(fleet: Fleet): string {
+  const addresses = addressedOf(fleet).flatMap(({ ip, ip6 }) => [ip, ip6].filter((one) => one?.includes("/")));
+  const devices = mappingUses(fleet).map(({ node, mapping, path }) => `${node} ${mapping} ${path}`);
+  return createHash("sha256")
+    .update(JSON.stringify([addresses, devices]))
+    .digest("hex")
+    .slice(0, 12);
+}
+
+async function preflight(
+  config: ConfigReader,
+  olds: Partial<PreflightInputs>,
+  news: PreflightInputs,
+): Promise<{ inputs: PreflightInputs; results: Result[] }> {
+  const loaded = readStackConfig(config);
+  const { cluster, login, templates, cloneSets, warnings } = loaded;
+  const fleetId = olds.fleetId ?? randomBytes(4).toString("hex");
+  const offline = configResults(loaded);
+  if (!cluster || !login) return { inputs: { ...news, fleetId }, results: offline };
+  const fleet: Fleet = { cluster, templates, cloneSets };
+  const vmIds = vmIdsOf(fleet)
+    .map(({ vmId }) => vmId)
+    .sort((a, b) => a - b);
+  const claims = claimsOf(fleet);
+  const facts = clusterFacts(
+    connect(config),
+    {
+      fleet,
+      login,
+      warnings,
+      fleetId,
+      knownVmIds: new Set(olds.vmIds),
+      claimsUnchanged: olds.claims === claims,
+    },
+    sshTargetOf,
+  );
+  return { inputs: { ...news, fleetId, vmIds, claims }, results: [...(await runChecks(CHECKS, facts)), ...offline] };
+}
+
+/** Looks at everything that can be looked at before something is changed, at preview as at up; changes nothing itself. */
+export const provider: Handlers<PreflightInputs, PreflightState> = {
+  async check(config, olds, news) {
+    const report = reporter(news.statusUrn);
+    report("looking at the config and the cluster");
+    const { inputs, results } = await preflight(config, olds, news);
+    if (hasFailed(results)) return { inputs, failures: [{ property: "", reason: failureReport(results) }] };
+    const warning = warner(news.statusUrn);
+    for (const note of notes(results)) warning(note);
+    report(summaryText(results));
+    return { inputs };
+  },
+
+  async diff(_config, _id, olds, news) {
+    const changed = changedKeys<PreflightInputs>(olds, news, ["fleetId", "claims"]);
+    return { changes: changed.length > 0 || !isDeepStrictEqual(olds.vmIds, news.vmIds), replaces: [] };
+  },
+
+  async create(_config, inputs) {
+    const { fleetId = "" } = inputs;
+    return { id: fleetId, outs: { ...inputs, fleetId } };
+  },
+
+  async read(_config, _id, state) {
+    return { outs: state };
+  },
+
+  async update(_config, _id, olds, news) {
+    return { ...news, fleetId: olds.fleetId };
+  },
+
+  // It made nothing.
+  async delete() {},
+};

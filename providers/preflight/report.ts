@@ -1,0 +1,59 @@
+import { type Finding, GROUPS, type Status } from "./finding.ts";
+import type { Result } from "./run.ts";
+
+/** Lines of one check that are shown; a thousand clones can be wrong in the same way. */
+const SHOWN = 20;
+
+const SIGNS: Record<Status, string> = { pass: "ok", fail: "FAIL", warn: "warn", skip: "skip" };
+
+const count = (number: number, word: string) => `${number} ${word}${number === 1 ? "" : "s"}`;
+
+const findingsOf = (results: readonly Result[], status: Status): Finding[] =>
+  results.flatMap(({ findings }) => findings.filter((one) => one.status === status));
+
+export const hasFailed = (results: readonly Result[]): boolean => findingsOf(results, "fail").length > 0;
+
+/** One finding as a line, with what to do below it. */
+export function findingText(id: string, { status, path, message, todo = [] }: Finding, indent = "  "): string {
+  const [first = "", ...more] = message.split("\n");
+  const lines = [...more, ...todo.map((line) => `-> ${line}`)].map((line) => `${indent}       ${line}`);
+  return [`${indent}${SIGNS[status].padEnd(4)} ${id}: ${path ? `${path}: ` : ""}${first}`, ...lines].join("\n");
+}
+
+function checkText({ id, findings }: Result, statuses: readonly Status[]): string[] {
+  const wanted = findings.filter(({ status }) => statuses.includes(status));
+  const lines = wanted.slice(0, SHOWN).map((finding) => findingText(id, finding));
+  return wanted.length > SHOWN ? [...lines, `  ...  ${id}: and ${wanted.length - SHOWN} more like these`] : lines;
+}
+
+/** The whole report of a preflight that failed: everything that is wrong, by group. */
+export function failureReport(results: readonly Result[]): string {
+  const failed = findingsOf(results, "fail").length;
+  const warned = findingsOf(results, "warn").length;
+  const head = `${count(failed, "problem")}${warned > 0 ? ` and ${count(warned, "warning")}` : ""}; nothing was changed.`;
+  const groups = GROUPS.flatMap((group) => {
+    const lines = results
+      .filter((result) => result.group === group)
+      .flatMap((result) => checkText(result, ["fail", "warn", "skip"]));
+    return lines.length > 0 ? ["", group, ...lines] : [];
+  });
+  return [head, ...groups, "", "Every check is explained in docs/preflight.md."].join("\n");
+}
+
+/** `27 checks passed, 1 warning` */
+export function summaryText(results: readonly Result[]): string {
+  const passed = results.filter(
+    ({ findings }) => findings.length > 0 && findings.every(({ status }) => status === "pass" || status === "warn"),
+  ).length;
+  const [warned, skipped] = [findingsOf(results, "warn").length, findingsOf(results, "skip").length];
+  return [
+    `${count(passed, "check")} passed`,
+    ...(warned > 0 ? [count(warned, "warning")] : []),
+    ...(skipped > 0 ? [`${skipped} not done`] : []),
+  ].join(", ");
+}
+
+/** What should be known though nothing is wrong. */
+export function notes(results: readonly Result[]): string[] {
+  return results.flatMap((result) => checkText(result, ["warn", "skip"]).map((line) => line.trim()));
+}

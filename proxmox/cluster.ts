@@ -1,0 +1,114 @@
+import { type PveClient, path } from "./client.ts";
+
+export interface Version {
+  /** For example `9.2.11`. */
+  version: string;
+  release: string;
+}
+
+/** Asked once: a cluster that does not answer is told at once. */
+export function readVersion(client: PveClient): Promise<Version> {
+  return client.getOnce("/version");
+}
+
+export interface NodeEntry {
+  node: string;
+  status: "online" | "offline" | "unknown";
+}
+
+export function listNodes(client: PveClient): Promise<NodeEntry[]> {
+  return client.get("/nodes");
+}
+
+/** The cluster itself and its nodes; a node without a cluster has no entry of type `cluster`. */
+export interface ClusterStatusEntry {
+  type: "cluster" | "node";
+  name: string;
+  quorate?: number;
+  nodes?: number;
+  online?: number;
+}
+
+export function clusterStatus(client: PveClient): Promise<ClusterStatusEntry[]> {
+  return client.get("/cluster/status");
+}
+
+/** Effective privileges of the login by ACL path; the value says whether they go on to the paths below. */
+export type Permissions = Record<string, Record<string, number>>;
+
+export function readPermissions(client: PveClient): Promise<Permissions> {
+  return client.get("/access/permissions");
+}
+
+export interface RoleEntry {
+  roleid: string;
+}
+
+export function listRoles(client: PveClient): Promise<RoleEntry[]> {
+  return client.get("/access/roles");
+}
+
+/** A datastore as the cluster has it configured (PVE: storage.cfg). */
+export interface DatastoreConfig {
+  storage: string;
+  type: string;
+  content?: string;
+  /** Folder of a datastore that has files. */
+  path?: string;
+  /** Nodes that have it, comma-separated; all without it. */
+  nodes?: string;
+  disable?: number;
+  /** Thin provisioning of ZFS. */
+  sparse?: number;
+  preallocation?: string;
+  /** Folders that are not where PVE has them by default, for example `snippets=ci`. */
+  "content-dirs"?: string;
+}
+
+export function listDatastoreConfigs(client: PveClient): Promise<DatastoreConfig[]> {
+  return client.get("/storage");
+}
+
+export interface NetworkInterface {
+  iface: string;
+  type: string;
+  address?: string;
+  gateway?: string;
+  address6?: string;
+  gateway6?: string;
+}
+
+/** The node's interfaces; bridges that the login may not use are left out by PVE. */
+export function listInterfaces(client: PveClient, node: string, type?: "any_bridge"): Promise<NetworkInterface[]> {
+  return client.get(path`/nodes/${node}/network`, { type });
+}
+
+export interface VnetEntry {
+  vnet: string;
+  zone?: string;
+}
+
+export function listVnets(client: PveClient): Promise<VnetEntry[]> {
+  return client.get("/cluster/sdn/vnets");
+}
+
+export interface PciMapping {
+  id: string;
+  /** Property strings, one a device: `node=pve1,path=0000:01:00.0,id=10de:2684`. */
+  map: string[];
+  /** What PVE finds wrong with the mapping on the node asked for. */
+  checks?: { severity: string; message: string }[];
+}
+
+/** The PCI mappings that the login may see, with PVE's checks for one node. */
+export function listPciMappings(client: PveClient, node: string): Promise<PciMapping[]> {
+  return client.get("/cluster/mapping/pci", { "check-node": node });
+}
+
+export interface PoolEntry {
+  poolid: string;
+}
+
+export function listPools(client: PveClient): Promise<PoolEntry[]> {
+  return client.get("/pools");
+}
