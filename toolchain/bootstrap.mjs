@@ -27,8 +27,14 @@ async function main([script, ...args]) {
   if (script === undefined) throw new Error("usage: node toolchain/bootstrap.mjs SCRIPT.ts [args...]");
   if (!isInstalled()) {
     const { withLock } = await import("./lock.mjs");
+    let told = 0;
     await withLock(join(root, ".toolchain", "npm.lock"), () => (isInstalled() ? undefined : install()), {
       onWait: (pid) => console.error(`npm ci is being run by process ${pid}: waiting for it`),
+      onTick: (waitedMs) => {
+        if (waitedMs - told < heartbeatMs) return;
+        told = waitedMs;
+        console.error(`npm ci: waiting, ${Math.round(waitedMs / 1000)}s`);
+      },
     });
   }
   await run(script, args);

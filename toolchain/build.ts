@@ -49,6 +49,7 @@ export async function goBuild(build: GoBuild, progress: Progress): Promise<void>
     });
   } finally {
     clearInterval(heartbeat);
+    progress.end();
   }
   progress.line(`${build.title}: done in ${duration(Date.now() - started)}`);
 }

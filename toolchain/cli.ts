@@ -2,5 +2,9 @@
 
 import { ensureToolchain } from "./install.ts";
 
-const toolchain = await ensureToolchain();
-process.stdout.write(`${JSON.stringify(toolchain, null, 2)}\n`);
+try {
+  process.stdout.write(`${JSON.stringify(await ensureToolchain(), null, 2)}\n`);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 1;
+}

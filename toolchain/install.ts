@@ -49,7 +49,10 @@ export async function ensureToolchain(options: ToolchainOptions = {}): Promise<T
     withLock(lock, () => build(paths, versions, progress, signal), {
       onWait: (pid) => progress.line(`process ${pid} is building the toolchain: waiting for it`),
       onTick: (waitedMs) => {
-        if (signal.aborted) throw new InterruptedError("waiting for the toolchain");
+        if (signal.aborted) {
+          progress.end();
+          throw new InterruptedError("waiting for the toolchain");
+        }
         progress.status(`waiting for the toolchain: ${duration(waitedMs)}`);
       },
     }),

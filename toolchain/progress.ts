@@ -4,6 +4,8 @@ export interface Progress {
   line(text: string): void;
   /** How far the present step is; may be called often. */
   status(text: string): void;
+  /** The step is over, well or not: whatever is written next stands on a line of its own. */
+  end(): void;
 }
 
 /** A still screen for longer than this makes people nervous; more lines than this fill a log. */
@@ -21,6 +23,7 @@ export function plainProgress(log: (line: string) => void, everyMs = plainEveryM
     status: (text) => {
       if (now() - last >= everyMs) line(text);
     },
+    end: () => {},
   };
 }
 
@@ -30,6 +33,7 @@ export function terminalProgress(stream: NodeJS.WriteStream): Progress {
   return {
     line: (text) => stream.write(`${clear}${text}\n`),
     status: (text) => stream.write(`${clear}${text.slice(0, (stream.columns || 80) - 1)}`),
+    end: () => stream.write(clear),
   };
 }
 
