@@ -6,12 +6,11 @@ import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { goldens } from "../components/cloudInit/goldenCases.ts";
 import { toYaml } from "../components/cloudInit/yaml.ts";
-import { findCloudInit } from "./cloudInit.ts";
+import { cloudInitOrSkip } from "./cloudInit.ts";
 
-const tool = findCloudInit();
-const why = tool ? `cloud-init ${tool.version}` : "SKIPPED: cloud-init is not here (`npm test` gets it)";
+const { tool, name: cloudInit } = cloudInitOrSkip();
 
-describe.skipIf(!tool)(`the real ${why}`, () => {
+describe.skipIf(!tool)(`the real ${cloudInit}`, () => {
   const folder = mkdtempSync(join(tmpdir(), "cloud-init-schema-"));
   afterAll(() => rmSync(folder, { recursive: true }));
   const env = { ...process.env, ...tool?.env };

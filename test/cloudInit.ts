@@ -44,6 +44,14 @@ export function findCloudInit(): CloudInitTool | undefined {
   return (python && versionOf(python, {})) || versionOf(PYTHON, { PYTHONPATH: MODULES });
 }
 
+/** For a test file: the tool and the name of its tests, which are skipped aloud where there is no cloud-init. */
+export function cloudInitOrSkip(): { tool: CloudInitTool | undefined; name: string } {
+  const tool = findCloudInit();
+  if (!tool)
+    console.warn("SKIPPED: tests that need cloud-init, which is not here; `npm test` gets it on Debian and Ubuntu");
+  return { tool, name: tool ? `cloud-init ${tool.version}` : "cloud-init, which is not here" };
+}
+
 const NOT_HERE = "cloud-init is not on this machine and only Debian and Ubuntu packages can be unpacked";
 
 /**

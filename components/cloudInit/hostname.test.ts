@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { findCloudInit } from "../../test/cloudInit.ts";
+import { cloudInitOrSkip } from "../../test/cloudInit.ts";
 import { parsed } from "./goldenCases.ts";
 import { smbiosSerial } from "./hostname.ts";
 import { renderUserData } from "./userData.ts";
@@ -13,11 +13,10 @@ test("the serial names the host", () => {
   expect(smbiosSerial("web-1")).toBe("ds=nocloud;dsmode=net;h=web-1");
 });
 
-const tool = findCloudInit();
-const why = tool ? `cloud-init ${tool.version}` : "SKIPPED: cloud-init is not here (`npm test` gets it)";
+const { tool, name: cloudInit } = cloudInitOrSkip();
 
 // decisions/0001: a clone's host name comes by SMBIOS, everything else by the shared snippets on the drive.
-describe.skipIf(!tool)(`the guest with ${why}`, () => {
+describe.skipIf(!tool)(`the guest with ${cloudInit}`, () => {
   const drive = mkdtempSync(join(tmpdir(), "cidata-"));
   afterAll(() => rmSync(drive, { recursive: true }));
   // PVE's own meta-data and network-config of a clone with DHCP, and our snippets.
