@@ -13,6 +13,7 @@ type Params = Record<string, string | number>;
 
 const setupMs = 240_000;
 const testMs = 60_000;
+const soon = { timeout: 5_000 };
 const node = "/nodes/pve1";
 let folder: string;
 let lab: Lab;
@@ -102,15 +103,17 @@ describe("the process", () => {
 
   test("state, keys and CA outlive a killed lab; its workers are found dead", { timeout: testMs }, async () => {
     const dir = path.join(folder, "killed");
-    const first = await startLab({ dir, timeScale: 1 });
+    const first = await startLab({ dir, timeScale: 5 });
     const before = await Session.open(first);
     const keys = await readFile(first.ssh.hostKeyFile, "utf8");
     await first.control.addVm({ vmid: 500, template: true, config: { scsi0: "local-lvm:base-500-disk-0,size=1G" } });
     const answer = await before.send("fleet-token", "POST", `${node}/qemu/500/clone`, { newid: 501 });
-    await expect.poll(async () => (await readFile(path.join(dir, "state.json"), "utf8")).includes('"lock"')).toBe(true);
+    await expect
+      .poll(async () => (await readFile(path.join(dir, "state.json"), "utf8")).includes('"lock"'), soon)
+      .toBe(true);
     process.kill(first.pid, "SIGKILL");
     await before.close();
-    await expect.poll(() => connectLab(dir)).toBeUndefined();
+    await expect.poll(() => connectLab(dir), soon).toBeUndefined();
 
     const second = await startLab({ dir });
     const after = await Session.open(second);
@@ -260,7 +263,7 @@ describe("clones", () => {
     expect(await refusal("PUT", `${node}/qemu/600/config`, { cores: 1 })).toBe("500 cluster not ready - no quorum?");
     await lab.control.cut("POST", "/qemu/600/clone", "after");
     await expect(session.send("fleet-token", "POST", `${node}/qemu/600/clone`, { newid: 603 })).rejects.toThrow();
-    await expect.poll(async () => (await lab.control.vms())["603"]?.name).toBe("Copy-of-VM-t600");
+    await expect.poll(async () => (await lab.control.vms())["603"]?.name, soon).toBe("Copy-of-VM-t600");
   });
 });
 

@@ -9,10 +9,16 @@ export interface StepResult {
   readonly differences: readonly string[];
 }
 
-/** PVE seconds in real ones; the steps around the slow clone must fit between its start and its end. */
+/**
+ * PVE seconds in real ones. Where something must be asked before something else has ended, a busy machine needs time:
+ * the steps between start and end of the slow clone, and the look at a VM that pvestatd has not seen yet.
+ */
 const quick = 0.03;
-const slow = 0.15;
-const slowSteps = /^clone-slow/;
+const slow: readonly (readonly [RegExp, number])[] = [
+  [/^clone-slow/, 0.3],
+  [/^resources-/, 0.15],
+];
+const scaleOf = (id: string): number => slow.find(([pattern]) => pattern.test(id))?.[1] ?? quick;
 
 const groups: readonly (readonly [string, RegExp])[] = [
   ["permissions", /^(user-|acl-|role-|perm-)/],
@@ -67,7 +73,7 @@ class Replay {
   }
 
   async step(step: SharedStep): Promise<string[]> {
-    await this.#lab.control.timeScale(slowSteps.test(step.id) ? slow : quick);
+    await this.#lab.control.timeScale(scaleOf(step.id));
     const found = await this.#act(step);
     for (const [what, expected] of Object.entries(step.then ?? {})) {
       found.push(...(await this.#then(what, filled(expected, this.#names))));
@@ -81,7 +87,7 @@ class Replay {
     const target = filled(step.request.path ?? "", this.#names);
     switch (method) {
       case "SLEEP":
-        await delay(Number((params as JsonObject).seconds) * 1000 * (slowSteps.test(step.id) ? slow : quick));
+        await delay(Number((params as JsonObject).seconds) * 1000 * scaleOf(step.id));
         return [];
       case "WAIT":
         return taskDifferences(step, await this.#session.ended(this.#open.get(target) ?? ""), this.#names);

@@ -8,7 +8,6 @@ import gzip
 import hashlib
 import os
 import re
-import socket
 import time
 import urllib.parse
 from collections.abc import Callable
@@ -81,28 +80,18 @@ class DownloadApi:
     def _routes_lab_downloads(self):
         return [("GET", "/nodes/{node}/query-url-metadata", self.url_metadata)]
 
+    def init_downloads(self) -> None:
+        self._http_client: aiohttp.ClientSession | None = None
+
     def http(self) -> aiohttp.ClientSession:
         """One client for the node; it ignores proxies of this machine, a node has its own."""
-        session = getattr(self, "_http_client", None)
-        if session is None or session.closed:
-            session = self._http_client = aiohttp.ClientSession(timeout=STALL, auto_decompress=False)
-        return session
+        if self._http_client is None:
+            self._http_client = aiohttp.ClientSession(timeout=STALL, auto_decompress=False)
+        return self._http_client
 
     async def close_http(self) -> None:
-        session = getattr(self, "_http_client", None)
-        if session is not None:
-            await session.close()
-
-    @staticmethod
-    def _connect_problem(url: str, error: Exception) -> str:
-        parts = urllib.parse.urlsplit(url)
-        where = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
-        cause = getattr(error, "os_error", None)
-        if isinstance(cause, socket.gaierror) or "Name or service" in str(error):
-            return f"unable to resolve host address '{parts.hostname}'"
-        if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-            return f"cannot verify {parts.hostname}'s certificate"
-        return where
+        if self._http_client is not None:
+            await self._http_client.close()
 
     async def url_metadata(self, values: dict, user: str) -> dict:
         url = values["url"]
@@ -155,23 +144,19 @@ class DownloadApi:
             shown = f"{target}.tmp_dwnl.{task.record['pid']}"
             temporary = real.with_name(f"{real.name}.tmp_dwnl.{task.record['pid']}")
             try:
-                async with self._download_lock(real):
-                    await self._fetch(task, values["url"], temporary, shown, storage, node)
-                    if checksum:
-                        await self._verify_sum(task, temporary, checksum, algorithm)
-                    if compression:
-                        await asyncio.to_thread(self._decompress, task, temporary, compression, shown)
-                    if content == "import":
-                        self._verify_image(task, temporary, name, shown)
-                    temporary.rename(real)
+                await self._fetch(task, values["url"], temporary, shown, storage, node)
+                if checksum:
+                    await self._verify_sum(task, temporary, checksum, algorithm)
+                if compression:
+                    await asyncio.to_thread(self._decompress, task, temporary, compression, shown)
+                if content == "import":
+                    self._verify_image(task, temporary, name, shown)
+                # Two downloads of one name do not see each other: the last one that ends wins.
+                temporary.rename(real)
             finally:
                 temporary.unlink(missing_ok=True)
             task.log(f"download of '{values['url']}' to '{target}' finished")
         return await self.start_task(node, "download", name, user, body)
-
-    def _download_lock(self, real: Path):
-        locks = self.__dict__.setdefault("_download_locks", {})
-        return locks.setdefault(real, asyncio.Lock())
 
     async def _existing(self, task: Task, real: Path, target: str, checksum: str | None, algorithm: str | None) -> None:
         if not checksum:

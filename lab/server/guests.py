@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 import uuid
 
 from fakepve.model import FakeVm, PveError, TaskError
 from fakepve.qemu import with_mac
-from fakepve.routing import die, param_error
+from fakepve.routing import die, param_error, sha1
 
 from . import drives, qcow2
 from .drives import Drive, split_volid
@@ -33,6 +34,13 @@ def one_of(key: str, *prefixes: str) -> bool:
     return key.startswith(prefixes) and key[-1].isdigit()
 
 
+class LabVm(FakeVm):
+    """A VM whose digest covers what is pending, as the digest of PVE's config file does."""
+
+    def digest(self) -> str:
+        return sha1(json.dumps([self.config, self.pending, self.snapshots], sort_keys=True))
+
+
 class GuestApi:
     """Mixin: /nodes/{node}/qemu and what a VM is made of."""
 
@@ -42,8 +50,8 @@ class GuestApi:
 
     # ------------------------------------------------------------- looking
 
-    def new_vm(self, vmid: int, node: str) -> FakeVm:
-        vm = FakeVm(vmid, f"VM {vmid}", node=node)
+    def new_vm(self, vmid: int, node: str) -> LabVm:
+        vm = LabVm(vmid, f"VM {vmid}", node=node)
         vm.config = {}
         vm.born = time.monotonic()
         self.vms.append(vm)

@@ -41,7 +41,7 @@ class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, Downlo
         self.vms = []
         self.pools, self.pool_info = {}, {}
         for prepare in (self.init_http, self.init_access, self.init_tasks, self.init_locks, self.init_volumes,
-                        self.init_cluster, self.init_state):
+                        self.init_downloads, self.init_cluster, self.init_state):
             prepare()
         if not self.load():
             SEEDS[settings.seed](self)

@@ -12,9 +12,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from fakepve.model import FakeVm
-
 from .access import AclEntry, Token
+from .guests import LabVm
 from .tasks import UNEXPECTED
 from .volumes import Space
 
@@ -85,7 +84,7 @@ class StateStore:
         self.load_volumes(saved["volumes"])
         self.spaces = {k: Space(**v) for k, v in saved["spaces"].items()}
         for fields in saved["vms"]:
-            vm = FakeVm(fields["vmid"], fields["config"].get("name") or f"VM {fields['vmid']}", node=fields["node"])
+            vm = LabVm(fields["vmid"], fields["config"].get("name") or f"VM {fields['vmid']}", node=fields["node"])
             for name in VM_FIELDS:
                 setattr(vm, name, fields[name])
             vm.born = time.monotonic() - 3600
