@@ -19,7 +19,7 @@ export interface Snippets {
 export function renderSnippets(key: string, template: Template, cluster: Cluster): Snippets {
   const { cloudInit, vmId, agent } = template;
   const { keys } = publicKeys(cloudInit, `templates.${key}.cloudInit`);
-  const passwordHash = cloudInit.password && hashPassword(cloudInit.password, `${cluster.endpoint}/${key}/${vmId}`);
+  const passwordHash = cloudInit.password && hashPassword(cloudInit.password, `templates.${key}/${vmId}`);
   return {
     user: renderUserData(cloudInit, { publicKeys: keys, passwordHash }),
     vendor: renderVendorData(cloudInit, { agent }),
