@@ -188,9 +188,13 @@ class HttpApi:
         return await super().answer(request, match, params, user, call)
 
     async def synthesise(self, match, method, info, user, values):
-        """What nobody models is read as fakepve makes it up; a write that would change nothing is refused instead."""
+        """What nobody models: a list is empty, a write is refused; the rest fakepve fills with samples."""
         if method != "GET":
             raise PveError(501, f"the lab does not model '{method} {match.template}'")
+        returns = info.get("returns") or {}
+        # A directory of the API (it has named children) lists those.
+        if returns.get("type") == "array" and not pve_schema.load().children(match.template):
+            return []
         return await super().synthesise(match, method, info, user, values)
 
     def _failure_matches(self, request, generic, suffix):

@@ -17,6 +17,7 @@ from .content import ContentApi
 from .downloads import DownloadApi
 from .guests import GuestApi
 from .locks import Locking
+from .nodes import NodeApi
 from .power import PowerApi
 from .seed import SEEDS, make_folders
 from .settings import ROOT_PASSWORD, Settings
@@ -26,7 +27,7 @@ from .volumes import VolumeApi
 
 
 class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, DownloadApi, ConfigApi, CloneApi, PowerApi,
-             CloudInitApi, GuestApi, ClusterApi, StateStore, FakePve):
+             CloudInitApi, GuestApi, NodeApi, ClusterApi, StateStore, FakePve):
     """A cluster that starts from the saved state, or from a seed."""
 
     def __init__(self, settings: Settings):
