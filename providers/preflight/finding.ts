@@ -43,3 +43,27 @@ export const orPass = (problems: Finding[], message: string): Finding[] =>
 export class NotAsked extends Error {
   override name = "NotAsked";
 }
+
+/** Looks at each item. One whose facts cannot be had is skipped; the others are not concerned. */
+export async function each<T>(
+  items: readonly T[],
+  look: (item: T) => Finding[] | Promise<Finding[]>,
+): Promise<Finding[]> {
+  const found = await Promise.all(
+    items.map(async (item) => {
+      try {
+        return await look(item);
+      } catch (error) {
+        if (error instanceof NotAsked) return [skip(error.message)];
+        throw error;
+      }
+    }),
+  );
+  const said = new Set<string>();
+  return found.flat().filter(({ status, message }) => {
+    if (status !== "skip") return true;
+    const first = !said.has(message);
+    said.add(message);
+    return first;
+  });
+}

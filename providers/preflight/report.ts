@@ -26,18 +26,30 @@ function checkText({ id, findings }: Result, statuses: readonly Status[]): strin
   return wanted.length > SHOWN ? [...lines, `  ...  ${id}: and ${wanted.length - SHOWN} more like these`] : lines;
 }
 
+/** What could not be looked at, one line for each reason. */
+function skippedLines(results: readonly Result[]): string[] {
+  const byReason = new Map<string, string[]>();
+  for (const { id, findings } of results) {
+    for (const { status, message } of findings)
+      if (status === "skip") byReason.set(message, [...(byReason.get(message) ?? []), id]);
+  }
+  return [...byReason].map(([reason, ids]) => `${[...new Set(ids)].join(", ")}: ${reason}`);
+}
+
 /** The whole report of a preflight that failed: everything that is wrong, by group. */
 export function failureReport(results: readonly Result[]): string {
   const failed = findingsOf(results, "fail").length;
   const warned = findingsOf(results, "warn").length;
-  const head = `${count(failed, "problem")}${warned > 0 ? ` and ${count(warned, "warning")}` : ""}; nothing was changed.`;
+  const head = `preflight found ${count(failed, "problem")}${warned > 0 ? ` and ${count(warned, "warning")}` : ""}; nothing was changed`;
   const groups = GROUPS.flatMap((group) => {
     const lines = results
       .filter((result) => result.group === group)
-      .flatMap((result) => checkText(result, ["fail", "warn", "skip"]));
+      .flatMap((result) => checkText(result, ["fail", "warn"]));
     return lines.length > 0 ? ["", group, ...lines] : [];
   });
-  return [head, ...groups, "", "Every check is explained in docs/preflight.md."].join("\n");
+  const skipped = skippedLines(results);
+  const rest = skipped.length > 0 ? ["", "not checked", ...skipped.map((line) => `  ${line}`)] : [];
+  return [head, ...groups, ...rest, "", "docs/preflight.md explains every check."].join("\n");
 }
 
 /** `27 checks passed, 1 warning` */
@@ -55,5 +67,6 @@ export function summaryText(results: readonly Result[]): string {
 
 /** What should be known though nothing is wrong. */
 export function notes(results: readonly Result[]): string[] {
-  return results.flatMap((result) => checkText(result, ["warn", "skip"]).map((line) => line.trim()));
+  const warnings = results.flatMap((result) => checkText(result, ["warn"]).map((line) => line.replace(/^ *warn /, "")));
+  return [...warnings, ...skippedLines(results)];
 }

@@ -14,11 +14,11 @@ export interface Result {
 type Reported = Map<unknown, string>;
 
 function unexpected(error: unknown, reported: Reported): Finding[] {
-  if (error instanceof NotAsked) return [skip(`not checked: ${error.message}`)];
+  if (error instanceof NotAsked) return [skip(error.message)];
   const by = reported.get(error);
-  if (by) return [skip(`not checked, see ${by}`)];
+  if (by) return [skip(`see ${by}`)];
   if (error instanceof ApiError && error.status === 403)
-    return [skip(`not checked, PVE refused the question (${error.answer}); see privileges`)];
+    return [skip(`PVE refused the question (${error.answer}); see privileges`)];
   const text = error instanceof Error ? error.message : String(error);
   return [fail(`this could not be checked: ${text}`, { cause: error })];
 }

@@ -1,4 +1,5 @@
 import type { Check } from "../finding.ts";
+import { addressFree } from "./configuration/addressFree.ts";
 import { vmIdFree } from "./configuration/vmIdFree.ts";
 import { apiReachable } from "./environment/apiReachable.ts";
 import { login } from "./environment/login.ts";
@@ -6,7 +7,14 @@ import { nodeExists, nodeOnline } from "./environment/nodes.ts";
 import { pluginTrust } from "./environment/pluginTrust.ts";
 import { pveVersion } from "./environment/pveVersion.ts";
 import { quorum } from "./environment/quorum.ts";
+import { privileges } from "./permissions/privileges.ts";
+import { snippetsWritable, sshLogin } from "./permissions/ssh.ts";
+import { bridgeExists } from "./resources/bridges.ts";
 import { datastoreActive, datastoreContent, datastoreExists, datastoreSpace } from "./resources/datastores.ts";
+import { pciDeviceFree, pciMapping } from "./resources/pci.ts";
+import { poolExists } from "./resources/pools.ts";
+import { snippetsFolder } from "./resources/snippetsFolder.ts";
+import { templateInUse } from "./resources/templateInUse.ts";
 
 /** All checks of the cluster, in the order of the report. */
 export const CHECKS: readonly Check[] = [
@@ -17,9 +25,19 @@ export const CHECKS: readonly Check[] = [
   nodeExists,
   nodeOnline,
   quorum,
+  privileges,
+  sshLogin,
+  snippetsWritable,
   datastoreExists,
   datastoreActive,
   datastoreContent,
   datastoreSpace,
+  snippetsFolder,
+  bridgeExists,
+  poolExists,
+  pciMapping,
+  pciDeviceFree,
   vmIdFree,
+  addressFree,
+  templateInUse,
 ];

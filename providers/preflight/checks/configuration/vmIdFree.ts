@@ -1,19 +1,12 @@
 import { vmIdsOf } from "../../../../config/rules/vmIds.ts";
 import type { GuestEntry } from "../../../../proxmox/guests.ts";
 import { ownerOf, parseMark } from "../../../../proxmox/ownership.ts";
-import { fleetTag } from "../../../marks.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, type Finding, fail, orPass } from "../../finding.ts";
+import { isTrusted } from "../../trust.ts";
 
 /** How many VMs are asked for their mark; of more than that the guest list has to do. */
 const ASKED = 30;
-
-/** The tags of a guest as the list has them. */
-export const tagsOf = ({ tags = "" }: GuestEntry): string[] => tags.split(/[;,\s]+/).filter(Boolean);
-
-/** Whether a guest is known to be ours without asking it: it carries our tag, and its VMID was ours at the last run. */
-export const isTrusted = (guest: GuestEntry, { fleetId, knownVmIds }: Facts): boolean =>
-  guest.type === "qemu" && knownVmIds.has(guest.vmid) && tagsOf(guest).includes(fleetTag(fleetId));
 
 interface Taken {
   guest: GuestEntry;

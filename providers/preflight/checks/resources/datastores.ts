@@ -1,19 +1,16 @@
 import { didYouMean } from "../../../../config/text.ts";
 import type { Datastore } from "../../../../proxmox/storage.ts";
 import type { Facts } from "../../facts.ts";
-import { type Check, type Finding, fail, orPass, warn } from "../../finding.ts";
+import { type Check, each, type Finding, fail, orPass, warn } from "../../finding.ts";
 import { allocationsOf, type DatastoreUse, datastoreUses, distinct } from "../../needs.ts";
 
 /** Looks at every use of a datastore, with the datastore as its node has it. */
-async function eachUse(
+function eachUse(
   facts: Facts,
   look: (use: DatastoreUse, found: Datastore | undefined, all: readonly Datastore[]) => Finding[],
 ): Promise<Finding[]> {
-  const uses = datastoreUses(facts.fleet);
-  const nodes = [...new Set(uses.map(({ node }) => node))];
-  const byNode = new Map(await Promise.all(nodes.map(async (node) => [node, await facts.datastores(node)] as const)));
-  return uses.flatMap((use) => {
-    const all = byNode.get(use.node) ?? [];
+  return each(datastoreUses(facts.fleet), async (use) => {
+    const all = await facts.datastores(use.node);
     return look(
       use,
       all.find(({ storage }) => storage === use.datastore),
@@ -107,7 +104,7 @@ export const datastoreContent: Check = {
   async run(facts) {
     if (datastoreUses(facts.fleet).length === 0) return [];
     const missing: (DatastoreUse & { carried: string[] })[] = [];
-    await eachUse(facts, (use, found) => {
+    const skipped = await eachUse(facts, (use, found) => {
       const carried = found?.content.split(",") ?? [];
       if (found && !carried.includes(use.content)) missing.push({ ...use, carried });
       return [];
@@ -125,7 +122,7 @@ export const datastoreContent: Check = {
         );
       },
     );
-    return orPass(problems, "every datastore carries what it is used for");
+    return orPass([...problems, ...skipped], "every datastore carries what it is used for");
   },
 };
 
@@ -147,38 +144,36 @@ export const datastoreSpace: Check = {
     const configs = new Map((await facts.datastoreConfigs()).map((one) => [one.storage, one]));
     const places = distinct(allocations, ({ node, datastore }) => `${node} ${datastore}`);
     const uses = datastoreUses(fleet);
-    const problems = await Promise.all(
-      places.map(async ({ node, datastore }): Promise<Finding[]> => {
-        const found = (await facts.datastores(node)).find(({ storage }) => storage === datastore);
-        // Missing, disabled or unreachable: other checks say so.
-        if (found?.avail === undefined || found.active === 0 || found.enabled === 0) return [];
-        const here = allocations.filter((one) => one.node === node && one.datastore === datastore);
-        const wanted = here.reduce((sum, { bytes }) => sum + bytes, 0);
-        const vms = new Set(here.map(({ vmId }) => vmId)).size;
-        const path = uses.find(
-          (use) => use.node === node && use.datastore === datastore && use.content === "images",
-        )?.path;
-        const more = path === undefined ? {} : { path };
-        const text = `datastore ${datastore} on node ${node} has ${gib(found.avail)} free; the disks of ${vms} new VM${vms === 1 ? "" : "s"} are ${gib(wanted)}`;
-        if (found.avail < Math.min(LEAST, wanted))
-          return [fail(`${text}. It is full`, { ...more, todo: ["Make room, or name another datastore."] })];
-        if (wanted <= found.avail) return [];
-        const config = configs.get(datastore);
-        const thick =
-          found.type === "lvm" ||
-          found.type === "iscsi" ||
-          (found.type === "zfspool" && !config?.sparse) ||
-          ["falloc", "full"].includes(config?.preallocation ?? "");
-        return thick
-          ? [
-              fail(`${text}, all of it allocated at once`, {
-                ...more,
-                todo: ["Make room, name another datastore, or use linked clones."],
-              }),
-            ]
-          : [warn(`${text}. It is thin, so they fit until they have grown`, more)];
-      }),
-    );
-    return orPass(problems.flat(), "there is room for all disks");
+    const problems = await each(places, async ({ node, datastore }): Promise<Finding[]> => {
+      const found = (await facts.datastores(node)).find(({ storage }) => storage === datastore);
+      // Missing, disabled or unreachable: other checks say so.
+      if (found?.avail === undefined || found.active === 0 || found.enabled === 0) return [];
+      const here = allocations.filter((one) => one.node === node && one.datastore === datastore);
+      const wanted = here.reduce((sum, { bytes }) => sum + bytes, 0);
+      const vms = new Set(here.map(({ vmId }) => vmId)).size;
+      const path = uses.find(
+        (use) => use.node === node && use.datastore === datastore && use.content === "images",
+      )?.path;
+      const more = path === undefined ? {} : { path };
+      const text = `datastore ${datastore} on node ${node} has ${gib(found.avail)} free; the disks of ${vms} new VM${vms === 1 ? "" : "s"} are ${gib(wanted)}`;
+      if (found.avail < Math.min(LEAST, wanted))
+        return [fail(`${text}. It is full`, { ...more, todo: ["Make room, or name another datastore."] })];
+      if (wanted <= found.avail) return [];
+      const config = configs.get(datastore);
+      const thick =
+        found.type === "lvm" ||
+        found.type === "iscsi" ||
+        (found.type === "zfspool" && !config?.sparse) ||
+        ["falloc", "full"].includes(config?.preallocation ?? "");
+      return thick
+        ? [
+            fail(`${text}, all of it allocated at once`, {
+              ...more,
+              todo: ["Make room, name another datastore, or use linked clones."],
+            }),
+          ]
+        : [warn(`${text}. It is thin, so they fit until they have grown`, more)];
+    });
+    return orPass(problems, "there is room for all disks");
   },
 };

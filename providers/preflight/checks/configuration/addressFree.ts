@@ -1,0 +1,98 @@
+import { addressedOf, hostOf } from "../../../../config/rules/addresses.ts";
+import type { GuestConfig, GuestEntry } from "../../../../proxmox/guests.ts";
+import type { Facts } from "../../facts.ts";
+import { type Check, type Finding, fail, orPass, pass, warn } from "../../finding.ts";
+import { clonesOf, templatesOf } from "../../needs.ts";
+import { isSettled, LOOKED_AT, otherGuests } from "../../others.ts";
+
+interface Network {
+  bridge: string;
+  vlan: string;
+}
+
+interface Wanted extends Network {
+  path: string;
+  host: string;
+}
+
+/** The static addresses of the config, with the network that their interface hangs on. */
+function wantedAddresses({ fleet }: Facts): Wanted[] {
+  const networks = new Map<string, Network>();
+  const first = ({
+    template,
+  }: {
+    template: { nics: { bridge?: string | undefined; vlan?: number | undefined }[] };
+  }) => ({
+    bridge: template.nics[0]?.bridge ?? fleet.cluster.network.bridge,
+    vlan: String(template.nics[0]?.vlan ?? ""),
+  });
+  for (const one of templatesOf(fleet)) networks.set(`${one.path}.cloudInit`, first(one));
+  for (const { clone, source } of clonesOf(fleet)) if (source) networks.set(clone.path, first(source));
+  return addressedOf(fleet).flatMap(({ path, ip, ip6 }) =>
+    [
+      { key: "ip", cidr: ip },
+      { key: "ip6", cidr: ip6 },
+    ].flatMap(({ key, cidr }): Wanted[] => {
+      const network = networks.get(path);
+      return cidr?.includes("/") && network ? [{ ...network, path: `${path}.${key}`, host: hostOf(cidr) }] : [];
+    }),
+  );
+}
+
+const options = (value: unknown): Record<string, string> =>
+  Object.fromEntries(
+    String(value ?? "")
+      .split(",")
+      .map((part) => [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)]),
+  );
+
+/** The static addresses of a guest: `ipconfigN` of a VM, `netN` of a container. */
+export function addressesOf({ type }: Pick<GuestEntry, "type">, config: GuestConfig): (Network & { host: string })[] {
+  return Object.entries(config).flatMap(([key, value]) => {
+    const number = (type === "lxc" ? /^net(\d+)$/ : /^ipconfig(\d+)$/).exec(key)?.[1];
+    if (number === undefined) return [];
+    const { ip, ip6 } = options(value);
+    const { bridge = "", tag = "" } = options(config[`net${number}`]);
+    return [ip, ip6].flatMap((cidr) => {
+      try {
+        return cidr?.includes("/") ? [{ host: hostOf(cidr), bridge, vlan: tag }] : [];
+      } catch {
+        return [];
+      }
+    });
+  });
+}
+
+/** No static address of the config is in the config of another guest. */
+export const addressFree: Check = {
+  id: "address-free",
+  group: "configuration",
+  async run(facts) {
+    const wanted = wantedAddresses(facts);
+    if (wanted.length === 0) return [];
+    if (await isSettled(facts)) return [pass("no new address since the last run")];
+    const byHost = new Map(wanted.map((one) => [one.host, one]));
+    const { guests, left } = await otherGuests(facts);
+    const problems = guests.flatMap(({ guest, config }): Finding[] =>
+      addressesOf(guest, config).flatMap((taken) => {
+        const own = byHost.get(taken.host);
+        if (!own) return [];
+        const who = `${guest.type === "lxc" ? "container" : "VM"} ${guest.vmid} "${config.name ?? config.hostname ?? ""}" on node ${guest.node}`;
+        const elsewhere = taken.bridge !== own.bridge || taken.vlan !== own.vlan;
+        return [
+          elsewhere
+            ? warn(
+                `${own.host} is the address of ${who} too, on another network (${taken.bridge}${taken.vlan && `, VLAN ${taken.vlan}`})`,
+                { path: own.path },
+              )
+            : fail(`${own.host} is the address of ${who}; expected one that nobody has`, { path: own.path }),
+        ];
+      }),
+    );
+    if (left > 0)
+      problems.push(
+        warn(`${LOOKED_AT} other guests were looked at; ${left} more were not, and may have one of these addresses`),
+      );
+    return orPass(problems, `${wanted.length} addresses are in no other guest's config`);
+  },
+};

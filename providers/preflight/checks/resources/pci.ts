@@ -1,0 +1,118 @@
+import { didYouMean, list } from "../../../../config/text.ts";
+import type { PciMapping } from "../../../../proxmox/cluster.ts";
+import type { GuestConfig, GuestEntry } from "../../../../proxmox/guests.ts";
+import { privilegesOn } from "../../../../proxmox/permissions.ts";
+import { type Check, each, type Finding, fail, orPass, pass, skip, warn } from "../../finding.ts";
+import { clonesOf, distinct, mappingUses } from "../../needs.ts";
+import { isSettled, otherGuests } from "../../others.ts";
+
+/** The PCI addresses that a mapping has on a node. */
+export function devicesOn({ map }: PciMapping, node: string): string[] {
+  return map.flatMap((entry) => {
+    const parts = new Map(entry.split(",").map((part) => part.split("=") as [string, string]));
+    return parts.get("node") === node ? [parts.get("path") ?? ""] : [];
+  });
+}
+
+/** Every PCI mapping of the config exists, has a device on its node, and the device is the one that was mapped. */
+export const pciMapping: Check = {
+  id: "pci-mapping",
+  group: "resources",
+  async run(facts) {
+    const uses = mappingUses(facts.fleet);
+    if (uses.length === 0) return [];
+    const problems = await each(uses, async ({ node, mapping, path }): Promise<Finding[]> => {
+      const all = await facts.pciMappings(node);
+      const found = all.find(({ id }) => id === mapping);
+      if (!found) {
+        const acl = `/mapping/pci/${mapping}`;
+        if (!privilegesOn(await facts.permissions(), acl).has("Mapping.Use"))
+          return [
+            skip(`mapping ${mapping} cannot be seen without Mapping.Use on ${acl}, see privileges`, {
+              path,
+            }),
+          ];
+        const known = all.map(({ id }) => id).sort();
+        const meant = didYouMean(mapping, known);
+        return [
+          fail(
+            `found "${mapping}", but the cluster has no such PCI mapping; ${meant ? `did you mean "${meant}"?` : `expected one of ${known.join(", ") || "(there is none)"}`}`,
+            { path, todo: ["Make it in the web interface: Datacenter > Resource Mappings."] },
+          ),
+        ];
+      }
+      if (devicesOn(found, node).length === 0) {
+        const nodes = [...new Set(found.map.map((entry) => /node=([^,]+)/.exec(entry)?.[1] ?? "?"))].sort();
+        return [fail(`mapping ${mapping} has no device on node ${node}, only on ${list(nodes)}`, { path })];
+      }
+      const wrong = found.checks?.filter(({ severity }) => severity === "error") ?? [];
+      return wrong.map(({ message }) =>
+        fail(`PVE says of mapping ${mapping} on node ${node}: ${message.trim()}`, { path }),
+      );
+    });
+    return orPass(problems, "every PCI mapping has its device");
+  },
+};
+
+/** Whether a VM's config holds one of the devices: by the mapping, or by its address. */
+export function holdsDevice(config: GuestConfig, mapping: string, devices: readonly string[]): boolean {
+  return Object.entries(config).some(([key, value]) => {
+    if (!/^hostpci\d+$/.test(key)) return false;
+    const parts = String(value).split(",");
+    if (parts.includes(`mapping=${mapping}`)) return true;
+    const addresses = (parts[0] ?? "").replace(/^host=/, "").split(";");
+    const full = (address: string) => (/^[0-9a-f]{4}:/i.test(address) ? address : `0000:${address}`);
+    return addresses.some((address) =>
+      devices.some((device) => device === full(address) || device.startsWith(`${full(address)}.`)),
+    );
+  });
+}
+
+const name = ({ vmid, name: own }: GuestEntry) => `VM ${vmid} "${own ?? ""}"`;
+
+/** There is a free device for every clone that is to be started. */
+export const pciDeviceFree: Check = {
+  id: "pci-device-free",
+  group: "resources",
+  async run(facts) {
+    const uses = mappingUses(facts.fleet).filter(({ shared }) => !shared);
+    if (uses.length === 0) return [];
+    if (await isSettled(facts)) return [pass("no new device since the last run")];
+    const problems = await each(
+      distinct(uses, ({ node, mapping }) => `${node} ${mapping}`),
+      async ({ node, mapping, path }): Promise<Finding[]> => {
+        const found = (await facts.pciMappings(node)).find(({ id }) => id === mapping);
+        const devices = found ? devicesOn(found, node) : [];
+        // That there is none is told by pci-mapping.
+        if (devices.length === 0) return [];
+        const perTemplate = (key: string) =>
+          uses.filter((use) => use.node === node && use.mapping === mapping && use.template.key === key).length;
+        const started = clonesOf(facts.fleet).filter(
+          ({ set, source }) => set.start && source && perTemplate(source.key) > 0,
+        );
+        const wanted = started.reduce((sum, { source }) => sum + perTemplate(source?.key ?? ""), 0);
+        const { guests } = await otherGuests(
+          facts,
+          (guest) => guest.type === "qemu" && guest.node === node && guest.status === "running",
+        );
+        const holders = guests
+          .filter(({ config }) => holdsDevice(config, mapping, devices))
+          .map(({ guest }) => name(guest));
+        if (wanted + holders.length <= devices.length) return [];
+        const taken = holders.length > 0 ? `; ${list(holders)} ${holders.length === 1 ? "uses" : "use"} it now` : "";
+        const text = `mapping ${mapping} has ${devices.length} device${devices.length === 1 ? "" : "s"} on node ${node}, and ${wanted} clone${wanted === 1 ? " is" : "s are"} to be started with it${taken}`;
+        if (wanted === 0) return holders.length > 0 ? [warn(text, { path })] : [];
+        const sets = [...new Set(started.map(({ key }) => key))];
+        return [
+          fail(text, {
+            path,
+            todo: [
+              `Stop those VMs, make fewer clones, or set cloneSets.${sets[0]}.start: false and start one at a time.`,
+            ],
+          }),
+        ];
+      },
+    );
+    return orPass(problems, "there is a device for every clone");
+  },
+};

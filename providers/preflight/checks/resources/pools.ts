@@ -1,0 +1,24 @@
+import { privilegesOn } from "../../../../proxmox/permissions.ts";
+import { type Check, type Finding, fail, orPass, skip } from "../../finding.ts";
+import { templatesOf } from "../../needs.ts";
+
+/** Every pool of the config exists. */
+export const poolExists: Check = {
+  id: "pool-exists",
+  group: "resources",
+  async run(facts) {
+    const uses = templatesOf(facts.fleet).flatMap(({ path, template }) =>
+      template.pool === undefined ? [] : [{ pool: template.pool, path: `${path}.pool` }],
+    );
+    if (uses.length === 0) return [];
+    const known = (await facts.pools()).map(({ poolid }) => poolid);
+    const permissions = await facts.permissions();
+    const problems = uses.flatMap(({ pool, path }): Finding[] => {
+      if (known.includes(pool)) return [];
+      if (!privilegesOn(permissions, `/pool/${pool}`).has("Pool.Audit"))
+        return [skip(`pool ${pool} cannot be seen without Pool.Audit, see privileges`, { path })];
+      return [fail(`found "${pool}", but there is no such pool`, { path, todo: [`pveum pool add ${pool}`] })];
+    });
+    return orPass(problems, "every pool exists");
+  },
+};
