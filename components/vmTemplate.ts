@@ -134,8 +134,9 @@ export class VmTemplate extends pulumi.ComponentResource {
       }),
       {
         ...child,
-        // Another content is another template; PVE has one VM for a VMID, so the old one goes first.
-        replacementTrigger: content,
+        // Another content is another template, where a plain VM is changed as it is.
+        ...(template.makeTemplate && { replacementTrigger: content }),
+        // PVE has one VM for a VMID, so the old one goes first.
         deleteBeforeReplace: true,
         dependsOn: snippetFiles,
         // The plugin sees a difference in the disks' speed limits for ever; the conversion sets `template`.

@@ -57,9 +57,11 @@ export interface CloneState extends CloneInputs {
 const CLONES_AT_A_TIME = 4;
 const limits = new Map<string, LimitFunction>();
 
-function limited<T>(key: string, work: () => Promise<T>): Promise<T> {
+function limited<T>(key: string, report: Report, work: () => Promise<T>): Promise<T> {
   const limit = limits.get(key) ?? pLimit(CLONES_AT_A_TIME);
   limits.set(key, limit);
+  if (limit.activeCount >= CLONES_AT_A_TIME)
+    report(`waiting for its turn: PVE takes ${CLONES_AT_A_TIME} clones at a time`);
   return limit(work);
 }
 
@@ -219,8 +221,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     const report = reporter(inputs.statusUrn);
     const { node, vmId, sourceVmId, name } = inputs;
     const where = { node, vmId, next: next(name) };
-    report("waiting for its turn");
-    await limited(`${node}/${inputs.datastore ?? ""}`, () =>
+    await limited(`${node}/${inputs.datastore ?? ""}`, report, () =>
       stage({ ...where, stage: `clone template ${sourceVmId} as ${name}` }, () => makeClone(client, inputs, report)),
     );
     try {
