@@ -267,6 +267,50 @@ describe("clones", () => {
   });
 });
 
+describe("trouble", () => {
+  test("an offline node, a lost quorum, a held lock, a bad network", { timeout: testMs }, async () => {
+    await lab.control.addVm({ vmid: 660, config: { name: "x" } });
+    await lab.control.nodeOnline("pve2", false);
+    expect(await refusal("GET", "/nodes/pve2/qemu")).toMatch(/^595/);
+    const nodes = (await session.send("fleet-token", "GET", "/nodes", {})).data;
+    expect(nodes).toMatchObject([{ status: "online" }, { status: "offline" }]);
+    await lab.control.quorum(false);
+    expect(await refusal("PUT", `${node}/qemu/660/config`, { cores: 1 })).toMatch(/no quorum/);
+    await lab.control.quorum(true);
+    await lab.control.holdLock(660);
+    expect(await refusal("PUT", `${node}/qemu/660/config`, { cores: 1 })).toMatch(/can't lock file .* got timeout/);
+    await lab.control.releaseLock(660);
+    await lab.control.network({ dropRate: 1 });
+    await expect(session.send("fleet-token", "GET", "/version", {})).rejects.toThrow();
+    await lab.control.clearFaults();
+    expect(await refusal("PUT", `${node}/qemu/660/config`, { cores: 1 })).toBe("");
+    await lab.control.deleteVm(660);
+  });
+
+  test("a guest whose snippet installs the agent answers with its own address", { timeout: testMs }, async () => {
+    await lab.control.putFile("local", "snippets", "agent.yaml", "#cloud-config\npackages: [qemu-guest-agent]\n");
+    await lab.control.addVm({
+      vmid: 661,
+      config: {
+        ...{
+          agent: "enabled=1",
+          scsi0: "local-lvm:vm-661-disk-0,size=1G",
+          cicustom: "vendor=local:snippets/agent.yaml",
+        },
+        ...{ net0: "virtio=BC:24:11:00:06:61,bridge=vmbr0", ipconfig0: "ip=10.0.0.61/24,gw=10.0.0.1" },
+      },
+    });
+    expect((await call("POST", `${node}/qemu/661/status/start`)).exitstatus).toBe("OK");
+    const interfaces = async () =>
+      JSON.stringify(
+        (await session.send("fleet-token", "GET", `${node}/qemu/661/agent/network-get-interfaces`, {})).data,
+      );
+    await expect.poll(interfaces, soon).toContain('"ip-address":"10.0.0.61"');
+    await lab.control.removeFile("local", "snippets", "agent.yaml");
+    await lab.control.deleteVm(661);
+  });
+});
+
 describe("rights", () => {
   test("the fleet's token may do what its role says, and no more", { timeout: testMs }, async () => {
     const held = (await session.send("fleet-token", "GET", "/access/permissions", {})).data as Record<string, object>;

@@ -116,6 +116,12 @@ async function isLabProcess(info: LabInfo): Promise<boolean> {
   if (!alive(info.pid)) return false;
   if (await answers(info)) return true;
   try {
+    // Linux first: slim images have no `ps`.
+    return (await readFile(`/proc/${info.pid}/cmdline`, "utf8")).includes(info.instance);
+  } catch {
+    // No /proc here.
+  }
+  try {
     const { stdout } = await promisify(execFile)("ps", ["-o", "command=", "-p", String(info.pid)]);
     return stdout.includes(info.instance);
   } catch {

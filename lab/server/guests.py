@@ -23,6 +23,12 @@ CLOUDINIT_SIZE = 4 * 1024**2
 # Parameters of the create call that are no options of a VM.
 NOT_OPTIONS = {"node", "vmid", "archive", "storage", "force", "unique", "live-restore", "pool", "bwlimit", "start",
                "ha-managed", "import-working-storage"}
+CPU_OPTIONS = {"sockets", "cores", "cpu", "numa", "cpulimit", "cpuunits", "vcpus"}
+MEMORY_OPTIONS = {"memory", "balloon", "shares", "hugepages", "keephugepages", "allow-ksm"}
+HARDWARE_OPTIONS = {"acpi", "hotplug", "kvm", "machine", "scsihw", "smbios1", "tablet", "vga", "watchdog", "audio0",
+                    "rng0"}
+CLOUDINIT_OPTIONS = {"cicustom", "cipassword", "citype", "ciuser", "ciupgrade", "nameserver", "searchdomain", "sshkeys"}
+ROOT_OPTIONS = {"args", "hookscript", "lock", "arch", "affinity"}
 # PVE seconds that the steps take (measured on a small node).
 CREATE_SECONDS = 0.6
 DISK_SECONDS = 0.3
@@ -128,52 +134,53 @@ class GuestApi:
 
     # ------------------------------------------------------------ privileges
 
-    def option_privilege(self, key: str) -> str:
-        """PVE::API2::Qemu::check_vm_modify_config_perm: what a change of an option needs."""
-        if key in ("sockets", "cores", "cpu", "numa", "cpulimit", "cpuunits", "vcpus", "affinity") or \
-                one_of(key, "numa"):
-            return "VM.Config.CPU"
-        if key in ("memory", "balloon", "shares", "hugepages", "keephugepages", "allow-ksm"):
-            return "VM.Config.Memory"
-        if one_of(key, "net") or key in ("nameserver", "searchdomain") or one_of(key, "ipconfig"):
-            return "VM.Config.Network"
-        if key == "cicustom" or key.startswith("ci") or key == "sshkeys":
-            return "VM.Config.Cloudinit"
-        if one_of(key, "ide", "sata", "scsi", "virtio", "unused", "efidisk", "tpmstate") or key in (
-                "boot", "bootdisk"):
-            return "VM.Config.Disk"
-        if key in ("acpi", "bios", "kvm", "machine", "scsihw", "tablet", "vga", "watchdog", "audio0", "rng0", "localtime",
-                   "startdate", "smbios1", "vmgenid", "keyboard") or one_of(key, "hostpci", "usb", "serial", "parallel"):
-            return "VM.Config.HWType"
-        return "VM.Config.Options"
+    @staticmethod
+    def option_privileges(key: str) -> tuple[str, ...]:
+        """PVE::API2::Qemu::check_vm_modify_config_perm: a change of an option needs one of these."""
+        if key in CPU_OPTIONS or one_of(key, "numa"):
+            return ("VM.Config.CPU",)
+        if key in MEMORY_OPTIONS:
+            return ("VM.Config.Memory",)
+        if key in HARDWARE_OPTIONS or one_of(key, "hostpci", "usb", "serial", "parallel"):
+            return ("VM.Config.HWType",)
+        if key in CLOUDINIT_OPTIONS or one_of(key, "ipconfig"):
+            return ("VM.Config.Cloudinit", "VM.Config.Network")
+        if one_of(key, "net"):
+            return ("VM.Config.Network",)
+        if drives.KEY.match(key) or drives.UNUSED.match(key) or key in ("boot", "bootdisk", "vmstatestorage"):
+            return ("VM.Config.Disk",)
+        return ("VM.Config.Options",)
 
     def check_options(self, user: str, vmid: int, pool: str | None, values: dict, deletes: tuple = ()) -> None:
         """Every option that is set or deleted: its privilege, and what is for root@pam alone."""
+        path = f"/vms/{vmid}"
         for key in sorted(set(values) | set(deletes)):
-            privilege = self.option_privilege(key)
-            if one_of(key, "ide", "sata", "scsi") and key in values:
-                drive = drives.parse(key, values[key])
-                if drive.volume.endswith(":cloudinit") or drive.is_cloudinit:
-                    privilege = "VM.Config.Cloudinit"
-                elif drive.is_cdrom:
-                    privilege = "VM.Config.CDROM"
-            if key == "cicustom":
-                self.require_any(user, f"/vms/{vmid}", pool, "VM.Config.Cloudinit", "VM.Config.Network")
-            elif privilege in ("VM.Config.Cloudinit",):
-                self.require_any(user, f"/vms/{vmid}", pool, "VM.Config.Cloudinit", "VM.Config.Network")
+            drive = drives.parse(key, values[key]) if drives.KEY.match(key) and key in values else None
+            if drive and (drive.is_cloudinit or drive.volume.endswith(":cloudinit")):
+                self.require_any(user, path, pool, "VM.Config.Cloudinit")
+                self.require_any(user, path, pool, "VM.Config.CDROM")
+            elif drive and drive.is_cdrom:
+                self.require_any(user, path, pool, "VM.Config.CDROM")
             else:
-                self.require_any(user, f"/vms/{vmid}", pool, privilege)
-            if user == "root@pam":
-                continue
-            if key in ("args", "hookscript", "lock", "arch", "affinity"):
-                raise die(f"only root can set '{key}' config")
-            if one_of(key, "hostpci", "usb") and key in values:
-                mapping = re.search(r"(?:^|,)mapping=([^,]+)", str(values[key]))
-                if mapping is None and not str(values[key]).startswith("spice"):
-                    raise die(f"only root can set '{key}' config for non-mapped devices")
-                if mapping:
-                    self.require(user, f"/mapping/{'pci' if key.startswith('hostpci') else 'usb'}/{mapping.group(1)}",
-                                 "Mapping.Use")
+                self.require_any(user, path, pool, *self.option_privileges(key))
+            if user != "root@pam":
+                self._check_root_only(user, key, str(values[key]) if key in values else None)
+
+    def _check_root_only(self, user: str, key: str, value: str | None) -> None:
+        """Options that touch the host itself. A token of root is not root."""
+        if key in ROOT_OPTIONS:
+            raise die(f"only root can set '{key}' config")
+        if value is None:
+            return
+        if one_of(key, "serial", "parallel") and value != "socket":
+            raise die(f"only root can set '{key}' config for real devices")
+        if one_of(key, "hostpci", "usb"):
+            mapping = re.search(r"(?:^|,)mapping=([^,]+)", value)
+            if mapping is None and not value.startswith(("spice", "host=spice")):
+                raise die(f"only root can set '{key}' config for non-mapped devices")
+            if mapping:
+                kind = "pci" if key.startswith("hostpci") else "usb"
+                self.require(user, f"/mapping/{kind}/{mapping.group(1)}", "Mapping.Use")
 
     def require_any(self, user: str, path: str, pool: str | None, *privileges: str) -> None:
         for privilege in privileges:

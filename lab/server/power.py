@@ -223,7 +223,9 @@ class PowerApi:
         if not self.agent_answers(vm):
             await self.pause(AGENT_PATIENCE)
             raise PveError(500, "QEMU guest agent is not running")
-        vm.agent = vm.agent or {}
-        vm.agent.setdefault("interfaces", self.agent_interfaces(vm))
-        vm.status = "running"
-        return await super()._agent_call(match, values)
+        before = vm.agent
+        vm.agent = {"interfaces": self.agent_interfaces(vm), **(before or {})}
+        try:
+            return await super()._agent_call(match, values)
+        finally:
+            vm.agent = before

@@ -76,6 +76,9 @@ class StateStore:
         if not self.settings.state_file.exists():
             return False
         saved = json.loads(self.settings.state_file.read_text(encoding="utf-8"))
+        if saved.get("format") != FORMAT:
+            raise SystemExit(f"{self.settings.state_file} was written by another version of the lab. "
+                             "Throw the old lab away: npm run lab:reset")
         for name in PLAIN:
             setattr(self, name, saved[name])
         self.bridges = set(saved["bridges"])
