@@ -16,7 +16,7 @@ export interface Snippets {
 }
 
 /** The snippets as they go to the datastore: the password is hashed, the keys are in the user-data. */
-export function renderSnippets(key: string, template: Template, cluster: Cluster): Snippets {
+export function renderSnippets(key: string, template: Template): Snippets {
   const { cloudInit, vmId, agent } = template;
   const { keys } = publicKeys(cloudInit, `templates.${key}.cloudInit`);
   const passwordHash = cloudInit.password && hashPassword(cloudInit.password, `templates.${key}/${vmId}`);
@@ -52,7 +52,7 @@ export function templateContent(key: string, template: Template, cluster: Cluste
   } = hardware;
   return contentHash({
     made,
-    snippets: renderSnippets(key, template, cluster),
+    snippets: renderSnippets(key, template),
     image: checksum ?? checksumUrl ?? url,
     makeTemplate: template.makeTemplate,
   });

@@ -81,7 +81,7 @@ export class VmTemplate extends pulumi.ComponentResource {
     );
 
     const prefix = `${key}-${vmId}-`;
-    const rendered = Object.entries(renderSnippets(key, template, cluster)).map(([kind, text]) => ({
+    const rendered = Object.entries(renderSnippets(key, template)).map(([kind, text]) => ({
       kind,
       text: text as string,
       fileName: `${prefix}${kind}-${contentHash(text)}.yaml`,
