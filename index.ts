@@ -17,48 +17,35 @@ export default async () => {
   const preflight = new Preflight("preflight", { statusUrn: statusUrn("Preflight", "preflight") });
   if (!isComplete(config)) return {};
 
-  const { cluster, login, templates, cloneSets } = config;
+  const { cluster, login } = config;
   const stack = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
   const fleet = { cluster, stack, fleetId: preflight.fleetId };
-  const provider = proxmoxProvider(cluster, login, { dependsOn: preflight });
   const client = new PveClient(connectionOf(config));
-  const options = { provider, dependsOn: preflight };
+  const options = { provider: proxmoxProvider(cluster, login, { dependsOn: preflight }), dependsOn: preflight };
 
-  const made = new Map(
-    Object.entries(templates).map(([key, template]) => [
+  const sources = new Map(
+    Object.entries(config.templates).map(([key, template]) => [
       key,
       new VmTemplate(key, { fleet, template, client }, options),
     ]),
   );
-  const sets = Object.entries(cloneSets).flatMap(([key, set]) => {
-    const [template, source] = [templates[set.template], made.get(set.template)];
-    return template && source ? [{ key, set: new CloneSet(key, { fleet, set, template, source }, options) }] : [];
+  const sets = Object.entries(config.cloneSets).flatMap(([key, set]) => {
+    const [template, source] = [config.templates[set.template], sources.get(set.template)];
+    return template && source ? [[key, new CloneSet(key, { fleet, set, template, source }, options)] as const] : [];
   });
 
-  const templateInfos = pulumi.all(
-    [...made].map(([key, { vmId, name, nodeName, isTemplate, image }]) =>
-      pulumi.all([vmId, name, nodeName, isTemplate, image]).apply(([id, vmName, node, converted, { file }]) => ({
+  const templates = pulumi.output(
+    Object.fromEntries(
+      [...sources].map(([key, { vmId, nodeName, name, image, isTemplate, snippetIds, contentHash }]) => [
         key,
-        vmId: id,
-        name: vmName,
-        node,
-        isTemplate: converted,
-        image: file,
-      })),
+        { vmId, nodeName, name, image, isTemplate, snippetIds, contentHash },
+      ]),
     ),
   );
-  const clones = pulumi.all(Object.fromEntries(sets.map(({ key, set }) => [key, set.clones])));
-  const user = Object.values(templates).find(({ cloudInit }) => cloudInit.user)?.cloudInit.user ?? "";
-  return {
-    templates: pulumi.all(
-      Object.fromEntries(
-        [...made].map(([key, { vmId, nodeName, name, image, isTemplate }]) => [
-          key,
-          { vmId, nodeName, name, image, isTemplate },
-        ]),
-      ),
-    ),
-    clones,
-    summary: pulumi.all([templateInfos, clones]).apply(([infos, byKey]) => summary(infos, byKey, user)),
-  };
+  const clones = pulumi.output(Object.fromEntries(sets.map(([key, set]) => [key, set.clones])));
+  const user = Object.values(config.templates).find(({ cloudInit }) => cloudInit.user)?.cloudInit.user ?? "";
+  pulumi.all([templates, clones]).apply(([made, byKey]) => {
+    if (!pulumi.runtime.isDryRun()) pulumi.log.info(summary(Object.values(made), byKey, user));
+  });
+  return { templates, clones };
 };

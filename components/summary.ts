@@ -1,69 +1,66 @@
 import type { CloneInfo } from "./cloneSet.ts";
+import type { ImageInfo } from "./vmTemplate.ts";
 
 export interface TemplateInfo {
-  key: string;
   name: string;
   vmId: number;
-  node: string;
+  nodeName: string;
   isTemplate: boolean;
-  image: string;
+  image: ImageInfo;
 }
 
-const rows = (lines: readonly (readonly string[])[]): string[] => {
+/** More clones than this of one set are counted, not listed. */
+const LISTED = 20;
+
+/** Cells in columns, two blanks apart. */
+function table(lines: readonly (readonly string[])[]): string[] {
   const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   return lines.map((line) => `  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd());
-};
+}
 
 const count = (number: number, word: string) => `${number} ${word}${number === 1 ? "" : "s"}`;
+
+function templateRow({ vmId, name, nodeName, isTemplate, image }: TemplateInfo): string[] {
+  const verified = image.checksum === "none" ? "no checksum" : `${image.checksum.split(":")[0]} verified`;
+  return [String(vmId), name, nodeName, isTemplate ? "template" : "VM", `${image.file} (${image.origin}, ${verified})`];
+}
+
+const cloneRow = ({ vmId, name, node, address, running }: CloneInfo): string[] => [
+  String(vmId),
+  name,
+  node,
+  address,
+  running ? "running" : "stopped",
+];
 
 /** What exists now and what to do next, in a few lines. */
 export function summary(
   templates: readonly TemplateInfo[],
-  cloneSets: Record<string, readonly CloneInfo[]>,
+  cloneSets: Readonly<Record<string, readonly CloneInfo[]>>,
   user: string,
 ): string {
   const clones = Object.values(cloneSets).flat();
-  const lines = [
-    `${count(templates.length, "template")}, ${count(clones.length, "clone")} (${clones.filter(({ running }) => running).length} running)`,
-  ];
-  if (templates.length > 0) {
-    lines.push(
-      "",
-      "Templates",
-      ...rows(
-        templates.map(({ vmId, name, node, isTemplate, image }) => [
-          String(vmId),
-          name,
-          node,
-          isTemplate ? "template" : "VM",
-          image,
-        ]),
-      ),
-    );
-  }
-  for (const [key, set] of Object.entries(cloneSets)) {
-    lines.push(
-      "",
+  const running = clones.filter((clone) => clone.running);
+  const reachable = running.find(({ address }) => address !== "dhcp");
+  const parts = [
+    [`${count(templates.length, "template")}, ${count(clones.length, "clone")}, ${running.length} of them running`],
+    templates.length > 0 ? ["Templates", ...table(templates.map(templateRow))] : [],
+    ...Object.entries(cloneSets).map(([key, set]) => [
       `Clones of ${key}`,
-      ...rows(
-        set.map(({ vmId, name, node, address, running }) => [
-          String(vmId),
-          name,
-          node,
-          address,
-          running ? "running" : "stopped",
-        ]),
-      ),
-    );
-  }
-  const reachable = clones.find(({ address, running }) => running && address !== "dhcp");
-  lines.push(
-    "",
-    "Next",
-    ...(reachable ? [`  ssh ${user ? `${user}@` : ""}${reachable.address}`] : []),
-    "  pulumi up         again changes nothing; after a change in the config it does just that change",
-    "  pulumi refresh    looks for what was changed behind Pulumi's back",
-    "  pulumi destroy    removes all of this, and nothing else",
-  );
-  return lines.join("\n");
+      ...table(set.slice(0, LISTED).map(cloneRow)),
+      ...(set.length > LISTED ? [`  … and ${set.length - LISTED} more: pulumi stack output clones`] : []),
+    ]),
+    [
+      "Next",
+      ...(reachable ? [`  ssh ${user ? `${user}@` : ""}${reachable.address}`] : []),
+      "  pulumi stack output clones   names, VMIDs and addresses, for other tools with --json",
+      "  pulumi up                    again changes nothing; after a change in the config, just that change",
+      "  pulumi refresh               shows what was changed behind Pulumi's back",
+      "  pulumi destroy               removes all of this, and nothing else",
+    ],
+  ];
+  return parts
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n");
 }

@@ -49,12 +49,6 @@ async function up(toolchain: Awaited<ReturnType<typeof ensureToolchain>>, lab: L
     );
     return code;
   }
-  const output = await runPulumi(toolchain, ["stack", "output", "summary", "--stack", stackName], {
-    env,
-    onStdout: () => undefined,
-    onStderr: () => undefined,
-  });
-  say(output.stdout.trimEnd());
   say();
   say(`Done in ${seconds(started)}. The lab goes on running in the background (process ${lab.pid}):`);
   say("  npm start                      again: nothing to do, in seconds");
