@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 
@@ -143,12 +143,17 @@ async function takeLock(lock: string, log: Log, mark: string): Promise<(() => Pr
   }
 }
 
-/** True if a process of this id runs (it may be anybody's). */
+/** True if a process of this id runs (it may be anybody's). One that has ended and waits to be reaped does not. */
 export function alive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    // No /proc here, or gone this moment: the signal's answer stands.
+    return true;
   }
 }
