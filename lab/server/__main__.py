@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import errno
+import hashlib
 import json
 import logging
 import logging.handlers
@@ -19,7 +20,15 @@ from .certs import ensure_certificates, fingerprint
 from .control import Control
 from .imageserver import ImageServer
 from .pve import LabPve
-from .settings import FLEET_TOKEN, FLEET_TOKEN_SECRET, IMAGE_NAME, ROOT_PASSWORD, ROOT_TOKEN, ROOT_TOKEN_SECRET, Settings
+from .settings import (
+    FLEET_TOKEN,
+    FLEET_TOKEN_SECRET,
+    IMAGE_NAME,
+    ROOT_PASSWORD,
+    ROOT_TOKEN,
+    ROOT_TOKEN_SECRET,
+    Settings,
+)
 from .ssh import SshServer, ensure_keys
 
 HOST = "127.0.0.1"
@@ -93,7 +102,6 @@ async def main(options: argparse.Namespace) -> None:
     pve.start_cycle()
     pve.save()
     image = images.files[IMAGE_NAME]
-    import hashlib
     about.update({
         "startedAt": time.time(), "nodes": sorted(pve.nodes),
         "ports": {"api": pve.port, "ssh": ssh.port, "images": images.port, "control": control.port},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 
 from fakepve import shapes
@@ -145,7 +146,8 @@ class AccessApi:
 
     def _routes_lab_access(self):
         token = "/access/users/{userid}/token"
-        return [("GET", "/access/permissions", self.access_permissions), ("GET", "/access/roles", self.role_list), ("POST", "/access/roles", self.role_create),
+        return [("GET", "/access/permissions", self.access_permissions),
+                ("GET", "/access/roles", self.role_list), ("POST", "/access/roles", self.role_create),
                 ("GET", "/access/roles/{roleid}", self.role_get), ("PUT", "/access/roles/{roleid}", self.role_update),
                 ("DELETE", "/access/roles/{roleid}", self.role_delete),
                 ("GET", "/access/acl", self.acl_list), ("PUT", "/access/acl", self.acl_update),
@@ -240,7 +242,6 @@ class AccessApi:
                 for name, t in sorted(self.tokens.items()) if name.split("!")[0] == values["userid"]]
 
     async def token_create(self, values: dict, user: str) -> dict:
-        import uuid
         name = f"{values['userid']}!{values['tokenid']}"
         if name in self.tokens:
             raise param_error(tokenid="Token already exists.")

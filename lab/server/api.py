@@ -15,7 +15,7 @@ from aiohttp import web
 from fakepve import schema as pve_schema
 from fakepve import server
 from fakepve.model import PveError
-from fakepve.server import API, FORMATS, USER, collect
+from fakepve.server import FORMATS, USER, collect
 
 log = logging.getLogger("lab.api")
 SECRETS = {"password", "new-password", "confirmation-password", "cipassword", "ticket", "vncticket", "otp",
@@ -250,6 +250,3 @@ class HttpApi:
     def report(self, where: str, error: BaseException) -> None:
         """A fault of the lab itself."""
         log.error("%s: %r", where, error, exc_info=error)
-
-
-__all__ = ["API", "HttpApi", "answer_error"]

@@ -12,8 +12,8 @@ from fakepve.qemu import with_mac
 from fakepve.routing import die, param_error, split_list
 
 from . import drives
-from .drives import Drive, split_volid
-from .guests import CLOUDINIT_SIZE, one_of
+from .disks import CLOUDINIT_SIZE
+from .drives import Drive, one_of, split_volid
 from .tasks import Task
 
 # Options that a clone does not take over.
@@ -98,9 +98,11 @@ class CloneApi:
             raise die(f"VM is locked ({source.config['lock']})")
         full, copies = self._clone_checks(values, user, source)
         if target and target != node:
-            for drive in copies:
-                if not self.storages[values.get("storage") or drive.storage].get("shared"):
-                    raise die(f"can't clone to non-shared storage '{values.get('storage') or drive.storage}'")
+            storage = values.get("storage")
+            if storage and not self.storages[storage].get("shared"):
+                raise die(f"can't clone to non-shared storage '{storage}'")
+            if not all(self.storages[drive.storage].get("shared") for drive in copies):
+                raise die(f"can't clone VM to node '{target}' (VM uses local storage)")
         # The name is taken from here on: whoever comes second finds the config file.
         new = self.new_vm(newid, node)
         new.config = {"lock": "clone", "description": TEMPORARY}

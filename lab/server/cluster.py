@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 
-from fakepve.model import PveError
 from fakepve.routing import die, param_error, sha1
 
 # PVE seconds between two rounds of pvestatd.
@@ -202,6 +201,3 @@ class ClusterApi:
     async def mapping_delete(self, values: dict, user: str) -> None:
         self._mapping(values["id"])
         del self.mappings[values["id"]]
-
-
-__all__ = ["ClusterApi", "PveError"]

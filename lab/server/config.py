@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 from fakepve import schema as pve_schema
-from fakepve.model import PveError, TaskError
+from fakepve.model import TaskError
 from fakepve.routing import die, param_error, split_list
 
 from . import drives
-from .drives import Drive
-from .guests import one_of
+from .drives import Drive, one_of
 from .tasks import Task
 
 # Options that a running VM takes at once; what else is hotplugged are disks, NICs and USB devices.
@@ -248,6 +247,3 @@ class ConfigApi:
                 drive.options["size"] = drives.format_size(target)
                 vm.config[key] = str(drive)
         return await self.start_task(node, "resize", vmid, user, body)
-
-
-__all__ = ["ConfigApi", "PveError"]

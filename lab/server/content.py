@@ -100,7 +100,8 @@ class ContentApi:
         volume = self.volume(volid, node)
         owner = volume.vmid if volume else None
         if not self._sees(user, storage, kind, owner):
-            raise PveError(403, f"Permission check failed (/storage/{storage}, Datastore.AllocateSpace|Datastore.Audit)")
+            raise PveError(403, f"Permission check failed (/storage/{storage}, "
+                                "Datastore.AllocateSpace|Datastore.Audit)")
         path = self.volume_path(volid)
         if volume:
             return {"path": path, "format": volume.format, "size": volume.size, "used": volume.used or volume.size}

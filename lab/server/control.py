@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64 as codec
 import hashlib
 import inspect
 import json
@@ -12,9 +13,11 @@ from aiohttp import web
 from fakepve.model import PveError, TaskError
 
 from . import drives
+from .access import AclEntry
 from .imageserver import ImageServer, Knobs
 from .locks import STORAGE_SLOTS, STORAGE_WAIT
-from .settings import fleet_role
+from .seed import make_folders
+from .settings import FLEET_USER, fleet_role
 from .volumes import FOLDERS, Volume
 
 NETWORK = {"latency": 0.0, "jitter": 0.0, "node_latency": {}, "drop_rate": 0.0, "hang_rate": 0.0, "hang_secs": 120,
@@ -176,7 +179,8 @@ class Control:
     def do_storage_locks(self, slots: int = STORAGE_SLOTS, wait: float = STORAGE_WAIT) -> None:
         self.pve.storage_locks.slots, self.pve.storage_locks.wait = slots, wait
 
-    def do_kill_task(self, upid: str | None = None, type: str | None = None, vmid: int | None = None) -> list[str]:  # noqa: A002
+    def do_kill_task(self, upid: str | None = None, type: str | None = None,  # noqa: A002
+                     vmid: int | None = None) -> list[str]:
         """SIGKILL for the workers that match; their UPIDs."""
         hit = [t.record["upid"] for t in list(self.pve.running.values())
                if upid in (None, t.record["upid"]) and type in (None, t.record["type"])
@@ -199,8 +203,6 @@ class Control:
             role = "GoldenFleet" + "".join(part.capitalize() for part in where.split("/") if part)
             self.pve.roles[role] = set(names)
             if not any(e.role == role for e in self.pve.entries):
-                from .access import AclEntry
-                from .settings import FLEET_USER
                 self.pve.entries.append(AclEntry(where, FLEET_USER, role))
 
     def do_sftp_denied(self, denied: bool) -> None:
@@ -231,7 +233,8 @@ class Control:
                 pve.volumes_of(drive.storage, vm.node)[name] = Volume(vmid, fmt, size, 0, int(time.time()))
         pve.seen[vmid] = pve._resource(vm)
 
-    def do_patch_config(self, vmid: int, set: dict | None = None, delete: list[str] | None = None) -> dict:  # noqa: A002
+    def do_patch_config(self, vmid: int, set: dict | None = None,  # noqa: A002
+                        delete: list[str] | None = None) -> dict:
         """Change a config behind everybody's back."""
         vm = self._vm(vmid)
         vm.config.update(set or {})
@@ -253,7 +256,7 @@ class Control:
         vm.started_at = time.time() if status == "running" else None
 
     def do_guest(self, vmid: int, **behaviour) -> None:
-        """How a guest behaves: acpi, agent (answers by command, or null), agentHangs, startError, shutdownSeconds, …"""
+        """How a guest behaves: acpi, agent (answers by command, or null), agentHangs, startError, …"""
         names = {"acpi": "acpi", "agent": "agent", "agentHangs": "agent_hangs", "startError": "start_error",
                  "shutdownSeconds": "shutdown_secs", "startSeconds": "start_secs", "stopSeconds": "stop_secs"}
         vm = self._vm(vmid)
@@ -274,7 +277,6 @@ class Control:
         pve = self.pve
         if create is not None:
             pve.storages[name] = {"active": 1, "files": set_(), **create}
-            from .seed import make_folders
             make_folders(pve)
         if remove:
             pve.storages.pop(name, None)
@@ -324,8 +326,7 @@ class Control:
                 setattr(self.images.knobs, name, value)
 
     def do_add_image(self, name: str, base64: str | None = None, size: int | None = None) -> dict:
-        """Serve another file: given bytes, or a sparse qcow2-less blob of a size."""
-        import base64 as codec
+        """Serve another file: given bytes, or so many zeros."""
         data = codec.b64decode(base64) if base64 is not None else bytes(size or 0)
         self.images.files[name] = data
         return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}

@@ -8,6 +8,8 @@ import gzip
 import hashlib
 import os
 import re
+import shutil
+import subprocess
 import time
 import urllib.parse
 from collections.abc import Callable
@@ -258,8 +260,6 @@ class DownloadApi:
 
 def unpack_with(tool: str, packed: bytes) -> bytes:
     """Formats Python has no module for are unpacked by the machine's own tool, where it is installed."""
-    import shutil
-    import subprocess
     if shutil.which(tool) is None:
         raise OSError(f"the machine that runs the lab has no '{tool}'")
     run = subprocess.run([tool, "-d", "-c"], input=packed, capture_output=True, check=False)

@@ -113,3 +113,8 @@ def boot_order(config: dict) -> str:
     nics = sorted(key for key in config if re.fullmatch(r"net\d+", key))
     order = hard[:1] + optical[:1] + nics[:1]
     return "order=" + ";".join(order) if order else " "
+
+
+def one_of(key: str, *prefixes: str) -> bool:
+    """True for numbered options of these names: net0, scsi1."""
+    return key.startswith(prefixes) and key[-1].isdigit()

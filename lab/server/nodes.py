@@ -1,6 +1,6 @@
 """A node's own facts: hardware, time, capabilities, and the lists of the cluster that are empty here.
 
-fakepve fills what it does not model with samples ("fake"); a client that believes them would be checked against nothing.
+fakepve fills what it does not model with samples ("fake"); a client that believes them is checked against nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class NodeApi:
             "uptime": int(time.time() - BOOTED_AT), "cpu": 0.02, "wait": 0, "idle": 0,
             "loadavg": ["0.12", "0.10", "0.09"],
             "cpuinfo": {"cpus": CPUS, "cores": CPUS // 2, "sockets": 1, "model": "AMD Ryzen 7 PRO 5750G", "mhz": "3800",
-                        "hvm": "1", "flags": "fpu vme de pse svm aes avx avx2", "user_hz": 100, "vendor": "AuthenticAMD"},
+                        "hvm": "1", "flags": "fpu vme de pse svm aes avx avx2", "user_hz": 100,
+                        "vendor": "AuthenticAMD"},
             "memory": {"total": MEMORY, "used": 9 * GIB, "free": MEMORY - 9 * GIB, "available": MEMORY - 9 * GIB},
             "swap": {"total": 8 * GIB, "used": 0, "free": 8 * GIB}, "ksm": {"shared": 0},
             "rootfs": {"total": 94 * GIB, "used": 6 * GIB, "free": 88 * GIB, "avail": 83 * GIB},
@@ -91,6 +92,3 @@ class NodeApi:
         for node in sorted(self.nodes):
             items += await self.task_list({"node": node, "source": "all", "limit": 100}, user)
         return sorted(items, key=lambda item: -item["starttime"])
-
-
-__all__ = ["NodeApi"]

@@ -10,7 +10,7 @@ from fakepve.model import PveError, TaskError
 from fakepve.routing import die
 
 from . import drives
-from .guests import one_of
+from .drives import one_of
 from .tasks import Task
 
 START_SECONDS = 1.2
@@ -187,7 +187,7 @@ class PowerApi:
     # ---------------------------------------------------------------- agent
 
     def agent_answers(self, vm) -> bool:
-        """An agent answers if the control interface says so, or a snippet installs it and the guest had time to boot."""
+        """An agent answers if the control interface says so, or if a snippet installs it and the guest has booted."""
         if vm.agent is not None:
             return not vm.agent_hangs
         if not self.has_system(vm) or vm.started_at is None:

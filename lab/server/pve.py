@@ -9,11 +9,13 @@ from fakepve import FakePve
 
 from .access import AccessApi
 from .api import HttpApi
+from .checks import CheckApi
 from .cloudinit import CloudInitApi
 from .clones import CloneApi
 from .cluster import ClusterApi
 from .config import ConfigApi
 from .content import ContentApi
+from .disks import DiskApi
 from .downloads import DownloadApi
 from .guests import GuestApi
 from .locks import Locking
@@ -27,7 +29,7 @@ from .volumes import VolumeApi
 
 
 class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, DownloadApi, ConfigApi, CloneApi, PowerApi,
-             CloudInitApi, GuestApi, NodeApi, ClusterApi, StateStore, FakePve):
+             CloudInitApi, GuestApi, DiskApi, CheckApi, NodeApi, ClusterApi, StateStore, FakePve):
     """A cluster that starts from the saved state, or from a seed."""
 
     def __init__(self, settings: Settings):
