@@ -1,6 +1,5 @@
 import pLimit from "p-limit";
 import type { Fleet } from "../../config/fleet.ts";
-import type { LoadedConfig } from "../../config/load.ts";
 import type { Login } from "../../config/login.ts";
 import { type PveClient, path } from "../../proxmox/client.ts";
 import * as pve from "../../proxmox/cluster.ts";
@@ -14,7 +13,6 @@ import { NotAsked } from "./finding.ts";
 export interface Facts {
   readonly fleet: Fleet;
   readonly login: Login;
-  readonly warnings: LoadedConfig["warnings"];
   readonly fleetId: string;
   /** VMIDs that an earlier preflight of this stack found to be free or ours. */
   readonly knownVmIds: ReadonlySet<number>;
@@ -59,7 +57,7 @@ function once<A extends unknown[], T>(ask: (...args: A) => Promise<T>): (...args
 /** Requests at a time where there is one a VM. */
 const AT_A_TIME = 8;
 
-type Given = Pick<Facts, "fleet" | "login" | "warnings" | "fleetId" | "knownVmIds" | "claimsUnchanged">;
+type Given = Pick<Facts, "fleet" | "login" | "fleetId" | "knownVmIds" | "claimsUnchanged">;
 
 /** @param sshTarget where and how the plugin reaches a node by SSH */
 export function clusterFacts(

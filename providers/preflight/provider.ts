@@ -46,7 +46,7 @@ async function preflight(
   news: PreflightInputs,
 ): Promise<{ inputs: PreflightInputs; results: Result[] }> {
   const loaded = readStackConfig(config);
-  const { cluster, login, templates, cloneSets, warnings } = loaded;
+  const { cluster, login, templates, cloneSets } = loaded;
   const fleetId = olds.fleetId ?? randomBytes(4).toString("hex");
   const offline = configResults(loaded);
   if (!cluster || !login) return { inputs: { ...news, fleetId }, results: offline };
@@ -60,7 +60,6 @@ async function preflight(
     {
       fleet,
       login,
-      warnings,
       fleetId,
       knownVmIds: new Set(olds.vmIds),
       claimsUnchanged: olds.claims === claims,

@@ -98,10 +98,12 @@ export const pciDeviceFree: Check = {
         const holders = guests
           .filter(({ config }) => holdsDevice(config, mapping, devices))
           .map(({ guest }) => name(guest));
-        if (wanted + holders.length <= devices.length) return [];
+        // A template never runs; but its clones will not start either, once there are some.
+        if (wanted === 0 && holders.length < devices.length) return [];
+        if (wanted > 0 && wanted + holders.length <= devices.length) return [];
         const taken = holders.length > 0 ? `; ${list(holders)} ${holders.length === 1 ? "uses" : "use"} it now` : "";
         const text = `mapping ${mapping} has ${devices.length} device${devices.length === 1 ? "" : "s"} on node ${node}, and ${wanted} clone${wanted === 1 ? " is" : "s are"} to be started with it${taken}`;
-        if (wanted === 0) return holders.length > 0 ? [warn(text, { path })] : [];
+        if (wanted === 0) return [warn(text, { path })];
         const sets = [...new Set(started.map(({ key }) => key))];
         return [
           fail(text, {

@@ -1,0 +1,140 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import type { Permissions } from "../../../../proxmox/cluster.ts";
+import { privilegesOn } from "../../../../proxmox/permissions.ts";
+import { fakeFacts, fakeFleet } from "../../fakeFacts.ts";
+import { requirementsOf } from "../../requirements.ts";
+import { grantLines, privileges, roleName } from "./privileges.ts";
+
+/** Everything that a config can need. */
+const everything = fakeFleet({
+  templates: {
+    noble: {
+      vmId: 9000,
+      image: { url: "http://m/n.img", keepImage: false },
+      pool: "golden",
+      cpu: { type: "custom-fast" },
+      gpus: [{ mapping: "rtx4090" }],
+      nics: [{ vlan: 7 }],
+    },
+    plain: { vmId: 9001, image: { url: "http://m/n.img" }, makeTemplate: false },
+  },
+});
+const at9 = { version: { version: "9.2.11", release: "9.2" }, zoneOf: () => "localnetwork" };
+const needsOf = (fleet = fakeFleet(), around = at9) =>
+  requirementsOf(fleet, around).map(({ path, privilege }) => `${path} ${privilege}`);
+
+const role = JSON.parse(readFileSync(`${import.meta.dirname}/../../../../lab/fleet-role.json`, "utf8")) as Record<
+  string,
+  string[]
+>;
+/** As the lab's user holds it: paths with everything passed on. */
+const granted: Permissions = Object.fromEntries(
+  Object.entries(role).map(([path, names]) => [path, Object.fromEntries(names.map((name) => [name, 1]))]),
+);
+
+test("the privileges of a small config, path by path", () => {
+  expect(needsOf()).toEqual([
+    "/ Sys.Audit",
+    ...[
+      ...["VM.Allocate", "VM.Audit", "VM.Config.CDROM", "VM.Config.CPU", "VM.Config.Cloudinit", "VM.Config.Disk"],
+      ...["VM.Config.HWType", "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options", "VM.PowerMgmt", "VM.Clone"],
+    ].map((name) => `/vms/9000 ${name}`),
+    "/nodes/pve1 Sys.AccessNetwork",
+    "/storage/local Datastore.Allocate",
+    "/storage/local Datastore.Audit",
+    "/storage/local Datastore.AllocateTemplate",
+    ...["VM.Allocate", "VM.Audit", "VM.Config.HWType", "VM.Config.Options", "VM.PowerMgmt", "VM.Config.Cloudinit"].map(
+      (name) => `/vms/9101 ${name}`,
+    ),
+    "/storage/local-lvm Datastore.AllocateSpace",
+    "/storage/local-lvm Datastore.Audit",
+    "/sdn/zones/localnetwork/vmbr0 SDN.Use",
+  ]);
+});
+
+test("what only some configs need", () => {
+  const needs = needsOf(everything);
+  for (const one of [
+    "/pool/golden Pool.Allocate",
+    "/pool/golden Pool.Audit",
+    "/nodes Sys.Audit",
+    "/mapping/pci/rtx4090 Mapping.Use",
+    "/sdn/zones/localnetwork/vmbr0/7 SDN.Use",
+    "/vms/9001 VM.GuestAgent.Audit",
+  ])
+    expect(needs).toContain(one);
+  expect(needs).not.toContain("/vms/9000 VM.GuestAgent.Audit");
+  const at8 = needsOf(everything, { ...at9, version: { version: "8.4.1", release: "8.4" } });
+  expect(at8).toContain("/vms/9001 VM.Monitor");
+  expect(at8).not.toContain("/vms/9001 VM.GuestAgent.Audit");
+});
+
+test("the lab's role has everything that a config can need", () => {
+  const missing = requirementsOf(everything, at9).filter(
+    ({ path, privilege }) => !privilegesOn(granted, path).has(privilege),
+  );
+  expect(missing).toEqual([]);
+});
+
+test("missing privileges come by path, with the lines that grant them", async () => {
+  const { "/vms": vms, ...others } = granted;
+  const { "VM.Clone": _clone, "VM.Config.HWType": _type, ...rest } = vms ?? {};
+  const findings = await privileges.run(fakeFacts({ permissions: async () => ({ ...others, "/vms": rest }) }));
+  expect(findings).toHaveLength(1);
+  expect(findings[0]).toMatchObject({
+    status: "fail",
+    message:
+      "token fleet@pve!golden has no VM.Clone and no VM.Config.HWType on /vms (looked at /vms/9000 and /vms/9101)",
+    todo: [
+      'pveum role add GoldenFleetVms --privs "VM.Allocate VM.Audit VM.Clone VM.Config.CDROM VM.Config.CPU VM.Config.Cloudinit VM.Config.Disk VM.Config.HWType VM.Config.Memory VM.Config.Network VM.Config.Options VM.PowerMgmt"',
+      "pveum acl modify /vms --roles GoldenFleetVms --users fleet@pve --tokens 'fleet@pve!golden'",
+    ],
+  });
+});
+
+test("a login without any privilege gets a line for each path", async () => {
+  const findings = await privileges.run(fakeFacts());
+  expect(findings.map(({ todo }) => todo?.[1]?.split(" ")[3])).toEqual([
+    "/",
+    "/nodes/pve1",
+    "/sdn/zones/localnetwork/vmbr0",
+    "/storage/local",
+    "/storage/local-lvm",
+    "/vms",
+  ]);
+});
+
+test("a VM with ACLs of its own gets its line there", async () => {
+  const permissions = async () => ({ ...granted, "/vms/9101": { "VM.Audit": 1 } });
+  const [finding] = await privileges.run(fakeFacts({ permissions }));
+  expect(finding?.todo?.[1]).toContain("pveum acl modify /vms/9101 ");
+});
+
+test("Sys.Audit and Sys.Modify on / are as good as Sys.AccessNetwork on the node, and a pool's privileges as a VM's", async () => {
+  const { "/nodes": _nodes, "/vms": vms = {}, ...others } = granted;
+  const permissions = async () => ({
+    ...others,
+    "/": { "Sys.Audit": 0, "Sys.Modify": 0 },
+    "/pool/golden": { ...vms, "Pool.Audit": 1, "Pool.Allocate": 1 },
+    "/sdn/zones/localnetwork": { "SDN.Use": 1 },
+  });
+  const fleet = fakeFleet({
+    templates: { noble: { vmId: 9000, image: { url: "http://m/n.img" }, pool: "golden" } },
+    cloneSets: {},
+  });
+  expect(await privileges.run(fakeFacts({ fleet, permissions }))).toMatchObject([{ status: "pass" }]);
+});
+
+test("who gets what", () => {
+  const password = { kind: "password", username: "ops@pve", password: "x" } as const;
+  expect(grantLines("/vms", ["VM.Audit"], password, [])[1]).toBe(
+    "pveum acl modify /vms --roles GoldenFleetVms --users ops@pve",
+  );
+  const root = { kind: "token", id: "root@pam!lab", secret: "x" } as const;
+  expect(grantLines("/", ["Sys.Audit"], root, ["GoldenFleet"])).toEqual([
+    'pveum role modify GoldenFleet --append 1 --privs "Sys.Audit"',
+    "pveum acl modify / --roles GoldenFleet --tokens 'root@pam!lab' --propagate 0",
+  ]);
+  expect(roleName("/storage/local-lvm")).toBe("GoldenFleetStorageLocalLvm");
+});
