@@ -175,7 +175,8 @@ export class PveClient {
       { username: login.username, password: login.password },
       {},
     ).then(({ ticket, CSRFPreventionToken }) => ({
-      cookie: `PVEAuthCookie=${encodeURIComponent(ticket)}`,
+      // As it is: every character of a ticket may stand in a cookie.
+      cookie: `PVEAuthCookie=${ticket}`,
       csrfpreventiontoken: CSRFPreventionToken,
     }));
     return this.#ticket;

@@ -1,0 +1,494 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { getCACertificates } from "node:tls";
+import ssh2 from "ssh2";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { templateContent } from "../components/templateContent.ts";
+import { type Lab, startLab } from "../lab/lab.ts";
+import { readStackConfig } from "../providers/connect.ts";
+import { type PreflightInputs, provider } from "../providers/preflight/provider.ts";
+import { PveClient } from "../proxmox/client.ts";
+import { markText } from "../proxmox/ownership.ts";
+
+/** Drives preflight against the lab without the engine: every failure that the lab can be made to show. */
+
+let lab: Lab;
+let folder: string;
+const saved = { ...process.env };
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "golden-fleet-preflight-"));
+  lab = await startLab({ dir: join(folder, "lab"), ports: "free", timeScale: 0 });
+  // A home folder of its own: the known hosts of this machine are nobody's business here.
+  mkdirSync(join(folder, "home", ".ssh"), { recursive: true });
+  process.env.HOME = join(folder, "home");
+  delete process.env.PROXMOX_VE_API_TOKEN;
+  // Node reads the system's CAs once: here without the lab's, which a test may then trust or not.
+  delete process.env.SSL_CERT_FILE;
+  getCACertificates("system");
+  delete process.env.SSH_AUTH_SOCK;
+});
+afterAll(async () => {
+  process.env = saved;
+  await lab?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  process.env.SSL_CERT_FILE = lab.caFile;
+  rmSync(join(folder, "home", ".ssh", "known_hosts"), { force: true });
+});
+afterEach(async () => {
+  await lab.control.clearFaults();
+  await lab.control.privileges();
+  await lab.control.version("9.2.11");
+  await lab.control.bridges(["vmbr0"]);
+  await lab.control.mapping("rtx4090", ["id=10de:2684,iommugroup=14,node=pve1,path=0000:01:00.0"]);
+  await lab.control.storage("local", { content: "backup,import,iso,snippets,vztmpl", active: true, disable: false });
+  await lab.control.storage("local-lvm", { active: true, avail: 800 * 2 ** 30 });
+  const { vms } = await lab.control.state();
+  for (const vmId of Object.keys(vms).map(Number)) {
+    if (vmId !== 100 && vmId !== 900) await lab.control.deleteVm(vmId);
+  }
+  await lab.control.patchConfig(100, { delete: ["hostpci0", "ipconfig0"] });
+});
+
+interface Raw {
+  cluster?: object;
+  login?: object;
+  templates?: object;
+  cloneSets?: object;
+}
+
+const noble = () => ({
+  vmId: 9000,
+  image: { url: lab.image.url, checksum: lab.image.checksum },
+  uefi: { enabled: true },
+  tpm: { enabled: true },
+});
+
+/** The stack config with what a test changes in it. */
+function stackConfig(raw: Raw = {}) {
+  const config: Record<string, unknown> = {
+    cluster: {
+      endpoint: lab.endpoint,
+      tls: { caFile: lab.caFile },
+      ssh: {
+        username: "root",
+        privateKeyFile: lab.ssh.privateKeyFile,
+        nodes: { pve1: { address: lab.ssh.address, port: lab.ssh.port } },
+      },
+      node: "pve1",
+      ...raw.cluster,
+    },
+    ...(raw.login ?? { apiToken: lab.apiToken }),
+    templates: raw.templates ?? { noble: noble() },
+    cloneSets: raw.cloneSets ?? {
+      web: { template: "noble", clones: [{ name: "web-1", vmId: 9101, ip: "10.0.0.21/24", gateway: "10.0.0.1" }] },
+    },
+  };
+  return {
+    get: (key: string) => {
+      const value = config[key];
+      return typeof value === "object" ? JSON.stringify(value) : (value as string | undefined);
+    },
+  };
+}
+
+/** Runs preflight; gives its report, empty if it passed. */
+async function preflight(raw: Raw = {}, olds: Partial<PreflightInputs> = {}) {
+  const result = await provider.check?.(stackConfig(raw) as never, olds, { statusUrn: "urn:pulumi:test" });
+  return { report: result?.failures?.[0]?.reason ?? "", inputs: result?.inputs as PreflightInputs };
+}
+
+/** The lines of a report that a check failed with. */
+const failures = (report: string, id: string) =>
+  report
+    .split("\n")
+    .flatMap((line) => (line.trim().startsWith(`FAIL ${id}: `) ? [line.trim().slice(5 + id.length + 2)] : []));
+
+const failedIds = (report: string) => [...new Set([...report.matchAll(/^ {2}FAIL ([a-z-]+): /gm)].map(([, id]) => id))];
+
+/** All of the fleet as a run of the program leaves it. */
+async function makeFleet(raw: Raw, fleetId: string) {
+  const { templates, cloneSets, cluster } = readStackConfig(stackConfig(raw));
+  const add = async (vmid: number, resource: string, content: string, config: object) =>
+    lab.control.addVm({
+      vmid,
+      node: "pve1",
+      config: {
+        description: markText({ fleetId, stack: "o/p/test", resource, vmId: vmid, content }),
+        tags: `fleet-${fleetId}`,
+        ...config,
+      },
+    });
+  for (const [key, template] of Object.entries(templates)) {
+    if (!cluster) continue;
+    const content = templateContent(key, template, cluster);
+    await add(template.vmId, `templates.${key}`, content, {
+      name: key,
+      template: 1,
+      scsi0: "local-lvm:base-9000-disk-0,size=20G",
+    });
+  }
+  for (const { clones } of Object.values(cloneSets))
+    for (const { name, vmId, ip } of clones)
+      await add(vmId, `cloneSets.web.${name}`, "linked", { name, ipconfig0: `ip=${ip}` });
+}
+
+const hundred = () => ({
+  web: {
+    template: "noble",
+    count: 100,
+    namePattern: "web-{n}",
+    firstVmId: 9101,
+    ipRange: "10.0.0.21-10.0.0.120/24",
+    gateway: "10.0.0.1",
+  },
+});
+
+describe("a healthy cluster", () => {
+  it("passes, and leaves nothing behind", async () => {
+    const before = await lab.control.state();
+    const { report, inputs } = await preflight();
+    expect(report).toBe("");
+    expect(inputs).toMatchObject({ vmIds: [9000, 9101], fleetId: expect.stringMatching(/^[0-9a-f]{8}$/) });
+    expect(await lab.control.state()).toEqual(before);
+  });
+
+  it("asks twelve questions at most with a hundred clones that exist, and has nothing to update", async () => {
+    const raw = { cloneSets: hundred() };
+    const { inputs } = await preflight(raw);
+    await makeFleet(raw, inputs.fleetId ?? "");
+    await lab.control.clearRequests();
+    const second = await preflight(raw, inputs);
+    expect(second.report).toBe("");
+    const { api } = await lab.control.requests();
+    expect(api.map(({ path }) => path)).toHaveLength(new Set(api.map(({ path }) => path)).size);
+    expect(api.length).toBeLessThanOrEqual(12);
+    const diff = await provider.diff(stackConfig(raw) as never, "id", inputs as never, second.inputs);
+    expect(diff.changes).toBe(false);
+  });
+});
+
+describe("environment", () => {
+  let plain: Server;
+  beforeAll(async () => {
+    plain = createServer((_request, response) => response.end("hello"));
+    await new Promise<void>((done) => plain.listen(0, "127.0.0.1", done));
+  });
+  afterAll(() => plain.close());
+
+  it("says in four different texts why the API cannot be reached, and checks the config all the same", async () => {
+    const port = (plain.address() as AddressInfo).port;
+    const reports = await Promise.all(
+      [
+        { endpoint: "https://no-such-host.invalid:8006" },
+        { endpoint: "https://127.0.0.1:1" },
+        { tls: {} },
+        { endpoint: `https://127.0.0.1:${port}` },
+      ].map(async (cluster, index) => {
+        // The CA of the system does not know the lab's, unless SSL_CERT_FILE says so.
+        if (index === 2) delete process.env.SSL_CERT_FILE;
+        return (await preflight({ cluster, templates: { noble: { ...noble(), cores: 2 } } })).report;
+      }),
+    );
+    const texts = reports.map((report) => failures(report, "api-reachable")[0]);
+    expect(texts).toEqual([
+      expect.stringMatching(/^cluster\.endpoint: .*cannot be resolved$/),
+      expect.stringMatching(/^cluster\.endpoint: .*nothing listens there$/),
+      expect.stringMatching(/^cluster\.tls: .*is not trusted: /),
+      expect.stringMatching(/^cluster\.endpoint: .*does not speak HTTPS/),
+    ]);
+    for (const report of reports) {
+      expect(failedIds(report)).toEqual(["api-reachable", "config"]);
+      expect(report).toContain("see api-reachable");
+      expect(report).toContain("templates.noble.cores: unknown key");
+    }
+  });
+
+  it("tells another server that speaks HTTPS from a PVE API", async () => {
+    await lab.control.fail({ method: "GET", path: "/version", status: 404, message: "Not Found", html: true });
+    const { report } = await preflight();
+    expect(failures(report, "api-reachable")[0]).toMatch(/not a PVE API/);
+  });
+
+  it("tells a wrong secret, an expired token and a wrong password", async () => {
+    const wrong = await preflight({ login: { apiToken: "fleet@pve!golden=00000000-0000-4000-8000-000000000000" } });
+    expect(failures(wrong.report, "login")[0]).toMatch(/^apiToken: PVE refused token fleet@pve!golden /);
+    await lab.control.expireToken("fleet@pve!golden");
+    const expired = await preflight();
+    expect(failures(expired.report, "login")[0]).toMatch(/it has expired/);
+    expect(expired.report).not.toContain(lab.apiToken.split("=")[1]);
+    const password = await preflight({ login: { username: "root@pam", password: "no-such-word" } });
+    expect(failures(password.report, "login")[0]).toMatch(/^password: PVE refused root@pam /);
+    expect(password.report).not.toContain("no-such-word");
+    const realm = await preflight({ login: { apiToken: "golden=00000000" } });
+    expect(failures(realm.report, "config")[0]).toMatch(
+      /^apiToken: the token has no realm; expected user@realm!name=secret/,
+    );
+  });
+
+  it("takes a password login", async () => {
+    expect((await preflight({ login: { username: "root@pam", password: lab.rootPassword } })).report).toBe("");
+  });
+
+  it("says when the plugin cannot trust what this program trusts", async () => {
+    delete process.env.SSL_CERT_FILE;
+    const { report } = await preflight();
+    expect(failedIds(report)).toEqual(["plugin-trust"]);
+    expect(report).toContain(`-> export SSL_CERT_FILE=${lab.caFile}`);
+    const pinned = await preflight({ cluster: { tls: { fingerprint: lab.fingerprint } } });
+    expect(failures(pinned.report, "plugin-trust")[0]).toMatch(/^cluster\.tls\.fingerprint: /);
+    expect((await preflight({ cluster: { tls: { insecure: true } } })).report).toBe("");
+  });
+
+  it("tells a certificate that is not the pinned one", async () => {
+    const fingerprint = Array.from({ length: 32 }, () => "AB").join(":");
+    const { report } = await preflight({ cluster: { tls: { fingerprint } } });
+    expect(failures(report, "api-reachable")[0]).toMatch(/^cluster\.tls\.fingerprint: .*the config has AB:AB/);
+  });
+
+  it.each(["8.2.4", "8.3.5", "7.4-17"])("refuses Proxmox VE %s", async (version) => {
+    await lab.control.version(version);
+    expect(failedIds((await preflight()).report)).toContain("pve-version");
+  });
+
+  it("knows nodes that are missing or offline", async () => {
+    const missing = await preflight({ cluster: { node: "pve3" } });
+    expect(failures(missing.report, "node-exists")[0]).toMatch(/found "pve3", .*did you mean "pve1"\?$/);
+    await lab.control.nodeOnline("pve2", false);
+    const offline = await preflight({ templates: { noble: { ...noble(), node: "pve2" } } });
+    expect(failures(offline.report, "node-online")).toEqual([
+      "templates.noble.node: node pve2 is offline; expected it online",
+    ]);
+  });
+
+  it("knows a cluster without quorum", async () => {
+    await lab.control.quorum(false);
+    expect(failures((await preflight()).report, "quorum")[0]).toMatch(/has no quorum and is read-only/);
+  });
+});
+
+describe("permissions", () => {
+  /** Carries out the `pveum` lines of a report by API, as root. */
+  async function carryOut(report: string) {
+    const root = new PveClient({
+      endpoint: lab.endpoint,
+      tls: { caFile: lab.caFile, insecure: false },
+      login: { kind: "token", id: lab.rootToken.split("=")[0] ?? "", secret: lab.rootToken.split("=")[1] ?? "" },
+    });
+    for (const [, words = ""] of report.matchAll(/-> pveum (.*)$/gm)) {
+      const role = /^role (add|modify) (\S+) (--append 1 )?--privs "([^"]+)"$/.exec(words);
+      const acl = /^acl modify (\S+) --roles (\S+) --users (\S+) --tokens '([^']+)'( --propagate 0)?$/.exec(words);
+      if (role?.[1] === "add") await root.post("/access/roles", { roleid: role[2], privs: role[4] });
+      else if (role) await root.put(`/access/roles/${role[2]}`, { append: true, privs: role[4] });
+      else if (acl)
+        await root.put("/access/acl", {
+          path: acl[1],
+          roles: acl[2],
+          users: acl[3],
+          tokens: acl[4],
+          propagate: acl[5] === undefined,
+        });
+      else throw new Error(`not understood: ${words}`);
+    }
+    await root.close();
+  }
+
+  it("lists what is missing by path, and its own lines mend it", async () => {
+    for (const path of ["/", "/nodes", "/vms", "/storage", "/sdn/zones/localnetwork", "/mapping/pci", "/pool"])
+      await lab.control.privileges(path, path === "/vms" ? ["VM.Audit"] : []);
+    const raw = { templates: { noble: { ...noble(), gpus: [{ mapping: "rtx4090" }] } } };
+    const { report } = await preflight(raw);
+    const missing = failures(report, "privileges");
+    expect(missing).toHaveLength(7);
+    expect(missing.join("\n")).toMatch(/has no Sys\.Audit on \/$/m);
+    expect(missing.join("\n")).toMatch(/has no Datastore\.Allocate, .* on \/storage\/local$/m);
+    expect(missing.join("\n")).toMatch(
+      /has no VM\.Allocate, VM\.Clone, .* on \/vms \(looked at \/vms\/9000 and \/vms\/9101\)$/m,
+    );
+    // What may not be seen is not called missing.
+    expect(failedIds(report)).not.toContain("pci-mapping");
+    expect(failedIds(report)).not.toContain("bridge-exists");
+    await carryOut(report);
+    expect((await preflight(raw)).report).toBe("");
+  });
+
+  it("knows an SSH login that does not work", async () => {
+    const other = ssh2.utils.generateKeyPairSync("ed25519");
+    const file = join(folder, "other-key");
+    writeFileSync(file, other.private, { mode: 0o600 });
+    const nodes = { pve1: { address: lab.ssh.address, port: lab.ssh.port } };
+    const refused = await preflight({ cluster: { ssh: { privateKeyFile: file, nodes } } });
+    expect(failures(refused.report, "ssh-login")[0]).toMatch(/^cluster\.ssh: .*refused the login$/);
+    expect(refused.report).not.toContain("PRIVATE KEY");
+    const { privateKeyFile } = lab.ssh;
+    const closed = await preflight({
+      cluster: { ssh: { privateKeyFile, nodes: { pve1: { address: "127.0.0.1", port: 1 } } } },
+    });
+    expect(failures(closed.report, "ssh-login")[0]).toMatch(
+      /^cluster\.ssh\.nodes\.pve1: .*nothing listens on 127\.0\.0\.1:1$/,
+    );
+    const none = await preflight({ cluster: { ssh: undefined } });
+    expect(failures(none.report, "ssh-login")[0]).toMatch(/^cluster\.ssh: .*missing/);
+  });
+
+  it("refuses a changed host key, as the plugin does, and writes no known hosts", async () => {
+    const known = join(folder, "home", ".ssh", "known_hosts");
+    expect((await preflight()).report).toBe("");
+    expect(() => readFileSync(known)).toThrow();
+    const key = readFileSync(lab.ssh.hostKeyFile, "utf8").split(" ").slice(0, 2).join(" ");
+    const name = `[${lab.ssh.address}]:${lab.ssh.port}`;
+    writeFileSync(known, `${name} ${key}\n`);
+    expect((await preflight()).report).toBe("");
+    const other = ssh2.utils.generateKeyPairSync("ed25519").public;
+    writeFileSync(known, `${name} ${other}\n`);
+    const { report } = await preflight();
+    expect(failures(report, "ssh-login")[0]).toMatch(/the host key of .* is not the one in ~\/\.ssh\/known_hosts/);
+    expect(report).toContain("ssh-keygen -R");
+  });
+
+  it("needs no root, but a folder that it may write to", async () => {
+    const ssh = {
+      username: "snippets",
+      privateKeyFile: lab.ssh.privateKeyFile,
+      nodes: { pve1: { address: lab.ssh.address, port: lab.ssh.port } },
+    };
+    expect((await preflight({ cluster: { ssh } })).report).toBe("");
+    await lab.control.sftpDenied(true);
+    const { report } = await preflight({ cluster: { ssh } });
+    expect(failures(report, "snippets-writable")[0]).toMatch(
+      /snippets@.* cannot write to \/var\/lib\/vz\/snippets: permission denied$/,
+    );
+    const { files } = await lab.control.state();
+    expect(Object.keys(files).filter((name) => name.includes("write-test"))).toEqual([]);
+  });
+});
+
+describe("resources", () => {
+  it("knows datastores that are missing, disabled, inactive, or of another content", async () => {
+    const missing = await preflight({ cluster: { datastores: { images: "locl", disks: "tank" } } });
+    expect(failures(missing.report, "datastore-exists")).toEqual([
+      expect.stringMatching(/^cluster\.datastores\.images: found "locl".*did you mean "local"\?$/),
+      expect.stringMatching(/^cluster\.datastores\.disks: found "tank".*expected one of local, local-lvm$/),
+    ]);
+    await lab.control.storage("local-lvm", { active: false });
+    await lab.control.storage("local", { content: "iso" });
+    const { report } = await preflight();
+    expect(failures(report, "datastore-active")[0]).toMatch(/local-lvm is not active on node pve1/);
+    expect(failures(report, "datastore-content")).toHaveLength(2);
+    expect(report).toContain("pvesm set local --content import,iso,snippets");
+    await lab.control.storage("local", { disable: true });
+    expect(failures((await preflight()).report, "datastore-active").join()).toMatch(/datastore local is disabled/);
+  });
+
+  it("knows a datastore that is full", async () => {
+    await lab.control.storage("local-lvm", { avail: 100 * 2 ** 20 });
+    expect(failures((await preflight()).report, "datastore-space")[0]).toMatch(
+      /0\.1 GiB free; .* 20 GiB\. It is full$/,
+    );
+  });
+
+  it("knows bridges and PCI mappings", async () => {
+    await lab.control.bridges(["vmbr1"]);
+    await lab.control.mapping("rtx4090", ["node=pve2,path=0000:01:00.0,id=10de:2684"]);
+    const gpus = [{ mapping: "rtx4090" }, { mapping: "rtx4080" }];
+    const { report } = await preflight({ templates: { noble: { ...noble(), gpus } } });
+    expect(failures(report, "bridge-exists")).toEqual([
+      'cluster.network.bridge: found "vmbr0", but node pve1 has no such bridge; did you mean "vmbr1"?',
+    ]);
+    expect(failures(report, "pci-mapping")).toEqual([
+      "templates.noble.gpus[0].mapping: mapping rtx4090 has no device on node pve1, only on pve2",
+      expect.stringMatching(/^templates\.noble\.gpus\[1\]\.mapping: found "rtx4080".*did you mean "rtx4090"\?$/),
+    ]);
+  });
+
+  it("knows a device that a running VM holds", async () => {
+    await lab.control.patchConfig(100, { set: { hostpci0: "mapping=rtx4090,pcie=1" } });
+    const { report } = await preflight({ templates: { noble: { ...noble(), gpus: [{ mapping: "rtx4090" }] } } });
+    expect(failures(report, "pci-device-free")[0]).toMatch(
+      /1 clone is to be started with it; VM 100 "nas" uses it now$/,
+    );
+  });
+
+  it("refuses to replace a changed template while linked clones of it are alive", async () => {
+    const { inputs } = await preflight();
+    await makeFleet({}, inputs.fleetId ?? "");
+    expect((await preflight({}, inputs)).report).toBe("");
+    const changed = { templates: { noble: { ...noble(), memoryMiB: 4096 } } };
+    const { report } = await preflight(changed, inputs);
+    expect(failures(report, "template-in-use")[0]).toMatch(
+      /^templates\.noble: .*linked clones of it are alive: 1 of cloneSets\.web$/,
+    );
+    await lab.control.deleteVm(9101);
+    expect((await preflight({ ...changed, cloneSets: {} }, inputs)).report).toBe("");
+  });
+});
+
+describe("VMIDs and addresses", () => {
+  it("names the VM that has a VMID of the config, on whatever node", async () => {
+    await lab.control.addVm({ vmid: 9101, node: "pve2", config: { name: "build" }, status: "running" });
+    const { report } = await preflight({ templates: { noble: { ...noble(), vmId: 900 } } });
+    expect(failures(report, "vmid-free")).toEqual([
+      'templates.noble.vmId: VMID 900 is taken by template "debian-template" on node pve1, which this stack did not make',
+      'cloneSets.web.clones[0].vmId: VMID 9101 is taken by VM "build" on node pve2 (running), which this stack did not make',
+    ]);
+  });
+
+  it("knows its own VMs from those of another stack", async () => {
+    const { inputs } = await preflight();
+    await makeFleet({}, inputs.fleetId ?? "");
+    // Neither olds nor tags are needed to know one of ours.
+    expect((await preflight({}, { fleetId: inputs.fleetId ?? "" })).report).toBe("");
+    const { report } = await preflight();
+    expect(failures(report, "vmid-free")[0]).toMatch(/which stack o\/p\/test made as templates\.noble$/);
+  });
+
+  it("knows an address that another VM has", async () => {
+    await lab.control.patchConfig(100, { set: { ipconfig0: "ip=10.0.0.21/24,gw=10.0.0.1" } });
+    expect(failures((await preflight()).report, "address-free")).toEqual([
+      'cloneSets.web.clones[0].ip: 10.0.0.21 is the address of VM 100 "nas" on node pve1; expected one that nobody has',
+    ]);
+  });
+});
+
+describe("the report", () => {
+  it("has everything that is wrong at once, of the cluster and of the config", async () => {
+    delete process.env.SSL_CERT_FILE;
+    await lab.control.quorum(false);
+    await lab.control.version("8.3.5");
+    await lab.control.privileges("/vms", ["VM.Audit"]);
+    await lab.control.storage("local", { content: "iso" });
+    await lab.control.sftpDenied(true);
+    await lab.control.patchConfig(100, { set: { ipconfig0: "ip=10.0.0.21/24" } });
+    const { report } = await preflight({
+      cluster: { datastores: { disks: "local-zfs" }, network: { bridge: "vmbr7" } },
+      templates: { noble: { ...noble(), vmId: 900, gpus: [{ mapping: "rtx4080" }] } },
+      cloneSets: {
+        web: {
+          template: "noble",
+          clones: [
+            { name: "web-1", vmId: 100, ip: "10.0.0.21/24", gateway: "10.1.0.1" },
+            { name: "web-2", vmId: 9102, ip: "10.0.0.21/24" },
+          ],
+        },
+      },
+    });
+    expect(failedIds(report)).toEqual([
+      "plugin-trust",
+      "pve-version",
+      "quorum",
+      "privileges",
+      "snippets-writable",
+      "datastore-exists",
+      "datastore-content",
+      "bridge-exists",
+      "pci-mapping",
+      "vmid-free",
+      "config",
+    ]);
+  });
+});
