@@ -9,6 +9,7 @@ import { type Login, type ReadConfig, readLogin } from "./login.ts";
 import { found, type Problem, pathText, problemsOf } from "./problem.ts";
 import { effectiveAddresses, validAddresses } from "./rules/addresses.ts";
 import { hardware } from "./rules/hardware.ts";
+import { importable } from "./rules/image.ts";
 import { publicKeys } from "./rules/keys.ts";
 import { knownTemplates, uniqueNames } from "./rules/names.ts";
 import { uniqueVmIds } from "./rules/vmIds.ts";
@@ -114,6 +115,7 @@ export function loadConfig(config: ReadConfig, names: readonly string[], env: No
     const path = pathText(["templates", key]);
     problems.push(
       ...hardware(template, path, usableLogin),
+      ...importable(template, path),
       ...publicKeys(template.cloudInit, `${path}.cloudInit`).problems,
     );
     if (!template.image.checksum && !template.image.checksumUrl) {

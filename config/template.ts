@@ -34,9 +34,9 @@ const image = z
       .optional()
       .describe("format of the disk image; default: by the name, .img is qcow2"),
     decompress: z
-      .enum(["gz", "lzo", "zst", "bz2"])
+      .string()
       .optional()
-      .describe("decompression on the node; default: by the name"),
+      .describe("refused: PVE cannot import compressed images, see docs/decisions/0002-compressed-images.md"),
     keepImage: z.boolean().default(true).describe("false: destroy removes the cached file"),
   })
   .refine((value) => !(value.checksum && value.checksumUrl), {

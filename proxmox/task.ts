@@ -20,6 +20,23 @@ async function logLines(client: PveClient, upid: string, start: number): Promise
   return lines.map(({ t }) => t).filter((text) => text !== "no content");
 }
 
+export interface RunningTask {
+  upid: string;
+  type: string;
+  /** What the task is about: a VMID, or the file's name of a download. */
+  id: string;
+}
+
+/** Tasks of a type that run on a node now: the login's own, and all with Sys.Audit. */
+export async function runningTasks(client: PveClient, node: string, type: string): Promise<RunningTask[]> {
+  const tasks = await client.get<(RunningTask & { endtime?: number })[]>(path`/nodes/${node}/tasks`, {
+    source: "active",
+    typefilter: type,
+  });
+  // A task that has just ended is in the list until PVE archives it.
+  return tasks.filter(({ endtime }) => endtime === undefined);
+}
+
 export interface WaitOptions {
   /** Told each new line of the task's log while it runs. */
   onLog?: (line: string) => void;

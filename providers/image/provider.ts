@@ -1,15 +1,16 @@
+import { parseChecksum } from "../../config/template.ts";
 import type { PveClient } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
-import { listVolumes, readVolume } from "../../proxmox/storage.ts";
-import { connect } from "../connect.ts";
+import { connect, readStackConfig } from "../connect.ts";
 import { diffByKeys } from "../diff.ts";
 import { stage } from "../failure.ts";
 import type { Handlers } from "../handlers.ts";
 import { reporter } from "../progress.ts";
-import { serially } from "../serially.ts";
 import { type Checksum, fetchChecksum } from "./checksumList.ts";
-import { download, findVolume, removeVolume } from "./download.ts";
-import { cachedName, type ImageFormat, imageName } from "./fileName.ts";
+import { type DownloadOptions, removeVolume } from "./download.ts";
+import { assertFits, ensureFile, isHeld, isShared, type Origin, readFile } from "./ensure.ts";
+import { cachedName, type ImageFormat } from "./fileName.ts";
+import { keptFor } from "./users.ts";
 
 export interface ImageInputs {
   statusUrn: string;
@@ -26,114 +27,157 @@ export interface ImageInputs {
   keepImage: boolean;
 }
 
-export interface ImageState extends ImageInputs {
+/** What was found when the file was got. */
+interface ImageFacts {
   /** Volume id, for example `local:import/noble-0123456789abcdef.qcow2`. */
   volumeId: string;
   storedName: string;
   resolvedFormat: string;
-  /** `algorithm:hex`, or `none`. */
+  /** `algorithm:hex`, or `none`. With a `checksumUrl` it is what the list said then, and stays. */
   resolvedChecksum: string;
   /** Bytes of the file. */
   sizeBytes: number;
   /** Bytes of the disk in it, where PVE tells. */
   virtualSizeBytes?: number;
   /** `downloaded` or `cached`, when this resource was made. */
-  origin: "downloaded" | "cached";
+  origin: Origin;
+  /** A refresh did not find the file: the next `up` gets the same one again. */
+  missing?: true;
 }
 
-async function checksumOf({ checksum, checksumUrl, url }: ImageInputs): Promise<Checksum | undefined> {
-  if (checksum) {
-    const [algorithm, value] = checksum.split(":") as [Checksum["algorithm"], string];
-    return { algorithm, value };
+export interface ImageState extends ImageInputs, ImageFacts {}
+
+/** The checksum that the file must have: the config's, or what the list says now. */
+async function checksumOf(
+  { checksum, checksumUrl, url }: ImageInputs,
+  { report, pauseMs }: DownloadOptions,
+): Promise<Checksum | undefined> {
+  if (checksum) return parseChecksum(checksum);
+  if (!checksumUrl) return undefined;
+  return fetchChecksum(checksumUrl, url, {
+    retries: 2,
+    pauseMs,
+    onRetry: (error, number, of) => report(`checksum list: ${(error as Error).message}; try ${number + 1} of ${of}`),
+  });
+}
+
+/** Gets the file with this checksum and looks whether it fits. */
+async function obtain(
+  client: PveClient,
+  inputs: ImageInputs,
+  { checksum, fileName }: { checksum: Checksum | undefined; fileName: string },
+  options: DownloadOptions,
+): Promise<ImageFacts> {
+  const { node, datastore, url, diskBytes } = inputs;
+  const { volumeId, format, sizeBytes, virtualSizeBytes, origin } = await ensureFile(
+    client,
+    { node, datastore, url, checksum, fileName },
+    options,
+  );
+  assertFits(virtualSizeBytes, diskBytes);
+  return {
+    volumeId,
+    storedName: fileName,
+    resolvedFormat: format,
+    resolvedChecksum: checksum ? `${checksum.algorithm}:${checksum.value}` : "none",
+    sizeBytes,
+    ...(virtualSizeBytes !== undefined && { virtualSizeBytes }),
+    origin,
+  };
+}
+
+/** Downloads or finds the image of a new resource. */
+export async function createImage(
+  client: PveClient,
+  inputs: ImageInputs,
+  options: DownloadOptions,
+): Promise<ImageState> {
+  const checksum = await checksumOf(inputs, options);
+  const fileName = cachedName({ ...inputs, checksum: checksum?.value });
+  return { ...inputs, ...(await obtain(client, inputs, { checksum, fileName }, options)) };
+}
+
+/** The very file that the state names, which a refresh did not find: a list is not read again. */
+async function restoreImage(
+  client: PveClient,
+  state: ImageState,
+  inputs: ImageInputs,
+  options: DownloadOptions,
+): Promise<ImageFacts> {
+  const checksum = parseChecksum(state.resolvedChecksum);
+  try {
+    return await obtain(client, inputs, { checksum, fileName: state.storedName }, options);
+  } catch (error) {
+    if (!inputs.checksumUrl || !(error instanceof ProxmoxError) || !/checksum mismatch/.test(error.message))
+      throw error;
+    const hint = `The checksum is what ${inputs.checksumUrl} said when the image was first downloaded; the mirror has another file now. To take that one, give its checksum in the config (checksum): it makes a new template.`;
+    throw new ProxmoxError(error.code, `${error.message}\n  ${hint}`, { cause: error });
   }
-  return checksumUrl ? fetchChecksum(checksumUrl, url) : undefined;
 }
 
-/** What PVE knows of the file, or undefined if it is not there. */
-async function find(client: PveClient, node: string, datastore: string, fileName: string) {
-  const volume = findVolume(await listVolumes(client, node, datastore, "import"), datastore, fileName);
-  if (!volume) return undefined;
-  const details = await readVolume(client, node, datastore, volume.volid);
-  // The list has the file's bytes; the details have the virtual size of the disk and the bytes in use.
-  return { volume, virtualSizeBytes: details.size };
-}
-
-const mebi = (bytes: number) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MiB`;
-
-async function ensure(client: PveClient, inputs: ImageInputs): Promise<ImageState> {
-  const { node, datastore, url } = inputs;
-  const report = reporter(inputs.statusUrn);
-  const checksum = await checksumOf(inputs);
-  const storedName = cachedName(imageName(url, inputs.fileName, inputs.format), {
-    url,
-    ...(checksum && { checksum: checksum.value }),
-  });
-  // Two templates of one image are two resources of this process: the second waits and finds the file.
-  return serially(`${node}/${datastore}/${storedName}`, async () => {
-    let found = await find(client, node, datastore, storedName);
-    const origin = found ? "cached" : "downloaded";
-    if (!found) {
-      report(`downloading ${url} to ${datastore} on ${node}`);
-      await download(client, { node, datastore, fileName: storedName, url, ...(checksum && { checksum }) }, report);
-      found = await find(client, node, datastore, storedName);
-    }
-    if (!found)
-      throw new ProxmoxError(
-        "image",
-        `PVE says that the download went well, but ${datastore} does not list ${storedName}`,
-      );
-    const { volume, virtualSizeBytes } = found;
-    if (virtualSizeBytes !== undefined && virtualSizeBytes > inputs.diskBytes) {
-      throw new ProxmoxError(
-        "image",
-        `the image's disk has ${mebi(virtualSizeBytes)}, more than disk.sizeGiB (${mebi(inputs.diskBytes)}); a disk cannot shrink: set disk.sizeGiB to ${Math.ceil(virtualSizeBytes / 2 ** 30)} or more`,
-      );
-    }
-    report(
-      `${storedName}: ${origin}, ${mebi(volume.size ?? 0)}${virtualSizeBytes ? `, disk ${mebi(virtualSizeBytes)}` : ""}, ${checksum ? `${checksum.algorithm} verified` : "no checksum"}`,
-    );
-    return {
-      ...inputs,
-      volumeId: volume.volid,
-      storedName,
-      resolvedFormat: volume.format ?? storedName.split(".").at(-1) ?? "",
-      resolvedChecksum: checksum ? `${checksum.algorithm}:${checksum.value}` : "none",
-      sizeBytes: volume.size ?? 0,
-      ...(virtualSizeBytes !== undefined && { virtualSizeBytes }),
-      origin,
-    };
-  });
-}
+const options = (inputs: ImageInputs): DownloadOptions => ({ report: reporter(inputs.statusUrn), pauseMs: 1000 });
 
 const where = ({ node, datastore }: ImageInputs, doing: string) => ({ stage: doing, node, datastore });
+
+const place = ({ node, datastore, storedName }: ImageState) => ({ node, datastore, fileName: storedName });
+
+/** Where the bytes come from: of no interest as long as they are the same. */
+const SOURCE = ["url", "checksum", "checksumUrl"] as const;
 
 /** A cloud image in a datastore's cache, downloaded and verified by the node. */
 export const provider: Handlers<ImageInputs, ImageState> = {
   async diff(_config, _id, olds, news) {
-    return diffByKeys<ImageInputs>(olds, news, {
-      replacing: ["node", "datastore", "url", "checksum", "checksumUrl", "fileName", "format"],
-      updating: ["keepImage", "diskBytes"],
+    const sameBytes = news.checksum !== undefined && news.checksum === olds.resolvedChecksum;
+    const found = diffByKeys<ImageInputs>(olds, news, {
+      replacing: ["node", "datastore", "fileName", "format", ...(sameBytes ? [] : SOURCE)],
+      updating: ["keepImage", "diskBytes", ...(sameBytes ? SOURCE : [])],
     });
+    if (found.replaces?.length === 0) assertFits(olds.virtualSizeBytes, news.diskBytes);
+    // Another image is another file, so both can be there: the old one goes when nothing is made from it any more.
+    return { ...found, changes: found.changes || olds.missing === true, deleteBeforeReplace: false };
   },
 
   async create(config, inputs) {
-    const outs = await stage(where(inputs, `get the image ${inputs.url}`), () => ensure(connect(config), inputs));
+    const outs = await stage(where(inputs, `get the image ${inputs.url}`), () =>
+      createImage(connect(config), inputs, options(inputs)),
+    );
     return { id: outs.volumeId, outs };
   },
 
-  async read(config, _id, state) {
-    const found = await find(connect(config), state.node, state.datastore, state.storedName);
-    return found && { outs: { ...state, sizeBytes: found.volume.size ?? state.sizeBytes } };
+  async read(config, _id, { missing: _, ...state }) {
+    const found = await readFile(connect(config), place(state));
+    return { outs: found ? { ...state, sizeBytes: found.sizeBytes } : { ...state, missing: true } };
   },
 
-  async update(_config, _id, olds, news) {
-    return { ...olds, ...news };
+  async update(config, _id, olds, news) {
+    const { volumeId, storedName, resolvedFormat, resolvedChecksum, sizeBytes, virtualSizeBytes, origin } = olds;
+    const facts = { volumeId, storedName, resolvedFormat, resolvedChecksum, sizeBytes, origin };
+    if (!olds.missing) return { ...news, ...facts, ...(virtualSizeBytes !== undefined && { virtualSizeBytes }) };
+    return stage(where(news, `get the image ${news.url} again`), async () => ({
+      ...news,
+      ...(await restoreImage(connect(config), olds, news, options(news))),
+    }));
   },
 
   async delete(config, _id, state) {
     if (state.keepImage) return;
-    await stage(where(state, "remove the cached image"), () =>
-      removeVolume(connect(config), state.node, state.datastore, state.volumeId),
-    );
+    const { cluster, templates } = readStackConfig(config);
+    const key =
+      state.statusUrn
+        .split("::")
+        .at(-1)
+        ?.replace(/-image$/, "") ?? "";
+    await stage(where(state, "remove the cached image"), async () => {
+      const client = connect(config);
+      const shared = await isShared(client, place(state));
+      const user = cluster && keptFor(key, state, { cluster, templates }, shared);
+      if (user !== undefined) {
+        reporter(state.statusUrn)(`${state.storedName} stays: ${user} is made from it too`);
+        return;
+      }
+      // A resource that was replaced by one of the same file.
+      if (isHeld(place(state), shared)) return;
+      await removeVolume(client, state.node, state.datastore, state.volumeId);
+    });
   },
 };

@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest";
+import { load } from "../../config/testing.ts";
+import { cachedName } from "./fileName.ts";
+import type { ImageState } from "./provider.ts";
+import { keptFor } from "./users.ts";
+
+const url = "https://example.net/noble.img";
+const checksum = `sha256:${"a".repeat(64)}`;
+const state = {
+  node: "pve1",
+  url,
+  storedName: cachedName({ url, checksum: "a".repeat(64) }),
+} as ImageState;
+
+let vmId = 9000;
+const template = (image: object, more: object = {}) => ({
+  vmId: ++vmId,
+  image: { url, keepImage: false, ...image },
+  ...more,
+});
+
+/** For whom the file of `mine` stays when that goes. */
+function kept(templates: Record<string, unknown>, shared = false): string | undefined {
+  const { cluster, templates: loaded, problems } = load({ templates });
+  expect(problems).toEqual([]);
+  return cluster && keptFor("mine", state, { cluster, templates: loaded }, shared);
+}
+
+const gone = {};
+const mine = { mine: template({ checksum }) };
+
+describe("a file of keepImage: false", () => {
+  test("goes with the only template that is made from it", () => {
+    expect(kept(mine)).toBeUndefined();
+    expect(kept(gone)).toBeUndefined();
+    expect(kept({ other: template({ checksum: `sha256:${"b".repeat(64)}` }) })).toBeUndefined();
+  });
+
+  test("stays when only one of two templates goes", () => {
+    expect(kept({ other: template({ checksum }) })).toBe("other");
+  });
+
+  test("goes when all of the stack goes", () => {
+    expect(kept({ ...mine, other: template({ checksum }) })).toBeUndefined();
+  });
+
+  test("stays in any case if another template wants it kept", () => {
+    expect(kept({ ...mine, other: template({ checksum, keepImage: true }) })).toBe("other");
+  });
+
+  test("stays when its own template has turned to another image, and the other has not", () => {
+    expect(kept({ mine: template({ url: "https://example.net/new.img" }), other: template({ checksum }) })).toBe(
+      "other",
+    );
+  });
+
+  test("is known by the URL where the checksum stands in a list", () => {
+    expect(kept({ other: template({ checksumUrl: "https://example.net/SHA256SUMS" }) })).toBe("other");
+  });
+
+  test("is another one on another node, unless the datastore is shared", () => {
+    const other = template({ checksum }, { node: "pve2" });
+    expect(kept({ other })).toBeUndefined();
+    expect(kept({ other }, true)).toBe("other");
+  });
+});

@@ -1,0 +1,35 @@
+import type { Cluster } from "../../config/cluster.ts";
+import { parseChecksum, type Template } from "../../config/template.ts";
+import { cachedName } from "./fileName.ts";
+import type { ImageState } from "./provider.ts";
+
+/** Whether a template of the config is made from this file. Where the checksum stands in a list, the URL decides. */
+function uses({ image }: Template, state: ImageState): boolean {
+  if (image.checksumUrl) return image.url === state.url;
+  const checksum = image.checksum && parseChecksum(image.checksum)?.value;
+  return cachedName({ ...image, checksum }) === state.storedName;
+}
+
+/**
+ * The template for whose sake a file stays, although the one that goes has `keepImage: false`: another one of the config
+ * that wants it kept, or that goes on using it while only this one goes.
+ *
+ * @param key the template that the file belonged to
+ * @param shared whether all nodes have the same file
+ */
+export function keptFor(
+  key: string,
+  state: ImageState,
+  { cluster, templates }: { cluster: Pick<Cluster, "node">; templates: Record<string, Template> },
+  shared: boolean,
+): string | undefined {
+  const users = Object.entries(templates).filter(
+    ([, template]) => (shared || (template.node ?? cluster.node) === state.node) && uses(template, state),
+  );
+  const others = users.filter(([name]) => name !== key);
+  const keeper = others.find(([, template]) => template.image.keepImage);
+  if (keeper) return keeper[0];
+  // The template is in the config still: all of the stack goes, and the others' own deletes say the same.
+  const staysBehind = users.length === others.length;
+  return staysBehind ? others[0]?.[0] : undefined;
+}
