@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { clusterSchema } from "../config/cluster.ts";
+import { type TemplateInput, templateSchema } from "../config/template.ts";
+import { PUBLIC_KEY } from "../config/testing.ts";
+import { renderSnippets, templateContent } from "./templateContent.ts";
+
+const cluster = clusterSchema.parse({ endpoint: "https://pve1.example.net:8006", node: "pve1" });
+const image = { url: "https://example.net/noble.img", checksum: `sha256:${"a".repeat(64)}` };
+const parse = (fields: Partial<TemplateInput> = {}) => templateSchema.parse({ vmId: 9000, image, ...fields });
+const content = (fields: Partial<TemplateInput> = {}) => templateContent("noble", parse(fields), cluster);
+
+describe("the hash of a template's content", () => {
+  it.each<[string, Partial<TemplateInput>]>([
+    ["name", { name: "golden" }],
+    ["notes", { description: "ask ops" }],
+    ["tags", { tags: ["base"] }],
+    ["pool", { pool: "golden" }],
+    ["protection", { protection: true }],
+    [
+      "where its image comes from, as long as it is the same",
+      { image: { ...image, url: "https://mirror.example.net/n.img" } },
+    ],
+    ["whether its image is kept", { image: { ...image, keepImage: false } }],
+  ])("is the same with another %s", (_, fields) => {
+    expect(content(fields)).toBe(content());
+  });
+
+  it.each<[string, Partial<TemplateInput>]>([
+    ["memory", { memoryMiB: 4096 }],
+    ["disk size", { disk: { sizeGiB: 30 } }],
+    ["firmware", { uefi: { enabled: true } }],
+    ["image", { image: { ...image, checksum: `sha256:${"b".repeat(64)}` } }],
+    ["package list", { cloudInit: { packages: ["htop"] } }],
+    ["password", { cloudInit: { user: "ubuntu", password: "secret" } }],
+    ["network interface", { nics: [{ vlan: 7 }] }],
+  ])("is another with another %s", (_, fields) => {
+    expect(content(fields)).not.toBe(content());
+  });
+});
+
+it("lets only the hash of a password leave, and the public keys go with the user-data", () => {
+  const snippets = renderSnippets(
+    "noble",
+    parse({ cloudInit: { user: "ubuntu", password: "correct horse", sshPublicKeys: [PUBLIC_KEY] } }),
+  );
+  expect(JSON.stringify(snippets)).not.toContain("correct horse");
+  expect(snippets.user).toContain("$6$");
+  expect(snippets.user).toContain(PUBLIC_KEY);
+  expect(Object.keys(snippets)).toEqual(["user", "vendor"]);
+});
+
+it("makes a network snippet only where the config has one", () => {
+  const network = { version: 2, ethernets: { eth0: { dhcp4: true } } };
+  expect(renderSnippets("noble", parse({ cloudInit: { network } })).network).toContain("dhcp4");
+});
