@@ -205,7 +205,13 @@ describe("an image that is there", () => {
   test("but has other bytes than its name says is removed and downloaded again", async () => {
     const inputs = await publish();
     const { storedName } = await (await newRun()).create(inputs);
-    await lab.control.putFile("local", "import", storedName, "half of an image");
+    await lab.control.putFile("local", "import", storedName, "");
+    await lab.control.fail({
+      method: "GET",
+      path: "/nodes/{node}/storage/{storage}/content/{volume}",
+      status: 500,
+      message: `volume 'local:import/${storedName}' has size zero`,
+    });
     await lab.control.clearRequests();
     const run = await newRun();
     const state = await run.create(inputs);

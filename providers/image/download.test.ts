@@ -17,16 +17,18 @@ const UPID = "UPID:pve1:0000:0000:0000:download:noble-url.qcow2:fleet@pve!golden
 /** A node on which a file appears between the look at the datastore and the start of the download. */
 function racingNode(): PveClient {
   let files: { volid: string }[] = [];
+  const get = async (path: string) => {
+    if (path.endsWith("/content")) return files;
+    if (path.endsWith("/tasks")) return [];
+    if (path.endsWith("/log")) return [];
+    return {
+      status: "stopped",
+      exitstatus: "refusing to override existing file '/var/lib/vz/import/noble-url.qcow2'",
+    };
+  };
   return {
-    async get(path: string) {
-      if (path.endsWith("/content")) return files;
-      if (path.endsWith("/tasks")) return [];
-      if (path.endsWith("/log")) return [];
-      return {
-        status: "stopped",
-        exitstatus: "refusing to override existing file '/var/lib/vz/import/noble-url.qcow2'",
-      };
-    },
+    get,
+    getOnce: get,
     async post() {
       files = [{ volid: "local:import/noble-url.qcow2" }];
       return UPID;

@@ -1,5 +1,5 @@
 import type { PveClient } from "../../proxmox/client.ts";
-import { ProxmoxError } from "../../proxmox/errors.ts";
+import { ApiError, ProxmoxError } from "../../proxmox/errors.ts";
 import { listDatastores, readVolume } from "../../proxmox/storage.ts";
 import { failure } from "../failure.ts";
 import { serially } from "../serially.ts";
@@ -17,12 +17,22 @@ export interface ImageFile {
 
 type Place = Pick<CachedFile, "node" | "datastore" | "fileName">;
 
+/** PVE refuses the details of a file that is empty or no image; that it is broken, its checksum will tell. */
+async function virtualSizeOf(client: PveClient, { node, datastore }: Place, volid: string) {
+  try {
+    return (await readVolume(client, node, datastore, volid)).size;
+  } catch (error) {
+    if (error instanceof ApiError && /volume_size_info|has size zero/.test(error.answer)) return undefined;
+    throw error;
+  }
+}
+
 /** The file with its sizes, or undefined if it is not there. */
 export async function readFile(client: PveClient, place: Place): Promise<ImageFile | undefined> {
   const volume = await findFile(client, place);
   if (!volume) return undefined;
   // The list has the file's bytes; the details have the virtual size of the disk in it.
-  const { size } = await readVolume(client, place.node, place.datastore, volume.volid);
+  const size = await virtualSizeOf(client, place, volume.volid);
   return {
     volumeId: volume.volid,
     format: volume.format ?? place.fileName.split(".").at(-1) ?? "",
