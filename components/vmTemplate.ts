@@ -5,13 +5,13 @@ import { parseChecksum } from "../config/template.ts";
 import { TemplateConversion } from "../providers/conversion/resource.ts";
 import { Image } from "../providers/image/resource.ts";
 import { SnippetFiles } from "../providers/snippets/resource.ts";
-import { freeVmId } from "../providers/vmId/guard.ts";
 import type { PveClient } from "../proxmox/client.ts";
 import { contentHash } from "./contentHash.ts";
 import { type FleetContext, ownership } from "./fleet.ts";
 import { statusUrn } from "./statusUrn.ts";
 import { renderSnippets, templateContent } from "./templateContent.ts";
 import { diskNames, vmArgs } from "./vmArgs.ts";
+import { vmHooks } from "./vmHooks.ts";
 
 const TYPE = "golden-fleet:index:VmTemplate";
 
@@ -123,6 +123,8 @@ export class VmTemplate extends pulumi.ComponentResource {
       tags: template.tags,
     });
     const networkId = snippetId("network");
+    const disks = diskNames(template);
+    const [bootDisk = "scsi0"] = disks;
     const vm = new proxmox.VmLegacy(
       `${key}-vm`,
       vmArgs(key, template, cluster, {
@@ -140,15 +142,8 @@ export class VmTemplate extends pulumi.ComponentResource {
         deleteBeforeReplace: true,
         dependsOn: snippetFiles,
         // The plugin sees a difference in the disks' speed limits for ever; the conversion sets `template`.
-        ignoreChanges: [...diskNames(template).map((_, index) => `disks[${index}].speed`), "template"],
-        hooks: {
-          beforeCreate: [
-            async (hook) => {
-              const inputs = hook.newInputs as { description: string };
-              await freeVmId(client, { node, vmId, notes: inputs.description, becomesTemplate: template.makeTemplate });
-            },
-          ],
-        },
+        ignoreChanges: [...disks.map((_, index) => `disks[${index}].speed`), "template"],
+        hooks: vmHooks(key, { node, vmId, becomesTemplate: template.makeTemplate }, client),
       },
     );
 
@@ -182,6 +177,8 @@ export class VmTemplate extends pulumi.ComponentResource {
         node,
         vmId: vm.vmId,
         fleetId: fleet.fleetId,
+        bootDisk,
+        diskGiB: template.disk.sizeGiB,
         makeTemplate: template.makeTemplate,
         shutdownSeconds: 60,
       },

@@ -8,9 +8,12 @@ const BUSY =
 /** Statuses of a proxy that could not reach the node (595, 596 and 599 are PVE's own). */
 const GATEWAY = new Set([502, 503, 504, 595, 596, 599]);
 
+/** Whether an answer of PVE, in whoever's error text it stands, means "not now". */
+export const saysBusy = (answer: string): boolean => BUSY.test(answer) && !/no quorum/i.test(answer);
+
 /** Whether nothing was changed and the same call may go through in a moment. */
 export function isBusy(error: unknown): boolean {
-  return (error instanceof ApiError || error instanceof TaskError) && BUSY.test(answerOf(error));
+  return (error instanceof ApiError || error instanceof TaskError) && saysBusy(answerOf(error));
 }
 
 /** Whether a call that changes nothing, or can be repeated without harm, is worth another try. */
@@ -26,6 +29,8 @@ export interface RetryOptions {
   retries?: number;
   /** First pause in milliseconds; it doubles, with jitter. Default: 500. */
   pauseMs?: number;
+  /** Longest pause in milliseconds. Default: none. */
+  maxPauseMs?: number;
   /** Told before each further try. */
   onRetry?: (error: unknown, attempt: number, attempts: number) => void;
 }
@@ -33,11 +38,12 @@ export interface RetryOptions {
 /** Runs `work` again with back-off and jitter while its error is worth it; throws the last error as it is. */
 export function withRetry<T>(
   work: () => Promise<T>,
-  { when, retries = 3, pauseMs = 500, onRetry }: RetryOptions,
+  { when, retries = 3, pauseMs = 500, maxPauseMs = Number.POSITIVE_INFINITY, onRetry }: RetryOptions,
 ): Promise<T> {
   return pRetry(work, {
     retries,
     minTimeout: pauseMs,
+    maxTimeout: maxPauseMs,
     factor: 2,
     randomize: true,
     shouldRetry: ({ error }) => when(error),

@@ -1,14 +1,6 @@
 import type { PveClient } from "../../proxmox/client.ts";
-import { answerOf, ProxmoxError, TaskError } from "../../proxmox/errors.ts";
-import {
-  convertToTemplate,
-  diskVolumes,
-  type GuestConfig,
-  isMissing,
-  power,
-  readConfig,
-  readStatus,
-} from "../../proxmox/guests.ts";
+import { ProxmoxError } from "../../proxmox/errors.ts";
+import { convertToTemplate, diskVolumes, type GuestConfig, readConfig } from "../../proxmox/guests.ts";
 import { ownerOf } from "../../proxmox/ownership.ts";
 import { isBusy, withRetry } from "../../proxmox/retry.ts";
 import { waitForTask } from "../../proxmox/task.ts";
@@ -17,13 +9,18 @@ import { diffByKeys } from "../diff.ts";
 import { stage } from "../failure.ts";
 import type { Handlers } from "../handlers.ts";
 import { type Report, reporter } from "../progress.ts";
+import { growDisk } from "./growDisk.ts";
+import { powerOff } from "./powerOff.ts";
 
 export interface ConversionInputs {
   statusUrn: string;
   node: string;
   vmId: number;
   fleetId: string;
-  /** false: the VM stays a plain VM; only its ownership is watched. */
+  /** Drive that the VM boots from, for example `scsi0`, and its size. */
+  bootDisk: string;
+  diskGiB: number;
+  /** false: the VM stays a plain VM; only its disk and its ownership are watched. */
   makeTemplate: boolean;
   /** How long a running VM may take to shut down before it is stopped, in seconds. */
   shutdownSeconds: number;
@@ -35,27 +32,11 @@ export interface ConversionState extends ConversionInputs {
 
 const isTemplate = (config: GuestConfig): boolean => Number(config.template ?? 0) === 1;
 
-/** Shuts a running VM down, and stops it when it does not react in time. */
-async function powerOff(
-  client: PveClient,
-  { node, vmId, shutdownSeconds }: ConversionInputs,
-  report: Report,
-): Promise<void> {
-  if ((await readStatus(client, node, vmId)).status !== "running") return;
-  report(`VM ${vmId} is running: shutting it down`);
-  try {
-    await waitForTask(client, await power(client, node, vmId, "shutdown", { timeout: shutdownSeconds }));
-  } catch (error) {
-    if (!(error instanceof TaskError)) throw error;
-    report(`VM ${vmId} did not shut down (${answerOf(error)}): stopping it`);
-    await waitForTask(client, await power(client, node, vmId, "stop"));
-  }
-}
-
 /** Nothing is left that could still be written to: every disk of a template is a base volume. */
 function assertConverted(config: GuestConfig | undefined, vmId: number): void {
-  if (!config || !isTemplate(config))
+  if (!config || !isTemplate(config)) {
     throw new ProxmoxError("conversion", `PVE says that the conversion went well, but VM ${vmId} has no template: 1`);
+  }
   const others = Object.entries(diskVolumes(config)).filter(([, volume]) => !/[:/]base-\d+-/.test(volume));
   if (others.length > 0) {
     throw new ProxmoxError(
@@ -73,61 +54,100 @@ function assertOurs({ name = "no name", description }: GuestConfig, vmId: number
   );
 }
 
-async function convert(client: PveClient, inputs: ConversionInputs): Promise<void> {
-  const { node, vmId, fleetId } = inputs;
-  const report = reporter(inputs.statusUrn);
+/** Carries on wherever an earlier run stopped: each step looks first whether it has been done. */
+async function finish(client: PveClient, inputs: ConversionInputs, report: Report): Promise<void> {
+  const { node, vmId, fleetId, bootDisk, diskGiB } = inputs;
   const before = await readConfig(client, node, vmId);
   if (!before) throw new ProxmoxError("conversion", `VM ${vmId} does not exist on ${node}`);
   assertOurs(before, vmId, fleetId);
+  if (!isTemplate(before)) await growDisk(client, before, { node, vmId, drive: bootDisk, sizeGiB: diskGiB }, report);
   if (!inputs.makeTemplate) return;
   if (!isTemplate(before)) {
     await powerOff(client, inputs, report);
     report(`converting VM ${vmId} to a template`);
-    const upid = await withRetry(() => convertToTemplate(client, node, vmId), { when: isBusy });
-    if (upid) await waitForTask(client, upid);
+    const convert = async () => {
+      // The first try may have done it, and its answer got lost.
+      if (isTemplate((await readConfig(client, node, vmId)) ?? {})) return;
+      const upid = await convertToTemplate(client, node, vmId);
+      if (upid) await waitForTask(client, upid);
+    };
+    await withRetry(convert, { when: isBusy, pauseMs: 1000 });
   }
   assertConverted(await readConfig(client, node, vmId), vmId);
+}
+
+async function convert(client: PveClient, inputs: ConversionInputs): Promise<ConversionState> {
+  const { node, vmId, makeTemplate } = inputs;
+  try {
+    await stage(
+      { stage: makeTemplate ? "convert the VM to a template" : "finish the VM", node, vmId },
+      () => finish(client, inputs, reporter(inputs.statusUrn)),
+    );
+  } catch (error) {
+    // Kept in the state as unfinished: so `destroy` asks `delete` below before it deletes the VM.
+    throw Object.assign(error as Error, {
+      id: String(vmId),
+      properties: {
+        ...inputs,
+        isTemplate: false,
+        __provider: (inputs as unknown as Record<string, unknown>).__provider,
+      },
+      reasons: [(error as Error).message],
+    });
+  }
+  return { ...inputs, isTemplate: makeTemplate };
+}
+
+/** What a VM is in the way of being deleted by, for a person; PVE says it in the middle of the work. */
+function assertDeletable({ name = "no name", protection, lock }: GuestConfig, vmId: number): void {
+  if (Number(protection ?? 0) === 1) {
+    throw new ProxmoxError(
+      "protected",
+      `VM ${vmId} (${name}) is protected. Set protection: false in its template's config and run \`pulumi up\` first`,
+    );
+  }
+  if (lock) throw new ProxmoxError("locked", `VM ${vmId} (${name}) is locked (${lock})`);
 }
 
 /** The last step of a template: stops the VM if it runs, converts it, and makes sure that it is one. */
 export const provider: Handlers<ConversionInputs, ConversionState> = {
   async diff(_config, _id, olds, news) {
-    return diffByKeys<ConversionInputs>(olds, news, {
+    if (olds.isTemplate && news.makeTemplate === false && olds.vmId === news.vmId) {
+      throw new ProxmoxError(
+        "conversion",
+        `VM ${olds.vmId} is a template, and PVE cannot turn it back into a VM; makeTemplate: false needs a vmId of its own`,
+      );
+    }
+    const diff = diffByKeys<ConversionInputs>(olds, news, {
       replacing: ["node", "vmId"],
-      updating: ["shutdownSeconds", "fleetId"],
+      updating: ["makeTemplate", "bootDisk", "diskGiB", "shutdownSeconds", "fleetId"],
     });
+    return olds.isTemplate === news.makeTemplate ? diff : { ...diff, changes: true };
   },
 
   async create(config, inputs) {
-    const { node, vmId } = inputs;
-    const next =
-      "Look at the VM in the PVE web interface; when the cause is mended, run `pulumi up` again: it goes on with the conversion.";
-    await stage({ stage: "convert the VM to a template", node, vmId, next }, () => convert(connect(config), inputs));
-    return { id: String(vmId), outs: { ...inputs, isTemplate: inputs.makeTemplate } };
+    return { id: String(inputs.vmId), outs: await convert(connect(config), inputs) };
   },
 
-  /** A VM that is no template any more, or that is gone, needs its conversion again. */
+  /** A VM that is no template any more is still ours to watch: the next run converts it again. */
   async read(config, _id, state) {
-    const found = await readConfig(connect(config), state.node, state.vmId).catch((error) => {
-      if (isMissing(error)) return undefined;
-      throw error;
-    });
-    return found && isTemplate(found) === state.makeTemplate ? { outs: state } : undefined;
+    const found = await readConfig(connect(config), state.node, state.vmId);
+    return found && { outs: { ...state, isTemplate: isTemplate(found) } };
   },
 
-  async update(_config, _id, _olds, news) {
-    return { ...news, isTemplate: news.makeTemplate };
+  async update(config, _id, _olds, news) {
+    return convert(connect(config), news);
   },
 
   /**
    * A conversion cannot be undone, and the VM's own resource deletes the VM: by its VMID, whoever has it by then. So this
-   * one, which is deleted first, stops the run if the VM is not ours any more.
+   * one, which is deleted first, stops the run if the VM is not ours any more, or cannot be deleted.
    */
   async delete(config, _id, { node, vmId, fleetId }) {
-    const next = `Somebody replaced our VM. If that is right, run \`pulumi refresh\` and, for the VM's resource, \`pulumi state delete\`.`;
-    await stage({ stage: "delete the VM", node, vmId, next }, async () => {
-      const found = await readConfig(connect(config), node, vmId);
-      if (found) assertOurs(found, vmId, fleetId);
-    });
+    const found = await readConfig(connect(config), node, vmId);
+    if (!found) return;
+    const next = `Somebody put another VM in its place. If that is right, let the state forget ours: pulumi state delete --target-dependents <URN of its VmLegacy> (URNs: pulumi stack --show-urns)`;
+    await stage({ stage: "delete the VM", node, vmId, next }, async () => assertOurs(found, vmId, fleetId));
+    await stage({ stage: "delete the VM", node, vmId }, async () => assertDeletable(found, vmId));
   },
 };

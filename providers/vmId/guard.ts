@@ -1,10 +1,12 @@
 import type { PveClient } from "../../proxmox/client.ts";
-import { ProxmoxError } from "../../proxmox/errors.ts";
+import { ProxmoxError, TaskError } from "../../proxmox/errors.ts";
 import { destroyGuest, type GuestConfig, listGuests, locate, power, readStatus } from "../../proxmox/guests.ts";
-import { type Mark, ownerOf, parseMark } from "../../proxmox/ownership.ts";
+import { ownerOf, parseMark } from "../../proxmox/ownership.ts";
 import { isBusy, withRetry } from "../../proxmox/retry.ts";
 import { waitForTask } from "../../proxmox/task.ts";
 import { failure } from "../failure.ts";
+import type { Report } from "../progress.ts";
+import { runningTask } from "./tasks.ts";
 
 export interface Slot {
   node: string;
@@ -15,69 +17,96 @@ export interface Slot {
   becomesTemplate: boolean;
 }
 
-const describe = (vmId: number, node: string, config: GuestConfig) =>
-  `VMID ${vmId} is taken by ${Number(config.template) === 1 ? "template" : "VM"} "${config.name ?? "without name"}" on node ${node}`;
+interface Found {
+  node: string;
+  config: GuestConfig;
+}
 
-/**
- * Makes sure that a VM can be created on its VMID. The proxmoxve plugin takes "already exists" for success and would go
- * on with whatever VM is there: so a VM that is not ours stops the run, and what a killed run left half-made is removed.
- */
-export async function freeVmId(
-  client: PveClient,
-  { node, vmId, notes, becomesTemplate }: Slot,
-): Promise<"free" | "removed" | "finished"> {
-  const wanted = parseMark(notes) as Mark;
-  const found = await locate(client, node, vmId);
-  if (!found) {
-    const other = (await listGuests(client)).find((guest) => guest.vmid === vmId);
-    if (!other || other.type === "qemu") return "free";
-    throw failure(
-      new ProxmoxError("not-ours", `VMID ${vmId} is taken by container "${other.name}" on node ${other.node}`),
-      {
-        stage: "create the VM",
-        node,
-        vmId,
-        next: "Choose another vmId; nothing was changed.",
-      },
-    );
+const isTemplate = ({ template }: GuestConfig): boolean => Number(template ?? 0) === 1;
+
+const describe = (vmId: number, { node, config }: Found) =>
+  `VMID ${vmId} is taken by ${isTemplate(config) ? "template" : "VM"} "${config.name ?? "without name"}" on node ${node}`;
+
+function refusal({ node, vmId }: Slot, code: string, text: string, next: string): ProxmoxError {
+  return failure(new ProxmoxError(code, text), { stage: "create the VM", node, vmId, next });
+}
+
+/** The VM as it is when no task works on it any more: PVE goes on with what a killed run has asked for. */
+async function atRest(client: PveClient, slot: Slot, report: Report): Promise<Found | undefined> {
+  const { node, vmId } = slot;
+  for (;;) {
+    const found = await locate(client, node, vmId);
+    if (!found?.config.lock) return found;
+    const task = await runningTask(client, found.node, vmId);
+    if (task) {
+      report(`waiting for PVE, which is still busy with VM ${vmId} (${task.type})`);
+      // How it ended is seen on the VM.
+      await waitForTask(client, task.upid).catch((error) => {
+        if (!(error instanceof TaskError)) throw error;
+      });
+    } else if ((await locate(client, node, vmId))?.config.lock) {
+      // PVE writes the notes last, so there is no telling whose it was.
+      throw refusal(
+        slot,
+        "half-made",
+        `VMID ${vmId} is taken by what a PVE task that died has left on node ${found.node} (lock: ${found.config.lock})`,
+        `If nobody misses it, remove it as root on ${found.node}: qm unlock ${vmId} && qm destroy ${vmId} --purge`,
+      );
+    }
   }
-  const mark = parseMark(found.config.description);
-  const ours = ownerOf(found.config.description, vmId, wanted.fleetId) === "ours" && mark?.resource === wanted.resource;
-  if (!ours) {
-    throw failure(
-      new ProxmoxError("not-ours", `${describe(vmId, found.node, found.config)}, which this stack did not make`),
-      {
-        stage: "create the VM",
-        node,
-        vmId,
-        next: "Choose another vmId; the VM was left alone.",
-      },
-    );
-  }
-  const isTemplate = Number(found.config.template) === 1;
-  // Finished by a run that was killed before it could write that down: the plugin takes it as it is.
-  if (mark.content === wanted.content && found.node === node && isTemplate) return "finished";
-  if (!becomesTemplate || isTemplate) {
-    throw failure(
-      new ProxmoxError(
-        "leftover",
-        `${describe(vmId, found.node, found.config)}. This stack made it, but its state does not know it`,
-      ),
-      {
-        stage: "create the VM",
-        node,
-        vmId,
-        next: `If nothing on it is needed, remove it (\`qm destroy ${vmId} --purge\` on ${found.node}) and run \`pulumi up\` again.`,
-      },
-    );
-  }
+}
+
+async function remove(client: PveClient, node: string, vmId: number): Promise<void> {
   await withRetry(
     async () => {
-      const { status } = await readStatus(client, found.node, vmId);
-      if (status === "running") await waitForTask(client, await power(client, found.node, vmId, "stop"));
-      await waitForTask(client, await destroyGuest(client, found.node, vmId));
+      const { status } = await readStatus(client, node, vmId);
+      if (status === "running") await waitForTask(client, await power(client, node, vmId, "stop"));
+      await waitForTask(client, await destroyGuest(client, node, vmId));
     },
     { when: isBusy, pauseMs: 1000 },
   );
+}
+
+/**
+ * Makes sure that a VM can be created on its VMID. The proxmoxve plugin takes "already exists" for success and goes on with
+ * whatever VM is there. So a VM that is not ours stops the run; what a killed run has left half-made is removed; and what
+ * it has finished is left for the plugin to take over, which then only sees to the size of its disk.
+ */
+export async function freeVmId(
+  client: PveClient,
+  slot: Slot,
+  report: Report = () => undefined,
+): Promise<"free" | "removed" | "finished"> {
+  const { node, vmId, becomesTemplate } = slot;
+  const wanted = parseMark(slot.notes);
+  if (!wanted) throw new Error(`the notes of VM ${vmId} carry no mark`);
+  const found = await atRest(client, slot, report);
+  if (!found) {
+    const container = (await listGuests(client)).find((guest) => guest.vmid === vmId && guest.type !== "qemu");
+    if (!container) return "free";
+    const text = `VMID ${vmId} is taken by container "${container.name}" on node ${container.node}`;
+    throw refusal(slot, "not-ours", text, "Choose another vmId; nothing was changed.");
+  }
+  const mark = parseMark(found.config.description);
+  if (ownerOf(found.config.description, vmId, wanted.fleetId) !== "ours" || mark?.resource !== wanted.resource) {
+    throw refusal(
+      slot,
+      "not-ours",
+      `${describe(vmId, found)}, which ${mark ? `stack ${mark.stack} made as ${mark.resource}` : "this stack did not make"}`,
+      "Choose another vmId; the VM was left alone.",
+    );
+  }
+  const finished = isTemplate(found.config) || !becomesTemplate;
+  if (finished && mark.content === wanted.content && found.node === node) return "finished";
+  if (finished) {
+    throw refusal(
+      slot,
+      "leftover",
+      `${describe(vmId, found)}. This stack made it as something else, but its state does not know it`,
+      `If nothing on it is needed, remove it (on ${found.node}: qm destroy ${vmId} --purge) and run \`pulumi up\` again.`,
+    );
+  }
+  report(`removing VM ${vmId}, which an earlier run left half-made`);
+  await remove(client, found.node, vmId);
   return "removed";
 }

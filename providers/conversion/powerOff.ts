@@ -1,0 +1,33 @@
+import type { PveClient } from "../../proxmox/client.ts";
+import { answerOf, TaskError } from "../../proxmox/errors.ts";
+import { power, readStatus } from "../../proxmox/guests.ts";
+import { isBusy, withRetry } from "../../proxmox/retry.ts";
+import { waitForTask } from "../../proxmox/task.ts";
+import type { Report } from "../progress.ts";
+
+export interface Guest {
+  node: string;
+  vmId: number;
+  /** How long a running VM may take to shut down before it is stopped, in seconds. */
+  shutdownSeconds: number;
+}
+
+/** Shuts a running VM down, and stops it when it does not react in time. */
+export async function powerOff(
+  client: PveClient,
+  { node, vmId, shutdownSeconds }: Guest,
+  report: Report,
+): Promise<void> {
+  const isRunning = async () => (await readStatus(client, node, vmId)).status === "running";
+  if (!(await isRunning())) return;
+  report(`VM ${vmId} is running: shutting it down`);
+  try {
+    await waitForTask(client, await power(client, node, vmId, "shutdown", { timeout: shutdownSeconds }));
+  } catch (error) {
+    if (!(error instanceof TaskError)) throw error;
+    // It may have gone down by itself meanwhile.
+    if (!(await isRunning())) return;
+    report(`VM ${vmId} did not shut down (${answerOf(error)}): stopping it`);
+    await withRetry(async () => waitForTask(client, await power(client, node, vmId, "stop")), { when: isBusy });
+  }
+}

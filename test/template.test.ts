@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openProject, type Project } from "./project.ts";
+
+const names = (run: { steps: { name: string }[] }) => [...new Set(run.steps.map(({ name }) => name))].sort();
+
+describe("a template and what hangs on it", () => {
+  let project: Project;
+  let before: Awaited<ReturnType<Project["lab"]["control"]["state"]>>;
+  const vm = async (vmId: number) => (await project.lab.control.state()).vms[vmId];
+  const snippets = async () =>
+    Object.keys((await project.lab.control.state()).files)
+      .filter((file) => file.includes("snippets/noble-9000"))
+      .sort();
+  const noble = () => {
+    const template = project.config.templates?.noble;
+    if (!template) throw new Error("the config has no template noble");
+    return template;
+  };
+
+  beforeAll(async () => {
+    project = await openProject();
+    before = await project.lab.control.state();
+    await project.configure((config) => {
+      const clones = [{ name: "db-1", vmId: 9201 }];
+      config.cloneSets = { db: { template: "noble", mode: "full", clones } };
+    });
+  });
+  afterAll(() => project?.close());
+
+  it("is created after all when a datastore was locked at first", async () => {
+    await project.lab.control.holdStorageLock("local-lvm");
+    const run = await project.pulumi("up", [], {
+      onOutput: (text) => {
+        if (/retrying create/.test(text)) void project.lab.control.releaseStorageLock("local-lvm");
+      },
+    });
+    expect(run.code).toBe(0);
+    expect(run.output).toMatch(/PVE is busy \(.*got timeout\); try 2 of 4/);
+    expect((await vm(9000))?.config).toMatchObject({ template: 1, scsi0: expect.stringMatching(/base-.*size=20G/) });
+    expect((await vm(9201))?.status).toBe("running");
+  });
+
+  it("has its name, notes and tags changed in place, drift of its memory with them", async () => {
+    await project.lab.control.patchConfig(9000, { set: { memory: 4096 } });
+    const refresh = await project.pulumi("refresh");
+    expect(refresh.changes.update).toBe(1);
+    await project.configure(() => {
+      Object.assign(noble(), { name: "golden", description: "ask ops", tags: ["base"] });
+    });
+    const run = await project.pulumi("up");
+    expect(run.diagnostics).toBe("");
+    // `default` is the engine's own provider of the dynamic resources: it is told the stack's config.
+    expect(run.steps.filter(({ name }) => name !== "default")).toEqual([{ op: "update", name: "noble-vm" }]);
+    expect(await vm(9000)).toMatchObject({
+      name: "golden",
+      config: { template: 1, memory: "2048", description: expect.stringContaining("ask ops") },
+    });
+  });
+
+  it("is replaced when its content changes; a full clone stays as it is, with the snippet it was made with", async () => {
+    const [clone, old] = [await vm(9201), await snippets()];
+    await project.configure(() => {
+      Object.assign(noble(), { memoryMiB: 3072 });
+      noble().cloudInit = { ...noble().cloudInit, packages: ["qemu-guest-agent", "htop"] };
+    });
+    const preview = await project.pulumi("preview");
+    expect(preview.steps).toContainEqual({ op: "replace", name: "noble-vm" });
+    expect(preview.steps).toContainEqual({ op: "replace", name: "noble-conversion" });
+    expect(preview.output).toMatch(/VM 9000 is going to be replaced.*cloneSets\.db/s);
+    const run = await project.pulumi("up");
+    expect(run.code).toBe(0);
+    for (const each of [preview, run]) expect(names(each)).not.toContain("db-db-1");
+    expect((await vm(9000))?.config).toMatchObject({ template: 1, memory: "3072" });
+    expect(await vm(9201)).toEqual(clone);
+    const kept = old.filter((file) => String(clone?.config.cicustom).includes(file.split("/").at(-1) ?? ""));
+    expect(await snippets()).toEqual(expect.arrayContaining(kept));
+    expect(kept).toHaveLength(2);
+    expect((await project.pulumi("preview", ["--expect-no-changes"])).code).toBe(0);
+  });
+
+  it("is not replaced while a linked clone is alive: preview says so, names the set and the way out", async () => {
+    await project.configure((config) => {
+      const clones = [{ name: "web-1", vmId: 9101 }];
+      config.cloneSets = { web: { template: "noble", clones } };
+    });
+    expect((await project.pulumi("up")).code).toBe(0);
+    expect(await vm(9201)).toBeUndefined();
+    await project.configure(() => {
+      Object.assign(noble(), { memoryMiB: 4096 });
+    });
+    const state = await project.lab.control.state();
+    const preview = await project.pulumi("preview");
+    expect(preview.code).not.toBe(0);
+    expect(preview.diagnostics).toMatch(/template-in-use: templates\.noble: .*1 of cloneSets\.web/);
+    expect(preview.diagnostics).toContain("a VMID of its own");
+    expect(await project.lab.control.state()).toEqual(state);
+  });
+
+  it("cannot be turned back into a VM", async () => {
+    await project.configure((config) => {
+      config.cloneSets = {};
+      noble().makeTemplate = false;
+    });
+    const preview = await project.pulumi("preview");
+    expect(preview.code).not.toBe(0);
+    expect(preview.diagnostics).toContain("VM 9000 is a template, and PVE cannot turn it back into a VM");
+  });
+
+  it("leaves nothing behind, not even old snippets", async () => {
+    expect((await project.pulumi("destroy")).code).toBe(0);
+    const after = await project.lab.control.state();
+    expect([after.vms, after.volumes, after.files]).toEqual([before.vms, before.volumes, before.files]);
+  });
+});
