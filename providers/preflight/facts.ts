@@ -7,6 +7,7 @@ import { type GuestConfig, type GuestEntry, isMissing, listGuests } from "../../
 import { type NodeFolder, probeFolder, type SshTarget } from "../../proxmox/nodeFolder.ts";
 import { type Datastore, listDatastores, listVolumes, type Volume } from "../../proxmox/storage.ts";
 import { verifiedBySystem } from "../../proxmox/systemTrust.ts";
+import { readFile } from "../image/ensure.ts";
 import { NotAsked } from "./finding.ts";
 
 /** What the checks know of the stack and the cluster. Each fact is asked for once, and only if a check needs it. */
@@ -35,6 +36,8 @@ export interface Facts {
   datastoreConfigs(): Promise<pve.DatastoreConfig[]>;
   datastores(node: string): Promise<Datastore[]>;
   volumes(node: string, datastore: string): Promise<Volume[]>;
+  /** Bytes of the disk in a cached image; undefined if it is not in the cache, or PVE does not tell. */
+  imageDiskSize(node: string, datastore: string, fileName: string): Promise<number | undefined>;
   interfaces(node: string): Promise<pve.NetworkInterface[]>;
   /** Bridges of the node with those of SDN, which the plain list leaves out. */
   bridges(node: string): Promise<pve.NetworkInterface[]>;
@@ -97,6 +100,10 @@ export function clusterFacts(
     datastoreConfigs: ofCluster(() => pve.listDatastoreConfigs(client)),
     datastores: ofNode((node) => listDatastores(client, node)),
     volumes: ofNode((node, datastore: string) => listVolumes(client, node, datastore, "images")),
+    imageDiskSize: ofNode(async (node, datastore: string, fileName: string) => {
+      const there = (await facts.datastores(node)).some(({ storage, active }) => storage === datastore && active);
+      return there ? (await readFile(client, { node, datastore, fileName }))?.virtualSizeBytes : undefined;
+    }),
     interfaces: ofNode((node) => pve.listInterfaces(client, node)),
     bridges: ofNode((node) => pve.listInterfaces(client, node, "any_bridge")),
     pciMappings: ofNode((node) => pve.listPciMappings(client, node)),

@@ -60,6 +60,7 @@ export function fakeFacts(facts: Partial<Facts> = {}): Facts {
     ],
     datastores: async () => fakeDatastores,
     volumes: async () => [],
+    imageDiskSize: async () => undefined,
     interfaces: async () => [{ iface: "vmbr0", type: "bridge" }],
     bridges: async () => [{ iface: "vmbr0", type: "bridge" }],
     pciMappings: async () => [],

@@ -11,6 +11,7 @@ import { privileges } from "./permissions/privileges.ts";
 import { snippetsWritable, sshLogin } from "./permissions/ssh.ts";
 import { bridgeExists } from "./resources/bridges.ts";
 import { datastoreActive, datastoreContent, datastoreExists, datastoreSpace } from "./resources/datastores.ts";
+import { diskSize } from "./resources/diskSize.ts";
 import { pciDeviceFree, pciMapping } from "./resources/pci.ts";
 import { poolExists } from "./resources/pools.ts";
 import { snippetsFolder } from "./resources/snippetsFolder.ts";
@@ -37,6 +38,7 @@ export const CHECKS: readonly Check[] = [
   poolExists,
   pciMapping,
   pciDeviceFree,
+  diskSize,
   vmIdFree,
   addressFree,
   templateInUse,

@@ -45,6 +45,12 @@ test("a VM that the list knows no name of yet has it from its config", async () 
   );
 });
 
+test("a VM that PVE is still creating has no mark yet: up looks again", async () => {
+  expect(await found(vmIdFree, facts(taken(), { lock: "create" }))).toEqual([
+    `warn ${at}: VMID 9101 is being created on node pve2; if it is not ours, up will stop there`,
+  ]);
+});
+
 test("a container is never ours", async () => {
   const one = facts(taken({ type: "lxc", name: "dns" }));
   expect((await found(vmIdFree, one))[0]).toContain('taken by container "dns"');

@@ -2,7 +2,7 @@ import { vmIdsOf } from "../../../../config/rules/vmIds.ts";
 import type { GuestEntry } from "../../../../proxmox/guests.ts";
 import { ownerOf, parseMark } from "../../../../proxmox/ownership.ts";
 import type { Facts } from "../../facts.ts";
-import { type Check, type Finding, fail, orPass } from "../../finding.ts";
+import { type Check, type Finding, fail, orPass, warn } from "../../finding.ts";
 import { isTrusted } from "../../trust.ts";
 
 /** How many VMs are asked for their mark; of more than that the guest list has to do. */
@@ -30,6 +30,13 @@ async function look(facts: Facts, { guest, path }: Taken, index: number): Promis
     ...(config.name !== undefined && { name: config.name }),
     ...(config.template !== undefined && { template: Number(config.template) }),
   };
+  // PVE writes the notes, and so the mark, when it has made the disks. Whoever wants to create the VM looks again.
+  if (config.lock === "create")
+    return [
+      warn(`VMID ${guest.vmid} is being created on node ${guest.node}; if it is not ours, up will stop there`, {
+        path,
+      }),
+    ];
   const owner = ownerOf(config.description, guest.vmid, facts.fleetId);
   if (owner === "ours") return [];
   if (owner === "foreign") return [fail(`${name(known)}, which this stack did not make`, other)];
