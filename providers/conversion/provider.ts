@@ -79,9 +79,8 @@ async function finish(client: PveClient, inputs: ConversionInputs, report: Repor
 async function convert(client: PveClient, inputs: ConversionInputs): Promise<ConversionState> {
   const { node, vmId, makeTemplate } = inputs;
   try {
-    await stage(
-      { stage: makeTemplate ? "convert the VM to a template" : "finish the VM", node, vmId },
-      () => finish(client, inputs, reporter(inputs.statusUrn)),
+    await stage({ stage: makeTemplate ? "convert the VM to a template" : "finish the VM", node, vmId }, () =>
+      finish(client, inputs, reporter(inputs.statusUrn)),
     );
   } catch (error) {
     // Kept in the state as unfinished: so `destroy` asks `delete` below before it deletes the VM.

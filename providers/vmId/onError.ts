@@ -17,7 +17,11 @@ export interface Says {
 }
 
 /** The plugin's error in one line, without its own decoration. */
-const plain = (text: string) => text.replace(/\s*\n\s*/g, " ").replace(/^.*?1 error occurred:\s*\*\s*/, "").trim();
+const plain = (text: string) =>
+  text
+    .replace(/\s*\n\s*/g, " ")
+    .replace(/^.*?1 error occurred:\s*\*\s*/, "")
+    .trim();
 
 /**
  * What happens when the plugin could not create a VM: it never tries a failed task again, and it says neither what the

@@ -21,9 +21,5 @@ export async function lastFailure(client: PveClient, node: string, vmId: number)
   const [last] = await tasksOf(client, node, vmId, "archive");
   if (!last?.status || last.status === "OK" || last.status.startsWith("WARNINGS")) return undefined;
   const lines = await client.get<{ t: string }[]>(path`/nodes/${node}/tasks/${last.upid}/log`, { limit: 500 });
-  return new TaskError(
-    last.upid,
-    last.status,
-    lines.map(({ t }) => t).slice(-5),
-  );
+  return new TaskError(last.upid, last.status, lines.map(({ t }) => t).slice(-5));
 }
