@@ -5,6 +5,7 @@ import { statusUrn } from "./components/statusUrn.ts";
 import { summary } from "./components/summary.ts";
 import { VmTemplate } from "./components/vmTemplate.ts";
 import { isComplete } from "./config/load.ts";
+import { ConfigError } from "./config/problem.ts";
 import { loadStackConfig } from "./config/stack.ts";
 import { connectionOf } from "./providers/connect.ts";
 import { Preflight } from "./providers/preflight/resource.ts";
@@ -14,8 +15,16 @@ export default async () => {
   const config = loadStackConfig();
 
   // Everything else waits for preflight: if it finds a problem, in the config or in the cluster, nothing is changed.
-  const preflight = new Preflight("preflight", { statusUrn: statusUrn("Preflight", "preflight") });
-  if (!isComplete(config)) return {};
+  const preflight = new Preflight("preflight", {
+    statusUrn: statusUrn("Preflight", "preflight"),
+    problems: config.problems,
+  });
+  if (!isComplete(config)) {
+    // Preflight has failed with all of it. Should it ever not, this must be an error too: to the engine, a program that
+    // ends well without resources means that all of them are to be deleted.
+    await new Promise((resolve) => preflight.urn.apply(resolve));
+    throw new ConfigError(config.problems, "Nothing was changed.");
+  }
 
   const { cluster, login } = config;
   const stack = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;

@@ -36,3 +36,51 @@ describe("what is not ours", () => {
     expect((await project.lab.control.state()).vms["9000"]?.name).toBe("payroll");
   });
 });
+
+describe("a mistake in the config of a fleet that runs", () => {
+  let project: Project;
+
+  beforeAll(async () => {
+    project = await openProject();
+    expect((await project.pulumi("up")).code).toBe(0);
+  });
+  afterAll(() => project?.close());
+
+  it.each([["--diff"], ["--continue-on-error"]])(
+    "deletes nothing when a section's name is mistyped (%s)",
+    async (flag) => {
+      const before = await project.lab.control.state();
+      await project.configure((config) => {
+        const { cloneSets } = config;
+        delete config.cloneSets;
+        Object.assign(config, { cloneSet: cloneSets });
+      });
+      for (const command of ["preview", "up"]) {
+        // Only `up` can go on after an error.
+        if (command === "preview" && flag === "--continue-on-error") continue;
+        const run = await project.pulumi(command, [flag]);
+        expect(run.code).not.toBe(0);
+        expect(run.diagnostics).toContain('cloneSet: unknown key; did you mean "cloneSets"?');
+        expect(run.steps.filter(({ op }) => op === "delete")).toEqual([]);
+      }
+      expect((await project.lab.control.state()).vms).toEqual(before.vms);
+      await project.configure((config) => {
+        const raw = config as typeof config & { cloneSet?: typeof config.cloneSets };
+        if (raw.cloneSet) config.cloneSets = raw.cloneSet;
+        delete raw.cloneSet;
+      });
+    },
+  );
+
+  it("deletes nothing when preflight fails and errors are to be passed over", async () => {
+    await project.lab.control.addVm({ vmid: 9104, config: { name: "mail" } });
+    await project.configure((config) => {
+      config.cloneSets = { db: { template: "noble", clones: [{ name: "db-1", vmId: 9104 }] } };
+    });
+    const before = await project.lab.control.state();
+    const run = await project.pulumi("up", ["--continue-on-error"]);
+    expect(run.code).not.toBe(0);
+    expect(run.diagnostics).toContain("mail");
+    expect((await project.lab.control.state()).vms).toEqual(before.vms);
+  });
+});

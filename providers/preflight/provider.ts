@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Fleet } from "../../config/fleet.ts";
+import type { Problem } from "../../config/problem.ts";
 import { addressedOf } from "../../config/rules/addresses.ts";
 import { vmIdsOf } from "../../config/rules/vmIds.ts";
 import { connect, readStackConfig } from "../connect.ts";
@@ -14,10 +15,12 @@ import { failureReport, hasFailed, notes, summaryText } from "./report.ts";
 import { configResults, type Result, runChecks } from "./run.ts";
 import { sshTargetOf } from "./sshTarget.ts";
 
-/** The program gives `statusUrn`; the rest is filled in by `check`. */
+/** The program gives `statusUrn` and `problems`; the rest is filled in by `check`. */
 export interface PreflightInputs {
   /** URN under which messages are shown. */
   statusUrn: string;
+  /** What the program found wrong in the stack config. With any, `check` fails, so they never reach the state. */
+  problems?: Problem[];
   /** Random identity of this stack's state, chosen once and kept for ever. */
   fleetId?: string;
   /** The VMIDs of the config that were found to be free or ours. */
@@ -48,7 +51,10 @@ async function preflight(
   const loaded = readStackConfig(config);
   const { cluster, login, templates, cloneSets } = loaded;
   const fleetId = olds.fleetId ?? randomBytes(4).toString("hex");
-  const offline = configResults(loaded);
+  // Some problems only the program can see (keys that do not exist, secrets in plain text), the others both.
+  const seen = new Set(loaded.problems.map(({ path, message }) => `${path} ${message}`));
+  const more = (news.problems ?? []).filter(({ path, message }) => !seen.has(`${path} ${message}`));
+  const offline = configResults({ ...loaded, problems: [...loaded.problems, ...more] });
   if (!cluster || !login) return { inputs: { ...news, fleetId }, results: offline };
   const fleet: Fleet = { cluster, templates, cloneSets };
   const vmIds = vmIdsOf(fleet)

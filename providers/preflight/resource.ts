@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Problem } from "../../config/problem.ts";
 import { shell } from "../shell.ts";
 
 const preflight = shell("preflight/provider.ts", { checks: true });
@@ -6,6 +7,8 @@ const preflight = shell("preflight/provider.ts", { checks: true });
 interface Args {
   /** URN under which messages are shown. */
   statusUrn: pulumi.Input<string>;
+  /** What the program found wrong in the stack config; some of it only the program can see. */
+  problems: readonly Problem[];
 }
 
 /** Looks at config and cluster before anything is changed; see docs/preflight.md. */
@@ -14,6 +17,14 @@ export class Preflight extends pulumi.dynamic.Resource {
   declare readonly fleetId: pulumi.Output<string>;
 
   constructor(name: string, args: Args, opts?: pulumi.CustomResourceOptions) {
-    super(preflight, name, { fleetId: undefined, ...args }, opts, "golden-fleet", "Preflight");
+    const { problems, ...rest } = args;
+    super(
+      preflight,
+      name,
+      { fleetId: undefined, ...rest, ...(problems.length > 0 && { problems }) },
+      opts,
+      "golden-fleet",
+      "Preflight",
+    );
   }
 }
