@@ -57,14 +57,13 @@ export class CloneSet extends pulumi.ComponentResource {
           name,
           hostname,
           full: set.mode === "full",
-          ...(set.mode === "full" && {
-            datastore: set.datastore ?? template.disk.datastore ?? cluster.datastores.disks,
-          }),
+          // A linked clone is where its template's disks are.
+          datastore:
+            (set.mode === "full" ? set.datastore : undefined) ?? template.disk.datastore ?? cluster.datastores.disks,
           ipConfig: ipConfig(clone),
           nameservers: dns.servers,
           ...(dns.domain && { searchDomain: dns.domain }),
           ...mark,
-          fleetId: fleet.fleetId,
           onBoot: set.onBoot,
           start: set.start,
         },

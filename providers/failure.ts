@@ -11,10 +11,16 @@ export interface Where {
   next?: string;
 }
 
+const AGAIN = "Run `pulumi up` again when the cause is mended: it goes on where it stopped.";
+
 const HINTS: readonly [RegExp, string][] = [
   [
     /permission|privilege|403/i,
     "Run `pulumi preview`: preflight lists the missing privileges with the pveum lines that grant them.",
+  ],
+  [
+    /no quorum/i,
+    "The cluster has lost quorum and is read-only; bring the nodes back (`pvecm status`) and run `pulumi up` again.",
   ],
   [
     /can't lock file|got (lock request )?timeout/i,
@@ -28,23 +34,15 @@ const HINTS: readonly [RegExp, string][] = [
     /no space|not enough free space|out of space/i,
     "Make room on the datastore, or name another one in the config, and run `pulumi up` again.",
   ],
-  [
-    /no quorum/i,
-    "The cluster has lost quorum and is read-only; bring the nodes back (`pvecm status`) and run `pulumi up` again.",
-  ],
 ];
 
-/** What a person can do about an error. */
-function nextStep(error: unknown): string {
-  if (error instanceof ConnectionError)
-    return "Check endpoint and network, and run `pulumi up` again: it goes on where it stopped.";
+/** What is known to help against an error. */
+function hint(error: unknown): string | undefined {
+  if (error instanceof ConnectionError && error.code !== "tls") return "Check endpoint and network.";
   if (error instanceof ApiError && error.status === 401)
     return "Check apiToken (or username and password) in the stack config.";
   const text = error instanceof Error ? error.message : String(error);
-  return (
-    HINTS.find(([pattern]) => pattern.test(text))?.[1] ??
-    "Run `pulumi up` again when the cause is mended: it goes on where it stopped."
-  );
+  return HINTS.find(([pattern]) => pattern.test(text))?.[1];
 }
 
 /** A failure with all that a person needs: what was tried, where, what PVE answered, the task log's end, what to do. */
@@ -55,7 +53,10 @@ export function failure(error: unknown, { stage, node, vmId, datastore, next }: 
   const text = error instanceof Error ? error.message : String(error);
   const log =
     error instanceof TaskError && error.log.length > 0 ? [`  task log: ${error.log.join("\n            ")}`] : [];
-  const lines = [`could not ${stage} (${place})`, `  ${text}`, ...log, `  ${next ?? nextStep(error)}`];
+  const known = hint(error);
+  const usual = known?.includes("`pulumi up`") ? [known] : [...(known ? [known] : []), AGAIN];
+  const todo = next ? [next] : usual;
+  const lines = [`could not ${stage} (${place})`, `  ${text}`, ...log, ...todo.map((line) => `  ${line}`)];
   return new ProxmoxError(error instanceof ProxmoxError ? error.code : "failed", lines.join("\n"), { cause: error });
 }
 

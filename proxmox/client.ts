@@ -25,35 +25,28 @@ const CODES: Record<string, ConnectionCode> = {
   UND_ERR_CONNECT_TIMEOUT: "timeout",
   UND_ERR_HEADERS_TIMEOUT: "timeout",
   UND_ERR_BODY_TIMEOUT: "timeout",
-  ECONNRESET: "dropped",
-  EPIPE: "dropped",
-  UND_ERR_SOCKET: "dropped",
+  // What a server says that does not speak TLS.
+  ERR_SSL_WRONG_VERSION_NUMBER: "not-pve",
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: "not-pve",
 };
 
-/** What `undici` throws, in the terms of this module. */
-function connectionError(error: unknown, endpoint: string): unknown {
+/** What `undici` throws, in the terms of this module; whatever is not known better is a connection that broke. */
+function connectionError(error: unknown, endpoint: string): ConnectionError {
   if (error instanceof ConnectionError) return error;
-  const { code = "", message } = error as NodeJS.ErrnoException;
+  const { code = "", name, message } = error as NodeJS.ErrnoException;
   const { host, hostname } = new URL(endpoint);
-  if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG" || code.startsWith("HPE_")) {
-    return new ConnectionError(
-      "not-pve",
-      `${host} does not speak HTTPS; the PVE API is on port 8006 unless a proxy stands before it`,
-      { cause: error },
-    );
-  }
-  if (/CERT|ERR_TLS|SELF_SIGNED|UNABLE_TO/.test(code)) {
-    return new ConnectionError("tls", `the certificate of ${host} is not trusted: ${message}`, { cause: error });
-  }
-  const kind = CODES[code];
-  const texts: Partial<Record<ConnectionCode, string>> = {
+  const untrusted = /CERT|SELF_SIGNED|UNABLE_TO|^ERR_(TLS|SSL)/.test(code) ? "tls" : undefined;
+  const kind = CODES[code] ?? (name === "HTTPParserError" ? "not-pve" : (untrusted ?? "dropped"));
+  const texts: Record<ConnectionCode, string> = {
     dns: `the host name ${hostname} cannot be resolved`,
     refused: `${host} refused the connection: nothing listens there`,
     unreachable: `there is no route to ${host}`,
     timeout: `${host} did not answer in time`,
-    dropped: `${host} closed the connection before it answered`,
+    dropped: `the connection to ${host} broke off: ${message}`,
+    tls: `the certificate of ${host} is not trusted: ${message}`,
+    "not-pve": `${host} does not speak HTTPS; the PVE API is on port 8006 unless a proxy stands before it`,
   };
-  return kind ? new ConnectionError(kind, texts[kind] ?? message, { cause: error }) : error;
+  return new ConnectionError(kind, texts[kind], { cause: error });
 }
 
 /** PVE takes 1 and 0 for booleans in a form. */
@@ -113,14 +106,19 @@ export class PveClient {
   }
 
   async #send<T>(method: Method, apiPath: string, params: Params): Promise<T> {
+    const { login } = this.connection;
+    if (login.kind === "token") {
+      return this.#call(method, apiPath, params, { authorization: `PVEAPIToken=${login.id}=${login.secret}` });
+    }
+    const ticket = this.#logIn(login);
+    const headers = await ticket;
     try {
-      return await this.#call<T>(method, apiPath, params, await this.#auth());
+      return await this.#call<T>(method, apiPath, params, headers);
     } catch (error) {
-      // A ticket lives for two hours; a long run outlives it.
-      const expired = error instanceof ApiError && error.status === 401 && this.connection.login.kind === "password";
-      if (!expired || this.#ticket === undefined) throw error;
-      this.#ticket = undefined;
-      return this.#call<T>(method, apiPath, params, await this.#auth());
+      if (!(error instanceof ApiError) || error.status !== 401) throw error;
+      // A ticket lives for two hours, and a long run outlives it: the first that notices it logs in again, for all.
+      if (this.#ticket === ticket) this.#ticket = undefined;
+      return this.#call<T>(method, apiPath, params, await this.#logIn(login));
     }
   }
 
@@ -144,43 +142,49 @@ export class PveClient {
     } catch (error) {
       throw connectionError(error, endpoint);
     }
-    const { statusCode, statusText } = response;
+    const { statusCode, statusText, headers: answered } = response;
     const answer = parse(text);
+    const { host } = new URL(endpoint);
     if (statusCode >= 200 && statusCode < 300) {
-      if (answer === undefined || !("data" in answer)) {
-        throw new ConnectionError(
-          "not-pve",
-          `${new URL(endpoint).host} answered, but not as a PVE API; is the endpoint right?`,
-        );
-      }
-      return answer.data as T;
+      if (answer !== undefined && "data" in answer) return answer.data as T;
+      throw new ConnectionError("not-pve", `${host} answered, but not as a PVE API; is the endpoint right?`);
     }
-    // 404 never comes from PVE's API router (it says 501): somebody else answered.
-    if (statusCode === 404 || (statusCode >= 300 && statusCode < 400)) {
-      throw new ConnectionError(
-        "not-pve",
-        `${new URL(endpoint).host} answered ${statusCode}: that is not a PVE API; is the endpoint right?`,
-      );
+    // PVE has JSON or nothing for what it refuses, says 501 to what it does not know, and never redirects.
+    const html = String(answered["content-type"]).startsWith("text/html");
+    if (statusCode < 400 || (statusCode < 500 && html) || (statusCode === 404 && answer === undefined)) {
+      const text = `${host} answered ${statusCode}: that is not a PVE API; is the endpoint right?`;
+      throw new ConnectionError("not-pve", text);
     }
     const words = answer?.message?.trim() || statusText;
     throw new ApiError(`${method} ${apiPath}`, statusCode, words, answer?.errors ?? {});
   }
 
-  #auth(): Promise<Record<string, string>> {
-    const { login } = this.connection;
-    if (login.kind === "token") return Promise.resolve({ authorization: `PVEAPIToken=${login.id}=${login.secret}` });
-    this.#ticket ??= this.#call<{ ticket: string; CSRFPreventionToken: string }>(
-      "POST",
-      "/access/ticket",
-      { username: login.username, password: login.password },
-      {},
-    ).then(({ ticket, CSRFPreventionToken }) => ({
-      // As it is: every character of a ticket may stand in a cookie.
-      cookie: `PVEAuthCookie=${ticket}`,
-      csrfpreventiontoken: CSRFPreventionToken,
-    }));
-    return this.#ticket;
+  /** Logs in once for all calls; a login that failed is forgotten. */
+  #logIn({ username, password }: Login & { kind: "password" }): Promise<Record<string, string>> {
+    if (this.#ticket) return this.#ticket;
+    const request = "/access/ticket";
+    const ticket = this.#call<Ticket>("POST", request, { username, password }, {}).then(
+      ({ ticket: text, CSRFPreventionToken, NeedTFA }) => {
+        if (NeedTFA) {
+          const words = "the user has a second factor, which a program cannot give; use an API token";
+          throw new ApiError(`POST ${request}`, 401, words);
+        }
+        // As it is: every character of a ticket may stand in a cookie.
+        return { cookie: `PVEAuthCookie=${text}`, csrfpreventiontoken: CSRFPreventionToken };
+      },
+    );
+    this.#ticket = ticket;
+    ticket.catch(() => {
+      if (this.#ticket === ticket) this.#ticket = undefined;
+    });
+    return ticket;
   }
+}
+
+interface Ticket {
+  ticket: string;
+  CSRFPreventionToken: string;
+  NeedTFA?: number;
 }
 
 interface Answer {

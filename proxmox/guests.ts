@@ -1,5 +1,5 @@
 import { type Params, type PveClient, path } from "./client.ts";
-import { ApiError } from "./errors.ts";
+import { ApiError, answerOf, TaskError } from "./errors.ts";
 
 /** A VM's config as PVE gives it (`qm config`): drive, net and ipconfig values are strings. */
 export type GuestConfig = Record<string, unknown> & {
@@ -28,10 +28,16 @@ export function listGuests(client: PveClient): Promise<GuestEntry[]> {
   return client.get("/cluster/resources", { type: "vm" });
 }
 
-/** PVE answers 500, not 404, for a VM that is not there. */
+const MISSING = /Configuration file '[^']*' does not exist|unable to find configuration file|no such vm/i;
+
+/** PVE answers 500, not 404, for a VM that is not there, or takes the request and the task fails. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof ApiError && /does not exist|unable to find configuration file|no such vm/i.test(error.answer);
+  return (error instanceof ApiError || error instanceof TaskError) && MISSING.test(answerOf(error));
 }
+
+/** The node is not part of the cluster (any more). */
+const isUnknownNode = (error: unknown): boolean =>
+  error instanceof ApiError && /hostname lookup|no such cluster node/i.test(error.answer);
 
 /** The VM's config, or undefined if there is no such VM on the node. */
 export async function readConfig(client: PveClient, node: string, vmId: number): Promise<GuestConfig | undefined> {
@@ -58,6 +64,14 @@ export interface CurrentStatus {
 
 export function readStatus(client: PveClient, node: string, vmId: number): Promise<CurrentStatus> {
   return client.get(path`/nodes/${node}/qemu/${vmId}/status/current`);
+}
+
+/** Options of a running VM that PVE has noted and applies at its next start. */
+export async function pendingOptions(client: PveClient, node: string, vmId: number): Promise<string[]> {
+  const options = await client.get<{ key: string; pending?: unknown; delete?: unknown }[]>(
+    path`/nodes/${node}/qemu/${vmId}/pending`,
+  );
+  return options.filter((option) => option.pending !== undefined || option.delete).map(({ key }) => key);
 }
 
 /** Starts, shuts down or stops; gives the task's UPID. */
@@ -108,7 +122,10 @@ export async function locate(
   node: string,
   vmId: number,
 ): Promise<{ node: string; config: GuestConfig } | undefined> {
-  const config = await readConfig(client, node, vmId);
+  const config = await readConfig(client, node, vmId).catch((error) => {
+    if (isUnknownNode(error)) return undefined;
+    throw error;
+  });
   if (config) return { node, config };
   const elsewhere = (await listGuests(client)).find(
     (guest) => guest.vmid === vmId && guest.type === "qemu" && guest.node !== node,

@@ -14,7 +14,7 @@ export interface Mark {
   content: string;
 }
 
-const MARK = /^proxmox-golden-fleet: fleet=(\S+) stack=(\S+) resource=(\S+) vmid=(\d+) content=(\S+)$/m;
+const MARK = /^proxmox-golden-fleet: fleet=(\S+) stack=(\S+) resource=(\S+) vmid=(\d+) content=(\S+)\s*$/m;
 
 export function markText({ fleetId, stack, resource, vmId, content }: Mark): string {
   return `proxmox-golden-fleet: fleet=${fleetId} stack=${stack} resource=${resource} vmid=${vmId} content=${content}`;

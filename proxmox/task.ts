@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type PveClient, path } from "./client.ts";
 import { TaskError } from "./errors.ts";
+import { isTransient, withRetry } from "./retry.ts";
 
 /** The node that a task runs on stands in its id (`UPID:node:…`). */
 const nodeOf = (upid: string): string => upid.split(":")[1] ?? "";
@@ -10,14 +11,21 @@ interface Status {
   exitstatus?: string;
 }
 
+/** Lines of a log asked for at a time. */
+const PAGE = 500;
+
 /** The lines of a task's log from number `start` on. */
 async function logLines(client: PveClient, upid: string, start: number): Promise<string[]> {
-  const lines = await client.get<{ n: number; t: string }[]>(path`/nodes/${nodeOf(upid)}/tasks/${upid}/log`, {
-    start,
-    limit: 500,
-  });
-  // PVE says "no content" in place of an empty log.
-  return lines.map(({ t }) => t).filter((text) => text !== "no content");
+  const lines: string[] = [];
+  for (;;) {
+    const page = await client.get<{ n: number; t: string }[]>(path`/nodes/${nodeOf(upid)}/tasks/${upid}/log`, {
+      start: start + lines.length,
+      limit: PAGE,
+    });
+    // PVE says "no content" in place of an empty log.
+    lines.push(...page.map(({ t }) => t).filter((text) => text !== "no content"));
+    if (page.length < PAGE) return lines;
+  }
 }
 
 export interface RunningTask {
@@ -40,26 +48,37 @@ export async function runningTasks(client: PveClient, node: string, type: string
 export interface WaitOptions {
   /** Told each new line of the task's log while it runs. */
   onLog?: (line: string) => void;
+  /** First pause of those that follow when the node does not answer, in milliseconds. Default: 500. */
+  pauseMs?: number;
 }
 
 /**
- * Waits for the end of a task; asks often at first, then once a second.
+ * Waits for the end of a task; asks often at first, then once a second. The task goes on while the node does not answer
+ * (a restart of its API, a flaky network), so that is waited for too, for about a minute.
  *
+ * @returns the warnings of a task that ended with WARNINGS
  * @throws TaskError with the last lines of the log, unless it ended with OK or WARNINGS
  */
-export async function waitForTask(client: PveClient, upid: string, { onLog }: WaitOptions = {}): Promise<void> {
+export async function waitForTask(
+  client: PveClient,
+  upid: string,
+  { onLog, pauseMs = 500 }: WaitOptions = {},
+): Promise<string[]> {
+  const readStatus = () => client.getOnce<Status>(path`/nodes/${nodeOf(upid)}/tasks/${upid}/status`);
+  const patience = { when: isTransient, retries: 9, pauseMs, maxPauseMs: 20 * pauseMs };
   let read = 0;
   for (let wait = 30; ; wait = Math.min(wait * 1.6, 1000)) {
-    const { status, exitstatus = "" } = await client.get<Status>(path`/nodes/${nodeOf(upid)}/tasks/${upid}/status`);
+    const { status, exitstatus = "it ended without a result" } = await withRetry(readStatus, patience);
     if (onLog) {
       const lines = await logLines(client, upid, read);
       read += lines.length;
       lines.forEach(onLog);
     }
     if (status === "stopped") {
-      if (exitstatus === "OK" || exitstatus.startsWith("WARNINGS")) return;
+      if (exitstatus === "OK") return [];
       const log = await logLines(client, upid, 0).catch(() => []);
-      throw new TaskError(upid, exitstatus, log.slice(-5));
+      if (!exitstatus.startsWith("WARNINGS")) throw new TaskError(upid, exitstatus, log.slice(-5));
+      return log.filter((line) => /^WARN/i.test(line));
     }
     await pause(wait);
   }

@@ -13,6 +13,9 @@ export interface TlsOptions {
   insecure: boolean;
 }
 
+// PVE says much in the reason phrase, which HTTP/2 (of a proxy before it) does not have.
+const COMMON = { connectTimeout: 10_000, headersTimeout: 60_000, bodyTimeout: 60_000, allowH2: false };
+
 /** The CAs of Node and of the system, SSL_CERT_FILE (as the proxmoxve plugin takes it), and the one of the config. */
 function trusted({ caFile }: TlsOptions): string[] {
   const files = [caFile, process.env.SSL_CERT_FILE].filter((file) => file !== undefined && file !== "");
@@ -29,26 +32,26 @@ function trusted({ caFile }: TlsOptions): string[] {
   ];
 }
 
-/** Keep-alive connections to the API. */
-export function dispatcher(options: TlsOptions): Agent {
-  const timeouts = { connectTimeout: 10_000, headersTimeout: 60_000, bodyTimeout: 60_000 };
-  if (options.insecure) return new Agent({ ...timeouts, connect: { rejectUnauthorized: false } });
-  const { fingerprint } = options;
-  if (fingerprint === undefined) return new Agent({ ...timeouts, connect: { ca: trusted(options) } });
+/** Connects to whoever shows the certificate of this fingerprint; who signed it does not matter. */
+function pinned(fingerprint: string): buildConnector.connector {
+  const open = buildConnector({ rejectUnauthorized: false, timeout: COMMON.connectTimeout, allowH2: false });
+  return (target, done) =>
+    open(target, (...[error, socket]) => {
+      if (error) return done(error, null);
+      const found = socket instanceof tls.TLSSocket ? socket.getPeerCertificate().fingerprint256 : undefined;
+      if (found?.toUpperCase() === fingerprint.toUpperCase()) return done(null, socket);
+      socket.destroy();
+      const text = `the certificate of ${target.host} has the fingerprint ${found}, the config says ${fingerprint}`;
+      done(new ConnectionError("tls", text), null);
+    });
+}
 
-  const open = buildConnector({ rejectUnauthorized: false, timeout: timeouts.connectTimeout });
-  return new Agent({
-    ...timeouts,
-    connect: (target, done) =>
-      open(target, (...[error, socket]) => {
-        if (error) return done(error, null);
-        const found = socket instanceof tls.TLSSocket ? socket.getPeerCertificate().fingerprint256 : undefined;
-        if (found?.toUpperCase() === fingerprint.toUpperCase()) return done(null, socket);
-        socket.destroy();
-        done(
-          new ConnectionError("tls", `the certificate's fingerprint is ${found}, the config has ${fingerprint}`),
-          null,
-        );
-      }),
-  });
+/**
+ * Keep-alive connections to the API. They are direct: HTTPS_PROXY is for the way out of a site, and a cluster is inside.
+ * A connection that is not in use does not keep the process running.
+ */
+export function dispatcher(options: TlsOptions): Agent {
+  if (options.insecure) return new Agent({ ...COMMON, connect: { rejectUnauthorized: false } });
+  const { fingerprint } = options;
+  return new Agent({ ...COMMON, connect: fingerprint ? pinned(fingerprint) : { ca: trusted(options) } });
 }

@@ -1,0 +1,57 @@
+import type { PveClient } from "../../proxmox/client.ts";
+import { answerOf } from "../../proxmox/errors.ts";
+import { cloneGuest } from "../../proxmox/guests.ts";
+import { isTransient, withRetry } from "../../proxmox/retry.ts";
+import { waitForTask } from "../../proxmox/task.ts";
+import type { Report } from "../progress.ts";
+import type { CloneInputs } from "./inputs.ts";
+import { assertOurs, type Found } from "./owner.ts";
+import { waitForClone } from "./unfinished.ts";
+
+/** `transferred 1.0 GiB of 8.0 GiB (12.50%)` of a full clone's log. */
+const PROGRESS = /\((\d+)\.\d+%\)/;
+
+/**
+ * Makes the VM. What a killed run left is taken up where it was left; so is what our own request made if its answer got
+ * lost.
+ *
+ * @returns the VM, if there was one already
+ */
+export function makeClone(
+  client: PveClient,
+  inputs: CloneInputs,
+  report: Report,
+  pauseMs: number,
+): Promise<Found | undefined> {
+  const { node, sourceVmId, vmId, name, full, datastore, notes } = inputs;
+  const attempt = async (): Promise<Found | undefined> => {
+    try {
+      report(`cloning VM ${sourceVmId} to ${vmId}`);
+      const upid = await cloneGuest(client, node, sourceVmId, {
+        newid: vmId,
+        name,
+        description: notes,
+        full,
+        ...(full && { storage: datastore }),
+      });
+      // A linked clone takes a second or two: no need to ask for its log.
+      await waitForTask(client, upid, full ? { onLog: (line) => show(line), pauseMs } : { pauseMs });
+      return undefined;
+    } catch (error) {
+      if (!/already exists|File exists/i.test(answerOf(error)) && !isTransient(error)) throw error;
+      const found = await waitForClone(client, inputs, report, pauseMs);
+      if (!found) throw error;
+      assertOurs(found, inputs);
+      return found;
+    }
+  };
+  const show = (line: string) => {
+    const percent = PROGRESS.exec(line)?.[1];
+    if (percent) report(`cloning VM ${sourceVmId} to ${vmId}: ${percent}%`);
+  };
+  return withRetry(attempt, {
+    when: isTransient,
+    pauseMs,
+    onRetry: (error, number, attempts) => report(`clone failed (${answerOf(error)}); try ${number + 1} of ${attempts}`),
+  });
+}
