@@ -4,7 +4,8 @@ import { fakeFleet } from "../fakeFacts.ts";
 import { requirementsOf } from "../requirements.ts";
 import { CHECKS } from "./index.ts";
 
-const docs = readFileSync(`${import.meta.dirname}/../../../docs/preflight.md`, "utf8");
+const read = (file: string) => readFileSync(`${import.meta.dirname}/../../../${file}`, "utf8");
+const docs = read("docs/preflight.md");
 
 test("every check is in docs/preflight.md with its group, and nothing else is", () => {
   const documented = [...docs.matchAll(/^\| `([a-z-]+)` \| (\w+) \|/gm)].map(([, id, group]) => `${id} ${group}`);
@@ -16,14 +17,15 @@ test("an id stands for one check", () => {
   expect(new Set(CHECKS.map(({ id }) => id)).size).toBe(CHECKS.length);
 });
 
-test("the lines of docs/preflight.md grant what a small config needs, path by path, and nothing else", () => {
+test.each(["docs/preflight.md", "README.md"])("%s grants what a small config needs, and nothing else", (file) => {
+  const text = read(file);
   const roles = new Map(
-    [...docs.matchAll(/^pveum role add (\S+) --privs "([^"]+)"$/gm)].map(([, role, privileges]) => [
+    [...text.matchAll(/^pveum role add (\S+) --privs "([^"]+)"$/gm)].map(([, role, privileges]) => [
       role,
       privileges?.split(" "),
     ]),
   );
-  const granted = [...docs.matchAll(/^pveum acl modify (\S+) --users \S+ --roles (\S+)/gm)].map(
+  const granted = [...text.matchAll(/^pveum acl modify (\S+) --users \S+ --roles (\S+)/gm)].map(
     ([, path, role]) => `${path}: ${roles.get(role)?.sort().join(" ")}`,
   );
   const needs = requirementsOf(fakeFleet(), {
