@@ -1,3 +1,4 @@
+import pLimit from "p-limit";
 import type { PveClient } from "../../proxmox/client.ts";
 import { listGuests, readConfig } from "../../proxmox/guests.ts";
 import { listVolumes } from "../../proxmox/storage.ts";
@@ -10,11 +11,14 @@ import { removeVolume } from "../image/download.ts";
 export interface SnippetsInputs {
   node: string;
   datastore: string;
-  /** All snippets of a template start with this; it holds the VMID, so no other template's do. */
+  /** All snippets of a template are called `<prefix><kind>-<hash>.yaml`; the prefix holds its VMID. */
   prefix: string;
   /** The file names that the template uses now. */
   current: string[];
 }
+
+/** Configs that are asked for at a time; the API has no way to read many at once. */
+const AT_A_TIME = 8;
 
 /** `user=local:snippets/a.yaml,vendor=local:snippets/b.yaml` as its volume ids. */
 const volumesOf = (cicustom: unknown): string[] =>
@@ -22,28 +26,29 @@ const volumesOf = (cicustom: unknown): string[] =>
     .split(",")
     .flatMap((part) => part.split("=")[1] ?? []);
 
-/** The snippets that some VM's `cicustom` names: PVE refuses to start a VM whose snippet is gone. */
+/** The snippets that some VM's `cicustom` names, whoever made the VM: PVE refuses to start it when they are gone. */
 async function inUse(client: PveClient): Promise<Set<string>> {
   const guests = (await listGuests(client)).filter(({ type }) => type === "qemu");
-  const configs = await Promise.all(guests.map(({ node, vmid }) => readConfig(client, node, vmid)));
+  const limit = pLimit(AT_A_TIME);
+  const configs = await Promise.all(guests.map(({ node, vmid }) => limit(() => readConfig(client, node, vmid))));
   return new Set(configs.flatMap((config) => volumesOf(config?.cicustom)));
 }
 
+/** Whether a file is a snippet of the template: not one of `noble-9000` vmId 1 for `noble` vmId 9000, and not a user's own. */
+function isOwn(volid: string, { datastore, prefix }: SnippetsInputs): boolean {
+  const start = `${datastore}:snippets/${prefix}`;
+  return volid.startsWith(start) && /^[a-z]+-[0-9a-f]{12}\.yaml$/.test(volid.slice(start.length));
+}
+
 /** Removes the template's snippets that nobody uses and that are not to be kept. */
-async function sweep(
-  client: PveClient,
-  { node, datastore, prefix }: SnippetsInputs,
-  keep: readonly string[],
-): Promise<void> {
-  const own = (await listVolumes(client, node, datastore, "snippets"))
-    .map(({ volid }) => volid)
-    .filter(
-      (volid) =>
-        volid.startsWith(`${datastore}:snippets/${prefix}`) && !keep.some((name) => volid.endsWith(`/${name}`)),
-    );
-  if (own.length === 0) return;
+async function sweep(client: PveClient, inputs: SnippetsInputs, keep: readonly string[]): Promise<void> {
+  const { node, datastore } = inputs;
+  const kept = new Set(keep.map((name) => `${datastore}:snippets/${name}`));
+  const volumes = await listVolumes(client, node, datastore, "snippets");
+  const old = volumes.map(({ volid }) => volid).filter((volid) => isOwn(volid, inputs) && !kept.has(volid));
+  if (old.length === 0) return;
   const used = await inUse(client);
-  for (const volid of own.filter((one) => !used.has(one))) await removeVolume(client, node, datastore, volid);
+  for (const volid of old) if (!used.has(volid)) await removeVolume(client, node, datastore, volid);
 }
 
 const where = ({ node, datastore }: SnippetsInputs) => ({
@@ -54,7 +59,7 @@ const where = ({ node, datastore }: SnippetsInputs) => ({
 
 /**
  * The life of a template's snippets on the datastore. Clones go on using the snippets that they were made with, so a file
- * is not deleted when the template changes, but when no VM names it any more.
+ * is not deleted when the template changes, but at the next change, or the end of the template, if no VM names it any more.
  */
 export const provider: Handlers<SnippetsInputs, SnippetsInputs> = {
   async diff(_config, _id, olds, news) {
@@ -70,6 +75,7 @@ export const provider: Handlers<SnippetsInputs, SnippetsInputs> = {
     return { outs: state };
   },
   async update(config, _id, olds, news) {
+    // The template that is going to be replaced still names the old ones.
     await stage(where(news), () => sweep(connect(config), news, [...olds.current, ...news.current]));
     return news;
   },
