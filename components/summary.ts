@@ -33,6 +33,19 @@ const cloneRow = ({ vmId, name, node, address, running }: CloneInfo): string[] =
   running ? "running" : "stopped",
 ];
 
+/** The first clones of a set; of a large one those that are stopped come first, as they are what is looked for. */
+function cloneLines(clones: readonly CloneInfo[]): string[] {
+  if (clones.length <= LISTED) return table(clones.map(cloneRow));
+  const listed = clones.toSorted((one, other) => Number(one.running) - Number(other.running)).slice(0, LISTED);
+  const rest = clones.filter((clone) => !listed.includes(clone));
+  const stopped = rest.filter(({ running }) => !running).length;
+  const state = stopped === 0 ? "all running" : `${stopped} of them stopped`;
+  return [
+    ...table(clones.filter((clone) => listed.includes(clone)).map(cloneRow)),
+    `  … and ${rest.length} more, ${state}: pulumi stack output clones`,
+  ];
+}
+
 /** What exists now and what to do next, in a few lines. */
 export function summary(
   templates: readonly TemplateInfo[],
@@ -40,16 +53,16 @@ export function summary(
   user: string,
 ): string {
   const clones = Object.values(cloneSets).flat();
+  if (templates.length + clones.length === 0) {
+    return "no templates and no clones yet\n\nNext\n  say in Pulumi.<stack>.yaml which templates you want, and run pulumi up";
+  }
   const running = clones.filter((clone) => clone.running);
   const reachable = running.find(({ address }) => address !== "dhcp");
+  const existing = [count(templates.length, "template"), count(clones.length, "clone")];
   const parts = [
-    [`${count(templates.length, "template")}, ${count(clones.length, "clone")}, ${running.length} of them running`],
+    [[...existing, ...(clones.length > 0 ? [`${running.length || "none"} of them running`] : [])].join(", ")],
     templates.length > 0 ? ["Templates", ...table(templates.map(templateRow))] : [],
-    ...Object.entries(cloneSets).map(([key, set]) => [
-      `Clones of ${key}`,
-      ...table(set.slice(0, LISTED).map(cloneRow)),
-      ...(set.length > LISTED ? [`  … and ${set.length - LISTED} more: pulumi stack output clones`] : []),
-    ]),
+    ...Object.entries(cloneSets).map(([key, set]) => (set.length > 0 ? [`Clones of ${key}`, ...cloneLines(set)] : [])),
     [
       "Next",
       ...(reachable ? [`  ssh ${user ? `${user}@` : ""}${reachable.address}`] : []),

@@ -27,14 +27,20 @@ export function connectionOf({ cluster, login }: { cluster: Cluster; login: Logi
   };
 }
 
-let shared: { key: string; client: PveClient } | undefined;
+const clients = new Map<string, PveClient>();
+const known = new WeakMap<ConfigReader, PveClient>();
 
-/** The client of this process: all resources share its login and its connections. */
+/** The client of this process: all resources of a stack share its login and its connections. */
 export function connect(config: ConfigReader): PveClient {
+  // The config is read once, not for every call of every clone.
+  const before = known.get(config);
+  if (before) return before;
   const { cluster, login, problems } = readStackConfig(config);
   if (!cluster || !login) throw new ConfigError(problems, "Without cluster and login nothing can be done.");
   const connection = connectionOf({ cluster, login });
   const key = JSON.stringify(connection);
-  if (shared?.key !== key) shared = { key, client: new PveClient(connection) };
-  return shared.client;
+  const client = clients.get(key) ?? new PveClient(connection);
+  clients.set(key, client);
+  known.set(config, client);
+  return client;
 }

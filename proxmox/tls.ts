@@ -34,7 +34,13 @@ function trusted({ caFile }: TlsOptions): string[] {
 
 /** Connects to whoever shows the certificate of this fingerprint; who signed it does not matter. */
 function pinned(fingerprint: string): buildConnector.connector {
-  const open = buildConnector({ rejectUnauthorized: false, timeout: COMMON.connectTimeout, allowH2: false });
+  const open = buildConnector({
+    rejectUnauthorized: false,
+    timeout: COMMON.connectTimeout,
+    allowH2: false,
+    // A resumed TLS session shows no certificate.
+    maxCachedSessions: 0,
+  });
   return (target, done) =>
     open(target, (...[error, socket]) => {
       if (error) return done(error, null);
