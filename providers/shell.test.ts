@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runCommand } from "../toolchain/command.ts";
+import { shell } from "./shell.ts";
+
+/** Stores the code as the engine does and runs it as the host does; by itself, because the test runner rewrites modules. */
+const STORE_AND_RUN = `
+  import { writeFileSync } from "node:fs";
+  import { createRequire } from "node:module";
+  import { runtime } from "@pulumi/pulumi";
+  import { shell } from "./providers/shell.ts";
+
+  const provider = shell("clone/provider.ts");
+  const { text } = await runtime.serializeFunction(() => provider);
+  const file = process.argv[1] + "/stored.cjs";
+  writeFileSync(file, text);
+  const stored = createRequire(file)(file).handler();
+  stored.configure({ config: { get: () => undefined } });
+  const clone = { vmId: 9101, full: false, start: false, running: false };
+  const same = await stored.diff("9101", clone, clone);
+  const other = await stored.diff("9101", clone, { ...clone, vmId: 9102 });
+  console.log(JSON.stringify({ text, same: same.changes, other: other.changes }));
+`;
+
+describe("the code that is stored with every resource", () => {
+  const folder = mkdtempSync(join(tmpdir(), "golden-fleet-shell-"));
+  let stored: { text: string; same: boolean; other: boolean };
+  beforeAll(async () => {
+    const args = ["--input-type=module", "--eval", STORE_AND_RUN, folder];
+    const run = await runCommand(process.execPath, args, { cwd: join(import.meta.dirname, "..") });
+    expect(run.code, run.stderr).toBe(0);
+    stored = JSON.parse(run.stdout) as typeof stored;
+  }, 30_000);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("is small: it is in the state twice for each resource", () => {
+    expect(stored.text.length).toBeLessThan(1000);
+  });
+
+  it("holds no path of this machine", () => {
+    expect(stored.text).not.toContain(process.cwd());
+  });
+
+  it("runs the module as it is on disk, and does not wait for its configuration to end", () => {
+    expect(stored).toMatchObject({ same: false, other: true });
+  });
+});
+
+it("a module without a check is not asked for one", async () => {
+  for (const checks of [false, true]) {
+    const provider = shell("clone/provider.ts", { checks });
+    await provider.configure?.({ config: {} as never });
+    expect(provider.check !== undefined).toBe(checks);
+  }
+});
