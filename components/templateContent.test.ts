@@ -46,7 +46,7 @@ it("lets only the hash of a password leave, and the public keys go with the user
   expect(JSON.stringify(snippets)).not.toContain("correct horse");
   expect(snippets.user).toContain("$6$");
   expect(snippets.user).toContain(PUBLIC_KEY);
-  expect(Object.keys(snippets)).toEqual(["user", "vendor"]);
+  expect(Object.keys(snippets)).toEqual(["vendor", "user"]);
 });
 
 it("makes a network snippet only where the config has one", () => {

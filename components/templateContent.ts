@@ -10,19 +10,19 @@ import { vmArgs } from "./vmArgs.ts";
 
 /** The cloud-init snippets of a template. */
 export interface Snippets {
-  user: string;
   vendor: string;
+  user: string;
   network?: string;
 }
 
-/** The snippets as they go to the datastore: the password is hashed, the keys are in the user-data. */
+/** The snippets in the order in which they go to the datastore: the password is hashed, the keys are in the user-data. */
 export function renderSnippets(key: string, template: Template): Snippets {
   const { cloudInit, vmId, agent } = template;
   const { keys } = publicKeys(cloudInit, `templates.${key}.cloudInit`);
   const passwordHash = cloudInit.password && hashPassword(cloudInit.password, `templates.${key}/${vmId}`);
   return {
-    user: renderUserData(cloudInit, { publicKeys: keys, passwordHash }),
     vendor: renderVendorData(cloudInit, { agent }),
+    user: renderUserData(cloudInit, { publicKeys: keys, passwordHash }),
     ...(cloudInit.network && { network: renderNetworkConfig(cloudInit.network) }),
   };
 }

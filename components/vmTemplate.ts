@@ -11,7 +11,7 @@ import { type FleetContext, ownership } from "./fleet.ts";
 import { statusUrn } from "./statusUrn.ts";
 import { renderSnippets, templateContent } from "./templateContent.ts";
 import { diskNames, vmArgs } from "./vmArgs.ts";
-import { vmHooks } from "./vmHooks.ts";
+import { snippetHooks, vmHooks } from "./vmHooks.ts";
 
 const TYPE = "golden-fleet:index:VmTemplate";
 
@@ -91,27 +91,32 @@ export class VmTemplate extends pulumi.ComponentResource {
       { node, datastore: cluster.datastores.snippets, prefix, current: rendered.map((one) => one.fileName) },
       child,
     );
-    const snippets = new Map(
-      rendered.map(({ kind, text, fileName: name }) => [
-        kind,
-        new proxmox.FileLegacy(
-          `${key}-${kind}`,
-          {
-            nodeName: node,
-            datastoreId: cluster.datastores.snippets,
-            contentType: "snippets",
-            uploadMode: "sftp",
-            sourceRaw: {
-              fileName: name,
-              // The user-data holds the hash of the password.
-              data: kind === "user" && template.cloudInit.password ? pulumi.secret(text) : text,
-            },
+    const snippets = new Map<string, proxmox.FileLegacy>();
+    for (const { kind, text, fileName: name } of rendered) {
+      const file = new proxmox.FileLegacy(
+        `${key}-${kind}`,
+        {
+          nodeName: node,
+          datastoreId: cluster.datastores.snippets,
+          contentType: "snippets",
+          uploadMode: "sftp",
+          sourceRaw: {
+            fileName: name,
+            // The user-data holds the hash of the password.
+            data: kind === "user" && template.cloudInit.password ? pulumi.secret(text) : text,
           },
+        },
+        {
+          ...child,
           // Clones may still name the file: SnippetFiles removes it when none does.
-          { ...child, retainOnDelete: true, dependsOn: snippetFiles },
-        ),
-      ]),
-    );
+          retainOnDelete: true,
+          // One after the other.
+          dependsOn: [snippetFiles, ...snippets.values()],
+          hooks: snippetHooks(`${key}-${kind}`, { node, datastore: cluster.datastores.snippets }),
+        },
+      );
+      snippets.set(kind, file);
+    }
     const snippetId = (kind: string) => snippets.get(kind)?.id;
 
     const content = templateContent(key, template, cluster);

@@ -104,6 +104,8 @@ describe("a VM", () => {
     const run = await project.pulumi("up");
     expect(run.diagnostics).toBe("");
     expect(run.changes).toEqual({ create: RESOURCES });
+    const order = run.steps.map(({ name }) => name).filter((name) => /^full-(vendor|user|vm|conversion)$/.test(name));
+    expect([...new Set(order)]).toEqual(["full-vendor", "full-user", "full-vm", "full-conversion"]);
     const { vms } = await project.lab.control.state();
     expect(vms["9000"]).toMatchObject({
       name: "golden.example.net",
@@ -175,8 +177,8 @@ describe("a VM", () => {
       isTemplate: true,
       contentHash: expect.stringMatching(/^[0-9a-f]{12}$/),
       snippetIds: [
-        expect.stringMatching(/^local:snippets\/full-9000-user-/),
         expect.stringMatching(/^local:snippets\/full-9000-vendor-/),
+        expect.stringMatching(/^local:snippets\/full-9000-user-/),
       ],
       image: {
         volumeId: expect.stringMatching(/^local:import\/golden-[0-9a-f]{16}\.qcow2$/),

@@ -17,7 +17,7 @@ export interface Says {
 }
 
 /** The plugin's error in one line, without its own decoration. */
-const plain = (text: string) =>
+export const plainText = (text: string) =>
   text
     .replace(/\s*\n\s*/g, " ")
     .replace(/^.*?1 error occurred:\s*\*\s*/, "")
@@ -38,7 +38,7 @@ export async function createFailed(
   pauseMs = 1000,
 ): Promise<boolean> {
   const { node, vmId } = slot;
-  const answer = plain(failures[0] ?? "");
+  const answer = plainText(failures[0] ?? "");
   // The text is the plugin's; the task's log is only with PVE.
   const task = await lastFailure(client, node, vmId).catch(() => undefined);
   const known = task && answer.includes(task.exitStatus) ? task : undefined;

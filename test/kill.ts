@@ -1,0 +1,62 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
+import { promisify } from "node:util";
+import { ensureToolchain } from "../toolchain/install.ts";
+import type { Project } from "./project.ts";
+
+/** A process with all its descendants: the engine puts its plugins into process groups of their own. */
+async function familyOf(pid: number): Promise<number[]> {
+  const { stdout } = await promisify(execFile)("ps", ["-eo", "pid=,ppid="]);
+  const pairs = stdout
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
+  const family = [pid];
+  for (const one of family) family.push(...pairs.flatMap(([child, parent]) => (parent === one ? [child] : [])));
+  return family;
+}
+
+/** Waits for something that the lab can be asked. */
+export async function until(moment: () => Promise<boolean>): Promise<void> {
+  while (!(await moment())) await pause(10);
+}
+
+/**
+ * `pulumi up`, and at the moment when `moment` resolves, a power failure: every process of it ends at once. PVE goes on.
+ * Afterwards the stack's lock is taken away, as a user has to.
+ */
+export async function upUntil(project: Project, moment: () => Promise<boolean>): Promise<void> {
+  const { pulumi, env } = await ensureToolchain();
+  const options = { cwd: project.dir, env: { ...process.env, ...env, ...project.env }, stdio: "ignore" } as const;
+  const up = spawn(pulumi, ["up", "--yes", "--skip-preview", "--non-interactive", "--stack", "test"], options);
+  const ended = once(up, "exit");
+  await until(async () => {
+    if (up.exitCode !== null) throw new Error(`pulumi up ended (${up.exitCode}) before the moment came`);
+    return moment();
+  });
+  for (const pid of await familyOf(up.pid ?? 0)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  }
+  await ended;
+  await once(spawn(pulumi, ["cancel", "--yes", "--stack", "test"], options), "exit");
+}
+
+/** Takes resources out of the state, as if the run had been killed before they were written there. */
+export async function forget(project: Project, names: readonly string[]): Promise<void> {
+  const { pulumi, env } = await ensureToolchain();
+  const state = JSON.parse(await project.state()) as { deployment: { resources: { urn: string }[] } };
+  const { resources } = state.deployment;
+  state.deployment.resources = resources.filter(({ urn }) => !names.some((name) => urn.endsWith(`::${name}`)));
+  const options = { cwd: project.dir, env: { ...process.env, ...env, ...project.env } };
+  const load = spawn(pulumi, ["stack", "import", "--stack", "test"], {
+    ...options,
+    stdio: ["pipe", "ignore", "inherit"],
+  });
+  load.stdin.end(JSON.stringify(state));
+  await once(load, "exit");
+}
