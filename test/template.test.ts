@@ -27,6 +27,22 @@ describe("a template and what hangs on it", () => {
   });
   afterAll(() => project?.close());
 
+  it("says what to do when a snippet cannot be uploaded", async () => {
+    // The plugin asks the API first, so there is time to close the folder behind preflight's back.
+    await project.lab.control.network({ latency: 0.3 });
+    const run = await project.pulumi("up", ["--skip-preview"], {
+      onOutput: (text) => {
+        if (/checks passed/.test(text)) void project.lab.control.sftpDenied(true);
+      },
+    });
+    await project.lab.control.sftpDenied(false);
+    await project.lab.control.network({ latency: 0 });
+    expect(run.code).not.toBe(0);
+    expect(run.diagnostics).toMatch(/could not upload the snippet noble-vendor \(node pve1, datastore local\)/);
+    expect(run.diagnostics).toContain("preflight tries the SSH login and the snippets folder");
+    expect(await vm(9000)).toBeUndefined();
+  });
+
   it("is created after all when a datastore was locked at first", async () => {
     await project.lab.control.holdStorageLock("local-lvm");
     const run = await project.pulumi("up", [], {
