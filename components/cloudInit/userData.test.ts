@@ -49,13 +49,19 @@ test("userData wins, and the order of its keys does not matter", () => {
 });
 
 test("property: keys, user and userData come back as they were put in", () => {
+  // zod drops a key of this name at any depth, and no cloud-config has one.
+  const harmless = (value: unknown) => !JSON.stringify(value).includes('"__proto__":');
   const key = fc.string({ minLength: 1, unit: "grapheme" }).filter((text) => text !== "__proto__");
   fc.assert(
-    fc.property(fc.array(key, { minLength: 1 }), fc.dictionary(key, fc.jsonValue()), (publicKeys, further) => {
-      const userData = JSON.parse(JSON.stringify(further));
-      const data = read(renderUserData(parsed({ userData: { further: userData } }), { publicKeys }));
-      expect(data.ssh_authorized_keys).toEqual(publicKeys);
-      expect(data.further).toEqual(userData);
-    }),
+    fc.property(
+      fc.array(key, { minLength: 1 }),
+      fc.dictionary(key, fc.jsonValue().filter(harmless)),
+      (publicKeys, further) => {
+        const userData = JSON.parse(JSON.stringify(further));
+        const data = read(renderUserData(parsed({ userData: { further: userData } }), { publicKeys }));
+        expect(data.ssh_authorized_keys).toEqual(publicKeys);
+        expect(data.further).toEqual(userData);
+      },
+    ),
   );
 });
