@@ -29,7 +29,6 @@ test("defaults of a set", () => {
     start: true,
     onBoot: false,
     tags: [],
-    onError: "continue",
     clones: [],
   });
 });

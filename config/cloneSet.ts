@@ -24,10 +24,6 @@ const common = {
   start: z.boolean().default(true).describe("start each clone and wait until it runs"),
   onBoot: z.boolean().default(false).describe("start with the node (PVE: onboot)"),
   tags: z.array(tag).default([]).describe("PVE tags of the clones"),
-  onError: z
-    .enum(["continue", "fail"])
-    .default("continue")
-    .describe("continue: one clone's failure never stops the others"),
 };
 
 const listed = z.strictObject({

@@ -18,7 +18,7 @@ export function placeOf(path: string, field: keyof CloneConfig): string {
 
 /** A clone set as the program uses it: listed or counted, its clones are spelled out. */
 export interface CloneSet
-  extends Pick<CloneSetConfig, "template" | "mode" | "datastore" | "start" | "onBoot" | "tags" | "onError"> {
+  extends Pick<CloneSetConfig, "template" | "mode" | "datastore" | "start" | "onBoot" | "tags"> {
   clones: PlacedClone[];
 }
 

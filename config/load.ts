@@ -137,7 +137,7 @@ export function loadConfig(config: ReadConfig, names: readonly string[], env: No
 }
 
 function spellOut(set: CloneSetConfig, key: string, problems: Problem[]): CloneSet {
-  const { template, mode, datastore, start, onBoot, tags, onError } = set;
+  const { template, mode, datastore, start, onBoot, tags } = set;
   if ("count" in set && set.count > rangeSize(set)) {
     problems.push({
       path: `cloneSets.${key}.ipRange`,
@@ -158,7 +158,7 @@ function spellOut(set: CloneSetConfig, key: string, problems: Problem[]): CloneS
     });
   }
   const clones = expandClones(set, `cloneSets.${key}`).map(({ clone, path }) => ({ ...clone, path }));
-  return { template, mode, datastore, start, onBoot, tags, onError, clones };
+  return { template, mode, datastore, start, onBoot, tags, clones };
 }
 
 /** The files that the connection needs. */
