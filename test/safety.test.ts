@@ -72,6 +72,17 @@ describe("a mistake in the config of a fleet that runs", () => {
     },
   );
 
+  it("refuses a token that stands in the stack's file in plain text", async () => {
+    await project.configure((config) => Object.assign(config, { apiToken: project.lab.apiToken }));
+    const run = await project.pulumi("preview");
+    expect(run.code).not.toBe(0);
+    expect(run.diagnostics).toContain(
+      "apiToken: found in plain text; expected a secret: pulumi config set --secret apiToken",
+    );
+    expect(run.output).not.toContain(project.lab.apiToken.split("=")[1]);
+    await project.configure((config) => Reflect.deleteProperty(config, "apiToken"));
+  });
+
   it("deletes nothing when preflight fails and errors are to be passed over", async () => {
     await project.lab.control.addVm({ vmid: 9104, config: { name: "mail" } });
     await project.configure((config) => {
