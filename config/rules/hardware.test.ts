@@ -11,6 +11,7 @@ test.each([
   [{ scsiController: "lsi", cloudInit: { drive: "ide" } }],
   [{ makeTemplate: false, onBoot: true }],
   [{ balloonMiB: 2048 }],
+  [{ extraDisks: Array(6).fill({ bus: "sata" }) }],
 ])("%j works", (fields) => {
   expect(templateProblems(fields)).toEqual([]);
 });
@@ -36,6 +37,10 @@ test.each([
   ],
   [{ balloonMiB: 4096 }, "balloonMiB: found 4096; expected at most memoryMiB (2048)"],
   [{ disk: { bus: "virtio", ssd: true } }, "disk.ssd: found true with bus virtio; expected bus scsi or sata"],
+  [
+    { disk: { bus: "sata" }, extraDisks: Array(6).fill({ bus: "sata" }) },
+    "extraDisks: found 7 disks on bus sata; expected at most 6 there",
+  ],
   [
     { extraDisks: [{}, { bus: "sata", iothread: true }] },
     "extraDisks[1].iothread: found true with bus sata; expected bus scsi or virtio",

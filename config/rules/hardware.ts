@@ -2,6 +2,9 @@ import type { Login } from "../login.ts";
 import type { Problem } from "../problem.ts";
 import type { Template } from "../template.ts";
 
+/** Disks that PVE takes on a bus: sata0 to sata5, virtio0 to virtio15; a scsi bus has more than a template may have. */
+const DISKS = { sata: 6, virtio: 16 };
+
 /** Hardware that cannot work together, before PVE refuses it one piece at a time. */
 export function hardware(template: Template, path: string, login: Login | undefined): Problem[] {
   const problems: Problem[] = [];
@@ -41,6 +44,10 @@ export function hardware(template: Template, path: string, login: Login | undefi
     if (options.iothread && options.bus === "scsi" && scsiController !== "virtio-scsi-single") {
       wrong(`${key}.iothread`, `found true with scsiController "${scsiController}"; expected virtio-scsi-single`);
     }
+  }
+  for (const [bus, limit] of Object.entries(DISKS)) {
+    const count = [disk, ...extraDisks].filter((one) => one.bus === bus).length;
+    if (count > limit) wrong("extraDisks", `found ${count} disks on bus ${bus}; expected at most ${limit} there`);
   }
   nics.forEach((nic, index) => {
     if (nic.mtu && nic.model !== "virtio")
