@@ -15,12 +15,6 @@ describe("a run that is killed", () => {
   /** True once such a request was made. */
   const asked = (method: string, path: string) => async () =>
     (await project.lab.control.requests()).api.some((one) => one.method === method && one.path.endsWith(path));
-  const slowFrom = (method: string, path: string, then: () => Promise<boolean>) => async () => {
-    if (!(await asked(method, path)())) return false;
-    await project.lab.control.timeScale(SLOW);
-    return then();
-  };
-
   beforeAll(async () => {
     project = await openProject();
     before = await project.lab.control.state();
@@ -31,6 +25,8 @@ describe("a run that is killed", () => {
   afterAll(() => project?.close());
   afterEach(async () => {
     await project.lab.control.timeScale(FAST);
+    await project.lab.control.images({ bytesPerSecond: 0 });
+    await project.lab.control.clearFaults();
     await project.lab.control.clearRequests();
   });
 
@@ -42,7 +38,8 @@ describe("a run that is killed", () => {
   });
 
   it("right after it asked PVE for the VM: PVE goes on with it", async () => {
-    await upUntil(project, slowFrom("POST", "/download-url", running("qmcreate")));
+    await project.lab.control.timeScale(SLOW);
+    await upUntil(project, running("qmcreate"));
     expect((await vm())?.config).toMatchObject({ lock: "create" });
   });
 
@@ -75,12 +72,15 @@ describe("a run that is killed", () => {
 
   it("or interrupted by Ctrl-C: the step that was begun ends, and the next run goes on", async () => {
     const stop = new AbortController();
-    const watch = async () => {
-      await until(running("qmcreate"));
-      stop.abort();
-    };
-    await project.lab.control.timeScale(0.2);
-    const [run] = await Promise.all([project.pulumi("up", ["--skip-preview"], { signal: stop.signal }), watch()]);
+    await project.lab.control.timeScale(SLOW);
+    let ended = false;
+    const up = project.pulumi("up", ["--skip-preview"], { signal: stop.signal }).finally(() => {
+      ended = true;
+    });
+    await until(async () => ended || (await running("qmcreate")()));
+    stop.abort();
+    expect(ended).toBe(false);
+    const run = await up;
     expect(run.code).not.toBe(0);
     await project.lab.control.timeScale(FAST);
     expect((await project.pulumi("up")).code).toBe(0);
@@ -112,14 +112,19 @@ describe("a run that is killed", () => {
 
   it("never touches a VM that somebody adds between preflight and creation", async () => {
     let added = false;
+    let ended = false;
     const foreign = { vmid: 9000, config: { name: "payroll", scsi0: "local-lvm:vm-9000-disk-7,size=1G" } };
     const add = async () => {
-      await until(asked("POST", "/download-url"));
+      await until(async () => ended || (await asked("POST", "/download-url")()));
+      if (ended) return;
       await project.lab.control.addVm(foreign);
       added = true;
     };
     await project.lab.control.images({ bytesPerSecond: 100_000 });
-    const [run] = await Promise.all([project.pulumi("up"), add()]);
+    const up = project.pulumi("up").finally(() => {
+      ended = true;
+    });
+    const [run] = await Promise.all([up, add()]);
     expect(added).toBe(true);
     expect(run.code).not.toBe(0);
     expect(run.diagnostics).toMatch(/VMID 9000 is taken by VM "payroll".*which this stack did not make/);

@@ -32,8 +32,11 @@ export async function upUntil(project: Project, moment: () => Promise<boolean>):
   const up = spawn(pulumi, ["up", "--yes", "--skip-preview", "--non-interactive", "--stack", "test"], options);
   const ended = once(up, "exit");
   await until(async () => {
-    if (up.exitCode !== null) throw new Error(`pulumi up ended (${up.exitCode}) before the moment came`);
-    return moment();
+    // Both may have come since the last look: then the moment counts.
+    const { exitCode } = up;
+    if (await moment()) return true;
+    if (exitCode !== null) throw new Error(`pulumi up ended (${exitCode}) before the moment came`);
+    return false;
   });
   for (const pid of await familyOf(up.pid ?? 0)) {
     try {
