@@ -1,7 +1,7 @@
 import type { Agent } from "undici";
 import { request } from "undici";
 import type { Login } from "../config/login.ts";
-import { ApiError, type ConnectionCode, ConnectionError } from "./errors.ts";
+import { ApiError, type ConnectionCode, ConnectionError, NETWORK_CODES } from "./errors.ts";
 import { isTransient, withRetry } from "./retry.ts";
 import { dispatcher, type TlsOptions } from "./tls.ts";
 
@@ -16,12 +16,7 @@ export type Params = Record<string, string | number | boolean | undefined>;
 type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 const CODES: Record<string, ConnectionCode> = {
-  ENOTFOUND: "dns",
-  EAI_AGAIN: "dns",
-  ECONNREFUSED: "refused",
-  EHOSTUNREACH: "unreachable",
-  ENETUNREACH: "unreachable",
-  ETIMEDOUT: "timeout",
+  ...NETWORK_CODES,
   UND_ERR_CONNECT_TIMEOUT: "timeout",
   UND_ERR_HEADERS_TIMEOUT: "timeout",
   UND_ERR_BODY_TIMEOUT: "timeout",

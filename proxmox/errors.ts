@@ -11,6 +11,16 @@ export class ProxmoxError extends Error {
 
 export type ConnectionCode = "dns" | "refused" | "unreachable" | "timeout" | "dropped" | "tls" | "not-pve";
 
+/** What Node's sockets say when no connection comes about, for HTTPS as for SSH. */
+export const NETWORK_CODES = {
+  ENOTFOUND: "dns",
+  EAI_AGAIN: "dns",
+  ECONNREFUSED: "refused",
+  EHOSTUNREACH: "unreachable",
+  ENETUNREACH: "unreachable",
+  ETIMEDOUT: "timeout",
+} as const;
+
 /** No answer of a PVE API came back. */
 export class ConnectionError extends ProxmoxError {
   override name = "ConnectionError";

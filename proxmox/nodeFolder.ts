@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import ssh2 from "ssh2";
-import { ProxmoxError } from "./errors.ts";
+import { NETWORK_CODES, ProxmoxError } from "./errors.ts";
 import { hostKeyVerdict, knownKeyTypes } from "./knownHosts.ts";
 
 export type SshCode = "setup" | "key" | "dns" | "refused" | "unreachable" | "timeout" | "host-key" | "auth" | "sftp";
@@ -49,14 +49,7 @@ function knownHosts(): string {
   }
 }
 
-const CODES: Record<string, SshCode> = {
-  ENOTFOUND: "dns",
-  EAI_AGAIN: "dns",
-  ECONNREFUSED: "refused",
-  EHOSTUNREACH: "unreachable",
-  ENETUNREACH: "unreachable",
-  ETIMEDOUT: "timeout",
-};
+const CODES: Record<string, SshCode> = NETWORK_CODES;
 
 function sshError(error: Error & { code?: unknown; level?: string }, { address, port }: SshTarget): SshError {
   const at = `${address}:${port}`;

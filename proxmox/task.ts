@@ -35,11 +35,15 @@ export interface RunningTask {
   id: string;
 }
 
-/** Tasks of a type that run on a node now: the login's own, and all with Sys.Audit. */
-export async function runningTasks(client: PveClient, node: string, type: string): Promise<RunningTask[]> {
+/** Tasks of a type, or of a VM, that run on a node now: the login's own, and all with Sys.Audit. */
+export async function runningTasks(
+  client: PveClient,
+  node: string,
+  filter: { typefilter: string } | { vmid: number },
+): Promise<RunningTask[]> {
   const tasks = await client.get<(RunningTask & { endtime?: number })[]>(path`/nodes/${node}/tasks`, {
     source: "active",
-    typefilter: type,
+    ...filter,
   });
   // A task that has just ended is in the list until PVE archives it.
   return tasks.filter(({ endtime }) => endtime === undefined);

@@ -21,7 +21,7 @@ export async function waitForClone(
   // The tasks that may be making it: those that run when it is seen first. PVE names them by the source, not by this VM.
   let makers: string[] = [];
   for (let look = 0; ; look++) {
-    const running = (await runningTasks(client, node, "qmclone")).map(({ upid }) => upid);
+    const running = (await runningTasks(client, node, { typefilter: "qmclone" })).map(({ upid }) => upid);
     const found = await locate(client, node, vmId);
     if (found?.config.lock !== "clone") return found;
     // PVE writes the config before the task starts: one look may come between the two.

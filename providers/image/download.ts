@@ -60,7 +60,7 @@ async function follow(client: PveClient, upid: string, fileName: string, report:
 
 /** Waits for a download of this file that runs already: of a run that was killed, of a lost answer, of another stack. */
 async function joinRunning(client: PveClient, file: CachedFile, report: Report): Promise<boolean> {
-  const tasks = await runningTasks(client, file.node, "download");
+  const tasks = await runningTasks(client, file.node, { typefilter: "download" });
   const running = tasks.find(({ id }) => id === file.fileName);
   if (!running) return false;
   report(`${file.fileName} is being downloaded already: waiting for that`);

@@ -3,10 +3,9 @@ import { ProxmoxError, TaskError } from "../../proxmox/errors.ts";
 import { destroyGuest, type GuestConfig, listGuests, locate, power, readStatus } from "../../proxmox/guests.ts";
 import { ownerOf, parseMark } from "../../proxmox/ownership.ts";
 import { isBusy, withRetry } from "../../proxmox/retry.ts";
-import { waitForTask } from "../../proxmox/task.ts";
+import { runningTasks, waitForTask } from "../../proxmox/task.ts";
 import { failure } from "../failure.ts";
 import type { Report } from "../progress.ts";
-import { runningTask } from "./tasks.ts";
 
 export interface Slot {
   node: string;
@@ -37,7 +36,7 @@ async function atRest(client: PveClient, slot: Slot, report: Report): Promise<Fo
   for (;;) {
     const found = await locate(client, node, vmId);
     if (!found?.config.lock) return found;
-    const task = await runningTask(client, found.node, vmId);
+    const [task] = await runningTasks(client, found.node, { vmid: vmId });
     if (task) {
       report(`waiting for PVE, which is still busy with VM ${vmId} (${task.type})`);
       // How it ended is seen on the VM.
