@@ -23,14 +23,123 @@ test("a counted set is spelled out", () => {
   expect(clones(counted)?.[2]).toEqual({ name: "web-3", vmId: 9103, ip: "dhcp" });
 });
 
+const setOf = (fields: Record<string, unknown>) => {
+  const config = load({ cloneSets: { web: { template: "noble", ...fields } } });
+  expect(config.problems).toEqual([]);
+  return config.cloneSets.web;
+};
+
 test("defaults of a set", () => {
-  expect(load({ cloneSets: { web: { template: "noble", clones: [] } } }).cloneSets.web).toMatchObject({
+  expect(setOf({ clones: [] })).toEqual({
+    template: "noble",
     mode: "linked",
+    nodes: ["pve1"],
+    placement: "spread",
     start: true,
     onBoot: false,
+    waitFor: "started",
+    readyTimeoutSeconds: 300,
+    shutdownSeconds: 60,
     tags: [],
+    description: "",
+    nics: [],
+    onError: "continue",
+    onTemplateChange: "ignore",
+    maxUnavailable: 1,
+    rebootOnChange: false,
     clones: [],
   });
+});
+
+test("clones run where the template is, unless the set names nodes", () => {
+  const on = { ...noble, node: "pve2" };
+  const nodes = (fields: object) =>
+    load({ templates: { noble: on }, cloneSets: { web: { template: "noble", clones: [], ...fields } } }).cloneSets.web
+      ?.nodes;
+  expect(nodes({})).toEqual(["pve2"]);
+  expect(nodes({ nodes: ["pve3", "pve1"] })).toEqual(["pve3", "pve1"]);
+});
+
+test("a clone takes from its set what it does not say itself; tags add up, interfaces go by position", () => {
+  const set = setOf({
+    cores: 4,
+    memoryMiB: 4096,
+    description: "of the web",
+    tags: ["web", "prod"],
+    nics: [{ bridge: "vmbr1", vlan: 7 }],
+    clones: [
+      { name: "web-1", vmId: 9101 },
+      {
+        name: "web-2",
+        vmId: 9102,
+        node: "pve2",
+        cores: 8,
+        diskGiB: 40,
+        description: "",
+        tags: ["prod", "canary"],
+        nics: [{ vlan: 8 }],
+        adopt: true,
+      },
+    ],
+  });
+  expect(set?.clones).toEqual([
+    {
+      path: "cloneSets.web.clones[0]",
+      name: "web-1",
+      vmId: 9101,
+      ip: "dhcp",
+      cores: 4,
+      memoryMiB: 4096,
+      description: "of the web",
+      tags: ["web", "prod"],
+      nics: [{ bridge: "vmbr1", vlan: 7 }],
+      adopt: false,
+    },
+    {
+      path: "cloneSets.web.clones[1]",
+      name: "web-2",
+      vmId: 9102,
+      ip: "dhcp",
+      node: "pve2",
+      cores: 8,
+      memoryMiB: 4096,
+      diskGiB: 40,
+      description: "",
+      tags: ["web", "prod", "canary"],
+      nics: [{ bridge: "vmbr1", vlan: 8 }],
+      adopt: true,
+    },
+  ]);
+});
+
+test("a counted set gives its values to all its clones, and may have IPv6 addresses", () => {
+  const ip6 = { ip6Range: "2001:db8::21-2001:db8::70/64", gateway6: "fe80::1" };
+  expect(setOf({ ...counted, ...ip6, cores: 4, tags: ["web"] })?.clones[1]).toEqual({
+    path: "cloneSets.web",
+    name: "web-2",
+    vmId: 9102,
+    ip: "dhcp",
+    ip6: "2001:db8::22/64",
+    gateway6: "fe80::1",
+    cores: 4,
+    description: "",
+    tags: ["web"],
+    nics: [],
+    adopt: false,
+  });
+});
+
+test.each([
+  ["web-{n}", "web-1", "web-3"],
+  ["web-{n:3}", "web-001", "web-003"],
+  ["{n:2}.web{n}.example", "01.web1.example", "03.web3.example"],
+])("the names of %s", (namePattern, first, third) => {
+  const names = clones({ ...counted, namePattern })?.map(({ name }) => name);
+  expect([names?.[0], names?.[2]]).toEqual([first, third]);
+});
+
+test("a width does not cut a longer number", () => {
+  expect(clones({ ...counted, count: 1000, namePattern: "w{n:2}" })?.at(-1)?.name).toBe("w1000");
 });
 
 test("none and 500 and 1000 clones", () => {
@@ -41,8 +150,16 @@ test("none and 500 and 1000 clones", () => {
 });
 
 test("createClones: false leaves the set out, but its text is still checked", () => {
-  expect(load({ cloneSets: { web: { template: "noble", createClones: false, ...counted } } }).cloneSets).toEqual({});
+  const config = load({ cloneSets: { web: { template: "noble", createClones: false, ...counted } } });
+  expect(config.cloneSets).toEqual({});
+  expect(config.leftOut.web?.clones.map(({ vmId }) => vmId)).toEqual([9101, 9102, 9103]);
   expect(setProblems({ createClones: false, ...counted, count: -1 })).toHaveLength(1);
+});
+
+test("what is left out is in nobody's way, and its template may be gone", () => {
+  const set = { template: "noble", ...counted, ipRange: "10.0.0.21-10.0.0.70/24" };
+  const cloneSets = { web: set, old: { ...set, template: "jammy", createClones: false } };
+  expect(problems({ cloneSets })).toEqual([]);
 });
 
 describe("what is wrong with a counted set is said once, with the key that it comes from", () => {
@@ -63,6 +180,10 @@ describe("what is wrong with a counted set is said once, with the key that it co
       { ipRange: "10.0.0.21-10.0.0.70/24", gateway: "10.0.1.1" },
       "gateway: found 10.0.1.1; expected an address in the subnet of 10.0.0.21/24",
     ],
+    [{ namePattern: "web-{n:0}" }, 'namePattern: found "web-{n:0}"; expected a pattern with {n}'],
+    [{ ip6Range: "2001:db8::1-2001:db8::2/64" }, "ip6Range: found 2001:db8::1-2001:db8::2/64, 2 addresses for 3"],
+    [{ ip6Range: "10.0.0.1-10.0.0.9/24" }, 'ip6Range: found "10.0.0.1-10.0.0.9/24"; expected first-last/prefix'],
+    [{ gateway6: "fe80::1" }, "gateway6: found fe80::1, but ip6 is not set; expected a static ip6 with it"],
     [{ clones: [] }, "clones: unknown key"],
   ])("%o", (fields, expected) => {
     const found = setProblems({ ...counted, ...fields });
@@ -106,6 +227,29 @@ test("a datastore is for full clones: PVE refuses it for linked ones", () => {
     'cloneSets.web.datastore: found "fast" with mode "linked", whose disks stay with the template\'s; expected mode: full, or no datastore',
   ]);
   expect(setProblems({ ...counted, datastore: "fast", mode: "full" })).toEqual([]);
+});
+
+describe("what else is wrong with a set", () => {
+  test.each([
+    [{ nodes: [] }, "nodes: found an empty list; expected at least 1 item"],
+    [{ nodes: ["pve1", "pve2", "pve1"] }, "nodes: found a list of 3; expected each node once"],
+    [{ placement: "random" }, 'placement: found "random"; expected "packed", "spread" or "memory"'],
+    [{ waitFor: "ssh" }, 'waitFor: found "ssh"; expected "none", "started", "agent" or "cloud-init"'],
+    [{ readyTimeoutSeconds: 0 }, "readyTimeoutSeconds: found 0; expected at least 1"],
+    [{ shutdownSeconds: 3601 }, "shutdownSeconds: found 3601; expected at most 3600"],
+    [{ maxUnavailable: 0 }, "maxUnavailable: found 0; expected at least 1"],
+    [{ onError: "stop" }, 'onError: found "stop"; expected "continue" or "fail"'],
+    [{ nics: [{ ip: "dhcp" }] }, "nics[0].ip: unknown key; expected one of bridge, vlan"],
+  ])("%o", (fields, expected) => {
+    expect(setProblems({ ...counted, ...fields })).toEqual([`cloneSets.web.${expected}`]);
+  });
+
+  test("the addresses of the first interface are the clone's own, and it is said where they belong", () => {
+    const nics = [{ ip: "10.0.0.21/24" }];
+    expect(setProblems({ clones: [{ name: "web-1", vmId: 9101, nics }] })).toEqual([
+      'cloneSets.web.clones[0].nics[0].ip: found "10.0.0.21/24"; expected it in the clone itself: ip beside name and vmId is that of the first network interface',
+    ]);
+  });
 });
 
 test("property: a range gives its addresses one by one, in order", () => {

@@ -1,55 +1,188 @@
-import ipaddr from "ipaddr.js";
 import { z } from "zod";
-import { addressing, gateway4, hostName, key, pveName, SHORTEST_PREFIX, tag, vmId } from "./fields.ts";
-
-const clone = z.strictObject({
-  name: hostName.describe("VM name and host name of the guest"),
+import { parseRange } from "./addressRange.ts";
+import {
+  addressing,
+  bridge,
+  cores,
+  diskGiB,
+  gateway4,
+  gateway6,
+  hostName,
+  ipv4,
+  ipv6,
+  key,
+  memoryMiB,
+  nodeNames,
+  notes,
+  pveName,
+  tag,
+  vlan,
   vmId,
-  ...addressing,
-});
-
-export type CloneConfig = z.output<typeof clone>;
+} from "./fields.ts";
 
 /** Of one set. */
 const MOST_CLONES = 1000;
 
+const interfaceOptions = {
+  bridge: bridge.describe("bridge; default: the template's"),
+  vlan: vlan.describe("VLAN tag; default: the template's (PVE: tag)"),
+};
+
+/** What a clone may have otherwise than its set, and a set otherwise than its template. */
+const hardware = (whose: string) => ({
+  cores: cores.optional().describe(`cores a socket; default: ${whose} (PVE: cores)`),
+  memoryMiB: memoryMiB.optional().describe(`memory in MiB; default: ${whose} (PVE: memory)`),
+  diskGiB: diskGiB
+    .optional()
+    .describe(`size of the boot disk in GiB, which grows to it and never shrinks; default: ${whose}`),
+});
+
 const common = {
   template: key.describe("key of the template in `templates`"),
-  createClones: z.boolean().default(true).describe("false: the set is left out"),
+  createClones: z.boolean().default(true).describe("false: the set has no clones; those that exist are deleted"),
   mode: z
     .enum(["linked", "full"])
     .default("linked")
     .describe("linked: copy on write on the template's disks; full: own disks"),
   datastore: pveName.optional().describe("datastore of full clones; default: the template's"),
-  start: z.boolean().default(true).describe("start each clone and wait until it runs"),
+  nodes: nodeNames.optional().describe("nodes that the clones run on; default: all nodes of the template"),
+  placement: z
+    .enum(["packed", "spread", "memory"])
+    .default("spread")
+    .describe(
+      "which of the nodes, chosen when a clone is made: spread: in turn; packed: the first one that has the memory; memory: the one with the most free memory",
+    ),
+  start: z.boolean().default(true).describe("start each clone and wait as `waitFor` says"),
   onBoot: z.boolean().default(false).describe("start with the node (PVE: onboot)"),
+  waitFor: z
+    .enum(["none", "started", "agent", "cloud-init"])
+    .default("started")
+    .describe(
+      "when a started clone is ready: none: at once; started: it runs; agent: its guest agent answers; cloud-init: its first boot has finished",
+    ),
+  readyTimeoutSeconds: z
+    .int()
+    .min(1)
+    .max(3600)
+    .default(300)
+    .describe("seconds until a clone that is not ready is a warning"),
+  shutdownSeconds: z
+    .int()
+    .min(0)
+    .max(3600)
+    .default(60)
+    .describe("seconds that a guest may take to shut down before it is stopped; 0: stop at once"),
   tags: z.array(tag).default([]).describe("PVE tags of the clones"),
+  description: notes.default("").describe("notes of the clones, Markdown; the ownership mark is added below them"),
+  pool: pveName.optional().describe("resource pool of the clones"),
+  ...hardware("the template's"),
+  nics: z
+    .array(z.strictObject(interfaceOptions))
+    .max(8)
+    .default([])
+    .describe("network interfaces otherwise than the template's, in its order"),
+  onError: z
+    .enum(["continue", "fail"])
+    .default("continue")
+    .describe(
+      "when a clone fails: continue: the others are made, the run succeeds with a warning; fail: the others are made, the run fails",
+    ),
+  onTemplateChange: z
+    .enum(["ignore", "replace"])
+    .default("ignore")
+    .describe(
+      "when the template becomes another: ignore: clones stay as they are; replace: they are made anew from it",
+    ),
+  maxUnavailable: z.int().min(1).default(1).describe("clones that are replaced at once with onTemplateChange: replace"),
+  rebootOnChange: z
+    .boolean()
+    .default(false)
+    .describe("true: reboot a running clone for a change that needs it; false: the change waits for its next reboot"),
 };
+
+const OWN_ADDRESSES = ["ip", "gateway", "ip6", "gateway6"] as const;
+
+const cloneNics = z
+  .array(
+    z.strictObject({
+      bridge: bridge.describe("bridge; default: the set's"),
+      vlan: vlan.describe("VLAN tag; default: the set's (PVE: tag)"),
+      ip: ipv4
+        .optional()
+        .describe("IPv4: dhcp, or address/prefix; default: cloud-init does not set it up (PVE: ipconfigN ip=)"),
+      gateway: gateway4.optional().describe("IPv4 gateway, only with a static `ip` (PVE: ipconfigN gw=)"),
+      ip6: ipv6.optional().describe("IPv6: auto (SLAAC), dhcp, or address/prefix (PVE: ipconfigN ip6=)"),
+      gateway6: gateway6.optional().describe("IPv6 gateway, only with a static `ip6` (PVE: ipconfigN gw6=)"),
+    }),
+  )
+  .max(8)
+  .check(({ value, issues }) => {
+    for (const field of OWN_ADDRESSES) {
+      const input = value[0]?.[field];
+      if (input === undefined) continue;
+      const message = `expected it in the clone itself: ${field} beside name and vmId is that of the first network interface`;
+      issues.push({ code: "custom", path: [0, field], message, input });
+    }
+  });
+
+const clone = z.strictObject({
+  name: hostName.describe("VM name and host name of the guest"),
+  vmId,
+  ...addressing,
+  node: pveName.optional().describe("node that the clone runs on, whatever the set's nodes; default: by placement"),
+  ...hardware("the set's"),
+  description: notes.optional().describe("notes, Markdown; default: the set's"),
+  tags: z.array(tag).default([]).describe("PVE tags, added to the set's"),
+  nics: cloneNics.default([]).describe("network interfaces otherwise than the set's, in the template's order"),
+  adopt: z
+    .boolean()
+    .default(false)
+    .describe(
+      "true: take over an existing VM of this VMID as this clone; from then on it is managed, and deleted, like the others",
+    ),
+});
+
+export type CloneConfig = z.output<typeof clone>;
 
 const listed = z.strictObject({
   ...common,
   clones: z.array(clone).max(MOST_CLONES).describe("the clones, one by one"),
 });
 
-const RANGE = /^([\d.]+)-([\d.]+)\/(\d{1,2})$/;
+const range = (family: "ipv4" | "ipv6", example: string) =>
+  z.string().refine((text) => parseRange(text, family) !== undefined, {
+    error: `expected first-last/prefix within one subnet, for example "${example}"`,
+  });
 
-const range = z.string().refine((text) => parseRange(text) !== undefined, {
-  error: 'expected first-last/prefix within one subnet, for example "10.0.0.21-10.0.0.70/24"',
-});
+/** `{n}`, or with a width `{n:3}` */
+const NUMBER = /\{n(?::([1-9]))?\}/g;
+
+/** The name of the clone that is number `n` of a counted set. */
+export const numberedName = (pattern: string, n: number): string =>
+  pattern.replace(NUMBER, (_, width?: string) => String(n).padStart(Number(width ?? 0), "0"));
 
 const counted = z.strictObject({
   ...common,
   count: z.int().min(0).max(MOST_CLONES).describe("how many clones"),
   namePattern: z
     .string()
-    .refine((text) => text.includes("{n}"), { error: 'expected a pattern with {n}, for example "web-{n}"' })
-    .refine((text) => hostName.safeParse(text.replaceAll("{n}", String(MOST_CLONES))).success, {
+    .refine((text) => numberedName(text, 1) !== text, {
+      error: 'expected a pattern with {n}, for example "web-{n}"',
+      abort: true,
+    })
+    .refine((text) => hostName.safeParse(numberedName(text, MOST_CLONES)).success, {
       error: 'expected a pattern that makes host names, for example "web-{n}"',
     })
-    .describe("their names; {n} counts from 1"),
+    .describe("their names; {n} counts from 1, {n:3} from 001"),
   firstVmId: vmId.describe("VMID of the first; the others follow"),
-  ipRange: range.optional().describe("their addresses, first-last/prefix; default: dhcp"),
+  ipRange: range("ipv4", "10.0.0.21-10.0.0.70/24")
+    .optional()
+    .describe("their IPv4 addresses, first-last/prefix; default: dhcp"),
   gateway: gateway4.optional().describe("IPv4 gateway of the range"),
+  ip6Range: range("ipv6", "2001:db8::21-2001:db8::70/64")
+    .optional()
+    .describe("their IPv6 addresses, first-last/prefix; default: no IPv6"),
+  gateway6: gateway6.optional().describe("IPv6 gateway of the range"),
 });
 
 /** A set of clones of one template, listed one by one or counted. */
@@ -59,42 +192,6 @@ export const cloneSetSchema = z.union([listed, counted]);
 export const cloneSetSchemaFor = (raw: unknown) =>
   typeof raw === "object" && raw !== null && ("count" in raw || "namePattern" in raw) ? counted : listed;
 
+export type ListedSet = z.output<typeof listed>;
+export type CountedSet = z.output<typeof counted>;
 export type CloneSetConfig = z.output<typeof cloneSetSchema>;
-
-/** First and last address of an IPv4 range in one subnet, as numbers, with its prefix; undefined if it is none. */
-function parseRange(text: string): { first: number; last: number; prefix: number } | undefined {
-  const [, from = "", to = "", prefix] = RANGE.exec(text) ?? [];
-  if (![from, to].every((address) => ipaddr.IPv4.isValidFourPartDecimal(address))) return;
-  if (Number(prefix) < SHORTEST_PREFIX || Number(prefix) > 32) return;
-  const number = (address: string) => ipaddr.IPv4.parse(address).octets.reduce((sum, octet) => sum * 256 + octet, 0);
-  const [first, last] = [number(from), number(to)];
-  const subnet = (address: number) => Math.floor(address / 2 ** (32 - Number(prefix)));
-  return first <= last && subnet(first) === subnet(last) ? { first, last, prefix: Number(prefix) } : undefined;
-}
-
-const dotted = (value: number) => [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join(".");
-
-/** How many addresses the set's range holds; Infinity without a range. */
-export function rangeSize(set: CloneSetConfig): number {
-  const parsed = "ipRange" in set && set.ipRange ? parseRange(set.ipRange) : undefined;
-  return parsed ? parsed.last - parsed.first + 1 : Number.POSITIVE_INFINITY;
-}
-
-/**
- * The clones of a set, each with the place in the config that it comes from.
- *
- * @param at where the set stands in the config
- */
-export function expandClones(set: CloneSetConfig, at: string): { clone: CloneConfig; path: string }[] {
-  if ("clones" in set) return set.clones.map((one, index) => ({ clone: one, path: `${at}.clones[${index}]` }));
-  const addresses = set.ipRange ? parseRange(set.ipRange) : undefined;
-  return Array.from({ length: Math.min(set.count, rangeSize(set)) }, (_, index) => ({
-    path: at,
-    clone: {
-      name: set.namePattern.replaceAll("{n}", String(index + 1)),
-      vmId: set.firstVmId + index,
-      ip: addresses ? `${dotted(addresses.first + index)}/${addresses.prefix}` : "dhcp",
-      ...(set.gateway && { gateway: set.gateway }),
-    },
-  }));
-}

@@ -17,6 +17,8 @@ const endpoint = z
   })
   .transform((url) => url.replace(/\/$/, ""));
 
+const atOnce = z.int().min(1).max(64).default(4);
+
 /** Where the cluster is, how it is reached, and where things go by default. */
 export const clusterSchema = z.strictObject({
   endpoint: endpoint.describe("URL of the PVE API"),
@@ -65,6 +67,15 @@ export const clusterSchema = z.strictObject({
     })
     .prefault({})
     .describe("network of the guests"),
+  limits: z
+    .strictObject({
+      clonesPerTemplate: atOnce.describe("clone tasks that copy from one template at once"),
+      clonesPerDatastore: atOnce.describe(
+        "clone tasks that write to one datastore at once; PVE's lock of a datastore times out with many more than 4",
+      ),
+    })
+    .prefault({})
+    .describe("how much is asked of the cluster at once"),
 });
 
 export type Cluster = z.output<typeof clusterSchema>;

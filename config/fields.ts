@@ -28,9 +28,9 @@ export const pveName = z.string().regex(/^[a-zA-Z][a-zA-Z0-9\-_.]*$/, {
   error: "expected a Proxmox name: a letter first, then letters, digits, '-', '_' and '.'",
 });
 
-const isIpv4 = (text: string) => ipaddr.IPv4.isValidFourPartDecimal(text);
+export const isIpv4 = (text: string): boolean => ipaddr.IPv4.isValidFourPartDecimal(text);
 /** A zone (`%eth0`) is of the machine, not of the network. */
-const isIpv6 = (text: string) => ipaddr.IPv6.isValid(text) && !text.includes("%");
+export const isIpv6 = (text: string): boolean => ipaddr.IPv6.isValid(text) && !text.includes("%");
 
 export const ip = z.string().refine((text) => isIpv4(text) || isIpv6(text), {
   error: "expected an IPv4 or IPv6 address, for example 10.0.0.1",
@@ -74,6 +74,21 @@ export const addressing = {
   ip6: ipv6.optional().describe("IPv6: auto (SLAAC), dhcp, or address/prefix (PVE: ipconfig0 ip6=)"),
   gateway6: gateway6.optional().describe("IPv6 gateway, only with a static `ip6` (PVE: ipconfig0 gw6=)"),
 };
+
+/** Names of nodes, each once. */
+export const nodeNames = z
+  .array(pveName)
+  .min(1)
+  .refine((names) => new Set(names).size === names.length, { error: "expected each node once" });
+
+export const bridge = pveName.optional();
+export const vlan = z.int().min(1).max(4094).optional();
+export const cores = z.int().min(1).max(512);
+export const memoryMiB = z.int().min(16).max(4_194_304);
+export const diskGiB = z.int().min(1).max(131_072);
+
+/** Notes of a VM (PVE: `description`); the ownership mark is added below them. */
+export const notes = z.string().max(4096);
 
 export const dns = z.strictObject({
   servers: z.array(ip).default([]).describe("name servers (PVE: nameserver)"),

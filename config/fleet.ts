@@ -2,23 +2,34 @@ import type { CloneConfig, CloneSetConfig } from "./cloneSet.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Template } from "./template.ts";
 
-/** A clone with the place in the config that it comes from: its own, or that of a counted set. */
+/**
+ * A clone as the program uses it: what it does not say itself is filled in from its set. Its own addresses are those of
+ * the first network interface; `nics` has them from the second on.
+ */
 export interface PlacedClone extends CloneConfig {
+  /** The place in the config that it comes from: its own, or that of a counted set. */
   path: string;
+  description: string;
 }
 
 /** The key of a counted set that a field of its clones comes from. */
-const COUNTED: Partial<Record<keyof CloneConfig, string>> = { name: "namePattern", vmId: "firstVmId", ip: "ipRange" };
+const COUNTED: Record<string, string> = {
+  name: "namePattern",
+  vmId: "firstVmId",
+  ip: "ipRange",
+  ip6: "ip6Range",
+};
 
-/** The place in the config of a field of a clone, or of the template at `path`. */
+/** The place in the config of a field of a clone, of one of its interfaces, or of the template at `path`. */
 export function placeOf(path: string, field: keyof CloneConfig): string {
   const counted = path.startsWith("cloneSets.") && !path.endsWith("]");
   return `${path}.${(counted && COUNTED[field]) || field}`;
 }
 
 /** A clone set as the program uses it: listed or counted, its clones are spelled out. */
-export interface CloneSet
-  extends Pick<CloneSetConfig, "template" | "mode" | "datastore" | "start" | "onBoot" | "tags"> {
+export interface CloneSet extends Omit<CloneSetConfig, "createClones" | "nodes"> {
+  /** Nodes that clones without a node of their own may run on: the set's, or else the template's. */
+  nodes: string[];
   clones: PlacedClone[];
 }
 
@@ -26,6 +37,7 @@ export interface CloneSet
 export interface Fleet {
   cluster: Cluster;
   templates: Record<string, Template>;
-  /** Sets with `createClones: false` are not in here. */
   cloneSets: Record<string, CloneSet>;
+  /** Sets with `createClones: false`: their clones are not to exist, and what is said of them counts for nothing else. */
+  leftOut: Record<string, CloneSet>;
 }

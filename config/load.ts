@@ -1,18 +1,20 @@
 import type { z } from "zod";
-import { type CloneSetConfig, cloneSetSchemaFor, expandClones, rangeSize } from "./cloneSet.ts";
+import { cloneSetSchemaFor } from "./cloneSet.ts";
 import { type Cluster, clusterSchema } from "./cluster.ts";
-import { key as keySchema, vmId as vmIdSchema } from "./fields.ts";
+import { key as keySchema } from "./fields.ts";
 import { readLocalFile } from "./files.ts";
 import type { CloneSet, Fleet } from "./fleet.ts";
 import { keysAt } from "./keys.ts";
 import { type Login, type ReadConfig, readLogin } from "./login.ts";
 import { found, type Problem, pathText, problemsOf } from "./problem.ts";
 import { effectiveAddresses, validAddresses } from "./rules/addresses.ts";
+import { fitting } from "./rules/cloneSets.ts";
 import { hardware } from "./rules/hardware.ts";
 import { importable } from "./rules/image.ts";
 import { publicKeys } from "./rules/keys.ts";
 import { knownTemplates, uniqueNames } from "./rules/names.ts";
 import { uniqueVmIds } from "./rules/vmIds.ts";
+import { spellOut } from "./spellOut.ts";
 import { type Template, templateSchema } from "./template.ts";
 import { didYouMean } from "./text.ts";
 
@@ -26,6 +28,8 @@ export interface LoadedConfig {
   /** The parts that are well-formed; complete only if there are no problems. */
   templates: Record<string, Template>;
   cloneSets: Record<string, CloneSet>;
+  /** Sets with `createClones: false`. */
+  leftOut: Record<string, CloneSet>;
   problems: Problem[];
   /** What works, but should be known. */
   warnings: Problem[];
@@ -95,21 +99,30 @@ export function loadConfig(config: ReadConfig, names: readonly string[], env: No
     if (template) templates[key] = template;
   }
 
+  const nodesOf = (template: Template | undefined) => {
+    const node = template?.node ?? cluster?.node;
+    return template && node ? [node] : [];
+  };
   const rawSets = readObject("cloneSets", config, problems) ?? {};
   const cloneSets: Record<string, CloneSet> = {};
+  const leftOut: Record<string, CloneSet> = {};
   for (const [key, raw] of Object.entries(rawSets)) {
     parse(keySchema, key, ["cloneSets", key], problems);
     const set = parse(cloneSetSchemaFor(raw), raw, ["cloneSets", key], problems);
-    if (set?.createClones) cloneSets[key] = spellOut(set, key, problems);
+    if (!set) continue;
+    const spelledOut = spellOut(set, pathText(["cloneSets", key]), nodesOf(templates[set.template]));
+    problems.push(...spelledOut.problems);
+    (set.createClones ? cloneSets : leftOut)[key] = spelledOut.set;
   }
 
-  const partial = { templates, cloneSets } as Fleet;
+  const partial = { templates, cloneSets };
   problems.push(...knownTemplates(partial, Object.keys(rawTemplates)));
   problems.push(
     ...uniqueVmIds(partial),
     ...uniqueNames(partial),
     ...validAddresses(partial),
     ...effectiveAddresses(partial),
+    ...fitting(partial),
   );
   for (const [key, template] of Object.entries(templates)) {
     const path = pathText(["templates", key]);
@@ -131,34 +144,10 @@ export function loadConfig(config: ReadConfig, names: readonly string[], env: No
     ...(usableLogin && { login: usableLogin }),
     templates,
     cloneSets,
+    leftOut,
     problems,
     warnings,
   };
-}
-
-function spellOut(set: CloneSetConfig, key: string, problems: Problem[]): CloneSet {
-  const { template, mode, datastore, start, onBoot, tags } = set;
-  if ("count" in set && set.count > rangeSize(set)) {
-    problems.push({
-      path: `cloneSets.${key}.ipRange`,
-      message: `found ${set.ipRange}, ${rangeSize(set)} addresses for ${set.count} clones; expected an address for each`,
-    });
-  }
-  const last = "count" in set ? set.firstVmId + set.count - 1 : 0;
-  if ("count" in set && !vmIdSchema.safeParse(last).success && set.count > 0) {
-    problems.push({
-      path: `cloneSets.${key}.firstVmId`,
-      message: `found ${set.firstVmId} with ${set.count} clones; expected VMIDs up to ${vmIdSchema.maxValue}`,
-    });
-  }
-  if (datastore !== undefined && mode === "linked") {
-    problems.push({
-      path: `cloneSets.${key}.datastore`,
-      message: `found "${datastore}" with mode "linked", whose disks stay with the template's; expected mode: full, or no datastore`,
-    });
-  }
-  const clones = expandClones(set, `cloneSets.${key}`).map(({ clone, path }) => ({ ...clone, path }));
-  return { template, mode, datastore, start, onBoot, tags, clones };
 }
 
 /** The files that the connection needs. */

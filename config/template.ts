@@ -1,5 +1,20 @@
 import { z } from "zod";
-import { addressing, dns, hostName, httpUrl, localFile, pveName, tag, vmId } from "./fields.ts";
+import {
+  addressing,
+  bridge,
+  cores,
+  diskGiB,
+  dns,
+  hostName,
+  httpUrl,
+  localFile,
+  memoryMiB,
+  notes,
+  pveName,
+  tag,
+  vlan,
+  vmId,
+} from "./fields.ts";
 
 const HEX_LENGTH = { md5: 32, sha1: 40, sha224: 56, sha256: 64, sha384: 96, sha512: 128 } as const;
 export type ChecksumAlgorithm = keyof typeof HEX_LENGTH;
@@ -46,12 +61,7 @@ const image = z
   .describe("the cloud image that the template is made from");
 
 const diskOptions = {
-  sizeGiB: z
-    .int()
-    .min(1)
-    .max(131_072)
-    .default(20)
-    .describe("size in GiB; the imported image grows to it, it never shrinks"),
+  sizeGiB: diskGiB.default(20).describe("size in GiB; the imported image grows to it, it never shrinks"),
   bus: z.enum(["scsi", "virtio", "sata"]).default("scsi").describe("bus the disk hangs on"),
   datastore: pveName.optional().describe("datastore; default: cluster.datastores.disks"),
   discard: z.boolean().default(true).describe("pass TRIM to the storage (PVE: discard=on)"),
@@ -69,9 +79,9 @@ const diskOptions = {
 };
 
 const nic = z.strictObject({
-  bridge: pveName.optional().describe("bridge; default: cluster.network.bridge"),
+  bridge: bridge.describe("bridge; default: cluster.network.bridge"),
   model: z.enum(["virtio", "e1000", "e1000e", "rtl8139", "vmxnet3"]).default("virtio").describe("network card"),
-  vlan: z.int().min(1).max(4094).optional().describe("VLAN tag (PVE: tag)"),
+  vlan: vlan.describe("VLAN tag (PVE: tag)"),
   mtu: z.int().min(1).max(65_520).optional().describe("MTU, virtio only; 1 takes the bridge's"),
   firewall: z.boolean().default(false).describe("PVE firewall on this interface"),
   mac: z
@@ -180,7 +190,7 @@ export const templateSchema = z.strictObject({
   vmId,
   name: hostName.optional().describe("VM name; default: the template's key"),
   node: pveName.optional().describe("node; default: cluster.node"),
-  description: z.string().max(4096).default("").describe("notes, Markdown; the ownership mark is added below them"),
+  description: notes.default("").describe("notes, Markdown; the ownership mark is added below them"),
   tags: z.array(tag).default([]).describe("PVE tags"),
   pool: pveName.optional().describe("resource pool"),
   onBoot: z.boolean().default(false).describe("start with the node; only for makeTemplate: false (PVE: onboot)"),
@@ -188,7 +198,7 @@ export const templateSchema = z.strictObject({
   image,
   cpu: z
     .strictObject({
-      cores: z.int().min(1).max(512).default(2).describe("cores a socket"),
+      cores: cores.default(2).describe("cores a socket"),
       sockets: z.int().min(1).max(4).default(1).describe("CPU sockets"),
       type: z
         .string()
@@ -199,7 +209,7 @@ export const templateSchema = z.strictObject({
     })
     .prefault({})
     .describe("processor"),
-  memoryMiB: z.int().min(16).max(4_194_304).default(2048).describe("memory in MiB"),
+  memoryMiB: memoryMiB.default(2048).describe("memory in MiB"),
   balloonMiB: z
     .int()
     .min(0)

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { noble, problems, setProblems } from "../testing.ts";
 
 const of = (...clones: Record<string, unknown>[]) =>
@@ -59,6 +59,37 @@ test("no address is given twice, in whatever spelling", () => {
   expect(of({ ip6: "2001:db8::21/64" }, { ip6: "2001:DB8:0::0021/48" })).toEqual([
     "cloneSets.web.clones[1].ip6: 2001:db8:0:0:0:0:0:21 is taken by cloneSets.web.clones[0].ip6; expected an address that nothing else in the config has",
   ]);
+});
+
+describe("the addresses of further network interfaces", () => {
+  const templates = { noble: { ...noble, nics: [{}, { bridge: "vmbr1" }] } };
+  const web = (...clones: object[]) => ({
+    template: "noble",
+    clones: clones.map((clone, index) => ({ name: `web-${index}`, vmId: 9100 + index, ...clone })),
+  });
+
+  test("are held against the same rules", () => {
+    const nics = [{}, { ip: "10.1.0.255/24", gateway6: "fe80::1" }];
+    expect(problems({ templates, cloneSets: { web: web({ nics }) } })).toEqual([
+      `${AT}.nics[1].ip: found 10.1.0.255/24, the broadcast address of its subnet; expected an address between 10.1.0.0 and 10.1.0.255`,
+      `${AT}.nics[1].gateway6: found fe80::1, but ip6 is not set; expected a static ip6 with it`,
+    ]);
+  });
+
+  test("are nobody else's", () => {
+    const cloneSets = { web: web({ ip: "10.1.0.9/24" }, { nics: [{}, { ip: "10.1.0.9/24" }] }) };
+    expect(problems({ templates, cloneSets })).toEqual([
+      `cloneSets.web.clones[1].nics[1].ip: 10.1.0.9 is taken by ${AT}.ip; expected an address that nothing else in the config has`,
+    ]);
+  });
+
+  test("are replaced by a network-config like the first one's", () => {
+    const cloudInit = { network: { version: 2 } };
+    const cloneSets = { web: web({ nics: [{}, { ip: "10.1.0.9/24" }] }) };
+    expect(problems({ templates: { noble: { ...templates.noble, cloudInit } }, cloneSets })).toEqual([
+      `${AT}.nics[1].ip: found 10.1.0.9/24, but templates.noble.cloudInit.network replaces it; expected one of the two`,
+    ]);
+  });
 });
 
 test("a template's own address counts too", () => {

@@ -1,21 +1,29 @@
 import ipaddr from "ipaddr.js";
-import { type Fleet, placeOf } from "../fleet.ts";
+import { type Fleet, type PlacedClone, placeOf } from "../fleet.ts";
 import { oncePerPlace, type Problem } from "../problem.ts";
 import { repeated } from "./vmIds.ts";
 
+type Sources = Pick<Fleet, "templates" | "cloneSets">;
+
 interface Addressed {
   path: string;
-  ip: string;
+  ip?: string | undefined;
   gateway?: string | undefined;
   ip6?: string | undefined;
   gateway6?: string | undefined;
 }
 
+/** A clone's network interfaces, the first one's addresses being its own. */
+export const interfacesOf = (clone: PlacedClone): Addressed[] => [
+  clone,
+  ...clone.nics.slice(1).map((nic, index) => ({ ...nic, path: `${clone.path}.nics[${index + 1}]` })),
+];
+
 /** Everything in the config that gets an address, with its place. */
-export function addressedOf({ templates, cloneSets }: Pick<Fleet, "templates" | "cloneSets">): Addressed[] {
+export function addressedOf({ templates, cloneSets }: Sources): Addressed[] {
   return [
     ...Object.entries(templates).map(([key, { cloudInit }]) => ({ ...cloudInit, path: `templates.${key}.cloudInit` })),
-    ...Object.values(cloneSets).flatMap(({ clones }) => clones),
+    ...Object.values(cloneSets).flatMap(({ clones }) => clones.flatMap(interfacesOf)),
   ];
 }
 
@@ -79,7 +87,7 @@ function check(path: string, family: "ip" | "ip6", cidr: string | undefined, gat
 }
 
 /** Static addresses are host addresses of their subnet, gateways are in it, and no address is given twice. */
-export function validAddresses(fleet: Fleet): Problem[] {
+export function validAddresses(fleet: Sources): Problem[] {
   const all = addressedOf(fleet);
   const shapes = all.flatMap(({ path, ip, gateway, ip6, gateway6 }) => [
     ...check(path, "ip", ip, gateway),
@@ -99,11 +107,13 @@ export function validAddresses(fleet: Fleet): Problem[] {
 const FIELDS = ["ip", "gateway", "ip6", "gateway6"] as const;
 
 /** A network-config of the template takes the place of every address, also of its clones'. */
-export function effectiveAddresses({ templates, cloneSets }: Fleet): Problem[] {
+export function effectiveAddresses({ templates, cloneSets }: Sources): Problem[] {
   const replaced = Object.entries(templates)
     .filter(([, { cloudInit }]) => cloudInit.network)
     .flatMap(([key, { cloudInit }]): (Addressed & { by: string })[] => {
-      const clones = Object.values(cloneSets).flatMap((set) => (set.template === key ? set.clones : []));
+      const clones = Object.values(cloneSets).flatMap((set) =>
+        set.template === key ? set.clones.flatMap(interfacesOf) : [],
+      );
       const at = `templates.${key}.cloudInit`;
       return [{ ...cloudInit, path: at }, ...clones].map((one) => ({ ...one, by: `${at}.network` }));
     });

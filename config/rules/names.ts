@@ -4,7 +4,7 @@ import { didYouMean } from "../text.ts";
 import { repeated } from "./vmIds.ts";
 
 /** Clone names are host names: no two alike. */
-export function uniqueNames({ cloneSets }: Fleet): Problem[] {
+export function uniqueNames({ cloneSets }: Pick<Fleet, "cloneSets">): Problem[] {
   const clones = Object.values(cloneSets).flatMap((set) => set.clones);
   const twice = repeated(clones, ({ name }) => name.toLowerCase()).map(({ item, first }) => ({
     path: placeOf(item.path, "name"),
@@ -14,7 +14,10 @@ export function uniqueNames({ cloneSets }: Fleet): Problem[] {
 }
 
 /** A clone set's template is one of the config. */
-export function knownTemplates({ templates, cloneSets }: Fleet, allKeys: readonly string[]): Problem[] {
+export function knownTemplates(
+  { templates, cloneSets }: Pick<Fleet, "templates" | "cloneSets">,
+  allKeys: readonly string[],
+): Problem[] {
   return Object.entries(cloneSets).flatMap(([key, set]) => {
     if (allKeys.includes(set.template)) {
       const plain = templates[set.template]?.makeTemplate === false && set.mode === "linked";

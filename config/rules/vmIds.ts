@@ -26,7 +26,7 @@ export function repeated<T>(items: readonly T[], keyOf: (item: T) => string): { 
 }
 
 /** A VMID stands for one VM. */
-export function uniqueVmIds(fleet: Fleet): Problem[] {
+export function uniqueVmIds(fleet: Pick<Fleet, "templates" | "cloneSets">): Problem[] {
   const twice = repeated(vmIdsOf(fleet), ({ vmId }) => String(vmId)).map(({ item, first }) => ({
     path: item.path,
     message: `VMID ${item.vmId} is taken by ${first.path}; expected one that nothing else in the config has`,

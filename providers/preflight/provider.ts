@@ -49,14 +49,14 @@ async function preflight(
   news: PreflightInputs,
 ): Promise<{ inputs: PreflightInputs; results: Result[] }> {
   const loaded = readStackConfig(config);
-  const { cluster, login, templates, cloneSets } = loaded;
+  const { cluster, login, templates, cloneSets, leftOut } = loaded;
   const fleetId = olds.fleetId ?? randomBytes(4).toString("hex");
   // Some problems only the program can see (keys that do not exist, secrets in plain text), the others both.
   const seen = new Set(loaded.problems.map(({ path, message }) => `${path} ${message}`));
   const more = (news.problems ?? []).filter(({ path, message }) => !seen.has(`${path} ${message}`));
   const offline = configResults({ ...loaded, problems: [...loaded.problems, ...more] });
   if (!cluster || !login) return { inputs: { ...news, fleetId }, results: offline };
-  const fleet: Fleet = { cluster, templates, cloneSets };
+  const fleet: Fleet = { cluster, templates, cloneSets, leftOut };
   const vmIds = vmIdsOf(fleet)
     .map(({ vmId }) => vmId)
     .sort((a, b) => a - b);

@@ -1,0 +1,99 @@
+import { type AddressRange, parseRange } from "./addressRange.ts";
+import { type CloneConfig, type CloneSetConfig, type CountedSet, numberedName } from "./cloneSet.ts";
+import { vmId as vmIdSchema } from "./fields.ts";
+import type { CloneSet, PlacedClone } from "./fleet.ts";
+import type { Problem } from "./problem.ts";
+
+/**
+ * A set with its clones spelled out, each with the place in the config that it comes from.
+ *
+ * @param at where the set stands in the config
+ * @param templateNodes the nodes that the set's template is on
+ */
+export function spellOut(
+  config: CloneSetConfig,
+  at: string,
+  templateNodes: readonly string[],
+): { set: CloneSet; problems: Problem[] } {
+  const problems: Problem[] = [];
+  if (config.datastore !== undefined && config.mode === "linked") {
+    problems.push({
+      path: `${at}.datastore`,
+      message: `found "${config.datastore}" with mode "linked", whose disks stay with the template's; expected mode: full, or no datastore`,
+    });
+  }
+  const clones =
+    "count" in config
+      ? countedClones(config, at, problems)
+      : config.clones.map((clone, index) => placed(clone, config, `${at}.clones[${index}]`));
+  const { createClones: _, nodes = [...templateNodes], ...rest } = common(config);
+  return { set: { ...rest, nodes, clones }, problems };
+}
+
+/** What both kinds of sets have. */
+function common(config: CloneSetConfig): Omit<CloneSetConfig, "clones"> {
+  if (!("count" in config)) {
+    const { clones: _, ...rest } = config;
+    return rest;
+  }
+  const { count, namePattern, firstVmId, ipRange, gateway, ip6Range, gateway6, ...rest } = config;
+  return rest;
+}
+
+function countedClones(set: CountedSet, at: string, problems: Problem[]): PlacedClone[] {
+  const { count, namePattern, firstVmId, gateway, gateway6 } = set;
+  const enough = (field: "ipRange" | "ip6Range", range: AddressRange | undefined) => {
+    if (range && count > range.size) {
+      problems.push({
+        path: `${at}.${field}`,
+        message: `found ${set[field]}, ${range.size} addresses for ${count} clones; expected an address for each`,
+      });
+    }
+    return range;
+  };
+  const ipRange = set.ipRange ? enough("ipRange", parseRange(set.ipRange, "ipv4")) : undefined;
+  const ip6Range = set.ip6Range ? enough("ip6Range", parseRange(set.ip6Range, "ipv6")) : undefined;
+  if (count > 0 && !vmIdSchema.safeParse(firstVmId + count - 1).success) {
+    problems.push({
+      path: `${at}.firstVmId`,
+      message: `found ${firstVmId} with ${count} clones; expected VMIDs up to ${vmIdSchema.maxValue}`,
+    });
+  }
+  const length = Math.min(count, ...[ipRange, ip6Range].map((range) => range?.size ?? count));
+  return Array.from({ length }, (_, index) =>
+    placed(
+      {
+        name: numberedName(namePattern, index + 1),
+        vmId: firstVmId + index,
+        ip: ipRange?.at(index) ?? "dhcp",
+        ...(gateway && { gateway }),
+        ...(ip6Range && { ip6: ip6Range.at(index) }),
+        ...(gateway6 && { gateway6 }),
+        tags: [],
+        nics: [],
+        adopt: false,
+      },
+      set,
+      at,
+    ),
+  );
+}
+
+/** A clone with what it does not say itself filled in from its set. */
+function placed(clone: CloneConfig, set: CloneSetConfig, path: string): PlacedClone {
+  const { cores = set.cores, memoryMiB = set.memoryMiB, diskGiB = set.diskGiB } = clone;
+  const nics = Array.from({ length: Math.max(set.nics.length, clone.nics.length) }, (_, index) => ({
+    ...set.nics[index],
+    ...clone.nics[index],
+  }));
+  return {
+    ...clone,
+    path,
+    ...(cores !== undefined && { cores }),
+    ...(memoryMiB !== undefined && { memoryMiB }),
+    ...(diskGiB !== undefined && { diskGiB }),
+    description: clone.description ?? set.description,
+    tags: [...new Set([...set.tags, ...clone.tags])],
+    nics,
+  };
+}
