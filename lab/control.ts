@@ -28,6 +28,7 @@ export interface LoggedImageRequest {
 /** One thing that happened over SSH: `sftp write`, `sftp remove`, `exec`. */
 export interface LoggedSsh {
   readonly time: number;
+  readonly node: string;
   readonly user: string;
   readonly what: string;
   readonly detail: string;
@@ -67,9 +68,9 @@ export interface LabState {
   readonly version: string;
   /** By VMID. */
   readonly vms: Readonly<Record<string, VmState>>;
-  /** By `node/datastore`, then by volume name. */
+  /** By `node/datastore` (a shared one: `datastore`), then by volume name. */
   readonly volumes: Readonly<Record<string, Readonly<Record<string, VolumeState>>>>;
-  /** By `node/datastore:content/name`. */
+  /** By `node/datastore:content/name`; those of a shared datastore once per node. */
   readonly files: Readonly<Record<string, { readonly size: number; readonly sha256: string }>>;
   /** Temporary files of downloads. */
   readonly leftovers: readonly string[];

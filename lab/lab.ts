@@ -26,6 +26,11 @@ export interface LabImage {
   readonly size: number;
 }
 
+export interface SshAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
 export interface Lab {
   readonly dir: string;
   readonly pid: number;
@@ -40,9 +45,10 @@ export interface Lab {
   /** Token of root@pam. */
   readonly rootToken: string;
   readonly rootPassword: string;
-  readonly ssh: {
-    readonly address: string;
-    readonly port: number;
+  /** `address` and `port` are those of the first node. */
+  readonly ssh: SshAddress & {
+    /** Every node's own SSH; all have the same host key. */
+    readonly nodes: Readonly<Record<string, SshAddress>>;
     readonly username: string;
     readonly privateKeyFile: string;
     readonly publicKeyFile: string;
@@ -66,6 +72,8 @@ export interface LabOptions {
   readonly timeScale?: number;
   /** `recorded` is the pristine node that the recordings start from. Default `default`. */
   readonly seed?: "default" | "recorded";
+  /** Nodes of a new lab. Default `pve1` and `pve2`. Only with the default seed. */
+  readonly nodes?: readonly string[];
   /** True: outlives this process. Default: ends with it. */
   readonly detached?: boolean;
   readonly log?: Log;
@@ -76,6 +84,7 @@ interface LabInfo {
   readonly pid: number;
   readonly instance: string;
   readonly ports: { readonly api: number; readonly ssh: number; readonly images: number; readonly control: number };
+  readonly sshPorts: Readonly<Record<string, number>>;
   readonly nodes: readonly string[];
   readonly apiToken: string;
   readonly rootToken: string;
@@ -142,6 +151,7 @@ function toLab(dir: string, info: LabInfo, stop: () => Promise<void>): Lab {
     ssh: {
       address: host,
       port: info.ports.ssh,
+      nodes: Object.fromEntries(Object.entries(info.sshPorts).map(([node, port]) => [node, { address: host, port }])),
       username: "root",
       privateKeyFile: path.join(dir, "id_ed25519"),
       publicKeyFile: path.join(dir, "id_ed25519.pub"),
@@ -210,6 +220,7 @@ function childArguments(dir: string, options: LabOptions, instance: string): str
     ...["--api-port", String(ports.api), "--ssh-port", String(ports.ssh)],
     ...["--image-port", String(ports.images), "--control-port", String(ports.control)],
     ...["--seed", options.seed ?? "default", "--time-scale", String(options.timeScale ?? 0.1)],
+    ...(options.nodes ? ["--nodes", options.nodes.join(",")] : []),
     ...(options.detached ? [] : ["--stop-with-stdin"]),
   ];
 }

@@ -41,6 +41,7 @@ def parse_arguments() -> argparse.Namespace:
     for name in ("api", "ssh", "image", "control"):
         parser.add_argument(f"--{name}-port", type=int, default=0)
     parser.add_argument("--seed", default="default", choices=("default", "recorded"))
+    parser.add_argument("--nodes", default="pve1,pve2", help="names of the nodes of a new default lab")
     parser.add_argument("--time-scale", type=float, default=0.1)
     parser.add_argument("--instance", default=secrets.token_hex(8))
     parser.add_argument("--stop-with-stdin", action="store_true", help="stop when the starting process is gone")
@@ -84,7 +85,7 @@ async def main(options: argparse.Namespace) -> None:
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     settings = Settings(directory, options.api_port, options.ssh_port, options.image_port, options.control_port,
-                        options.seed, options.time_scale)
+                        options.seed, options.time_scale, tuple(options.nodes.split(",")))
     pve = LabPve(settings)
     certificate, key = ensure_certificates(directory, sorted(pve.nodes))
     pve.fingerprint = fingerprint(certificate)
@@ -92,11 +93,14 @@ async def main(options: argparse.Namespace) -> None:
     images = ImageServer()
     images.load_fixtures()
     images.add_folder(directory / "images")
-    ssh = SshServer(pve, directory, pve.first_node())
+    shells = [SshServer(pve, directory, node) for node in sorted(pve.nodes)]
     about = {"lab": str(directory), "pid": os.getpid(), "instance": options.instance}
     control = Control(pve, images, about)
     await bind("API", options.api_port, pve.start(str(certificate), str(key)))
-    await bind("SSH", options.ssh_port, ssh.start(HOST, options.ssh_port))
+    for number, shell in enumerate(shells):
+        # Fixed ports of further nodes follow that of the first.
+        port = options.ssh_port + number if options.ssh_port else 0
+        await bind(f"SSH of {shell.node}", port, shell.start(HOST, port))
     await bind("image server", options.image_port, images.start(HOST, options.image_port))
     await bind("control interface", options.control_port, control.start(HOST, options.control_port))
     pve.start_cycle()
@@ -104,7 +108,8 @@ async def main(options: argparse.Namespace) -> None:
     image = images.files[IMAGE_NAME]
     about.update({
         "startedAt": time.time(), "nodes": sorted(pve.nodes),
-        "ports": {"api": pve.port, "ssh": ssh.port, "images": images.port, "control": control.port},
+        "ports": {"api": pve.port, "ssh": shells[0].port, "images": images.port, "control": control.port},
+        "sshPorts": {shell.node: shell.port for shell in shells},
         "apiToken": f"{FLEET_TOKEN}={FLEET_TOKEN_SECRET}" if options.seed == "default" else
         f"{ROOT_TOKEN}={ROOT_TOKEN_SECRET}",
         "rootToken": f"{ROOT_TOKEN}={ROOT_TOKEN_SECRET}", "rootPassword": ROOT_PASSWORD,
@@ -121,7 +126,7 @@ async def main(options: argparse.Namespace) -> None:
     pve.stop_cycle()
     pve.save()
     (directory / "lab.json").unlink(missing_ok=True)
-    await asyncio.wait_for(asyncio.gather(ssh.stop(), images.stop(), control.stop(), pve.close_http(),
+    await asyncio.wait_for(asyncio.gather(*(shell.stop() for shell in shells), images.stop(), control.stop(), pve.close_http(),
                                           return_exceptions=True), 3)
     # Connections that clients keep open would hold the API's own stop for a minute.
     os._exit(0)

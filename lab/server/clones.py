@@ -84,6 +84,17 @@ class CloneApi:
             copies.append(drive)
         return full, copies
 
+    def _target_checks(self, values: dict, source, target: str) -> None:
+        """A clone goes to another node only if all that the source uses is seen from there."""
+        storage = values.get("storage")
+        if storage:
+            self._check_enabled(storage, target)
+            if not self.is_shared(storage):
+                raise die(f"can't clone to non-shared storage '{storage}'")
+        used = {drive.storage for drive in drives.of_config(source.config)} - {None}
+        if not all(self.is_shared(name) for name in used):
+            raise die(f"can't clone VM to node '{target}' (VM uses local storage)")
+
     async def guest_clone(self, values: dict, user: str) -> str:
         node, vmid, newid, pool = values["node"], int(values["vmid"]), int(values["newid"]), values.get("pool")
         self._qm_check_pool(pool)
@@ -98,11 +109,7 @@ class CloneApi:
             raise die(f"VM is locked ({source.config['lock']})")
         full, copies = self._clone_checks(values, user, source)
         if target and target != node:
-            storage = values.get("storage")
-            if storage and not self.storages[storage].get("shared"):
-                raise die(f"can't clone to non-shared storage '{storage}'")
-            if not all(self.storages[drive.storage].get("shared") for drive in copies):
-                raise die(f"can't clone VM to node '{target}' (VM uses local storage)")
+            self._target_checks(values, source, target)
         # The name is taken from here on: whoever comes second finds the config file.
         new = self.new_vm(newid, node)
         new.config = {"lock": "clone", "description": TEMPORARY}

@@ -18,7 +18,7 @@ from .imageserver import ImageServer, Knobs
 from .locks import STORAGE_SLOTS, STORAGE_WAIT
 from .seed import make_folders
 from .settings import FLEET_USER, fleet_role
-from .volumes import FOLDERS, Volume
+from .volumes import FOLDERS, SHARED_TYPES, Volume
 
 NETWORK = {"latency": 0.0, "jitter": 0.0, "node_latency": {}, "drop_rate": 0.0, "hang_rate": 0.0, "hang_secs": 120,
            "seed": None}
@@ -277,6 +277,8 @@ class Control:
         pve = self.pve
         if create is not None:
             pve.storages[name] = {"active": 1, "files": set_(), **create}
+            if create.get("type") in SHARED_TYPES:
+                pve.storages[name]["shared"] = 1
             make_folders(pve)
         if remove:
             pve.storages.pop(name, None)

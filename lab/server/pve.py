@@ -54,6 +54,6 @@ class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, Downlo
         make_folders(self)
         logging.getLogger("fakepve").setLevel(logging.ERROR)
 
-    def note_ssh(self, user: str, what: str, detail: str) -> None:
+    def note_ssh(self, node: str, user: str, what: str, detail: str) -> None:
         """Keep what came in over SSH for the control interface's log."""
-        self.ssh_log.append({"time": time.time(), "user": user, "what": what, "detail": detail})
+        self.ssh_log.append({"time": time.time(), "node": node, "user": user, "what": what, "detail": detail})

@@ -52,8 +52,8 @@ def _foreign_template(pve) -> None:
 
 
 def seed_default(pve) -> None:
-    """Nodes pve1 and pve2, `local` and `local-lvm`, a bridge, a GPU, and guests that belong to somebody else."""
-    pve.nodes = {"pve1": {"online": True}, "pve2": {"online": True}}
+    """The nodes (pve1 and pve2), `local` and `local-lvm`, a bridge, a GPU, and guests that belong to somebody else."""
+    pve.nodes = {name: {"online": True} for name in pve.settings.nodes}
     pve.storages = {
         "local": _directory("/var/lib/vz", "backup,import,iso,snippets,vztmpl"),
         "local-lvm": {"type": "lvmthin", "vgname": "pve", "thinpool": "data", "content": "images,rootdir",
@@ -85,5 +85,6 @@ def make_folders(pve) -> None:
     for node in pve.nodes:
         for name in pve.storages:
             if pve.is_dir(name):
+                pve.mount(node, name)
                 for content in ("iso", "vztmpl", "backup", "snippets", "import"):
                     pve.real_path(node, pve.folder(name, content)).mkdir(parents=True, exist_ok=True)

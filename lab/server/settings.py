@@ -36,6 +36,8 @@ class Settings:
     control_port: int
     seed: str = "default"
     time_scale: float = 0.1
+    # Names of the nodes that the default seed has.
+    nodes: tuple[str, ...] = ("pve1", "pve2")
 
     @property
     def state_file(self) -> Path:

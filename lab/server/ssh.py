@@ -36,11 +36,11 @@ def ensure_keys(directory: Path) -> None:
 class NodeFiles(asyncssh.SFTPServer):
     """The node's file system. The user `snippets` may write only where snippets live."""
 
-    def __init__(self, chan: asyncssh.SSHServerChannel, pve, root: Path):
-        self.pve = pve
+    def __init__(self, chan: asyncssh.SSHServerChannel, pve, node: str):
+        self.pve, self.node = pve, node
         self.user = chan.get_extra_info("username")
         self.peer = chan.get_extra_info("peername")
-        super().__init__(chan, chroot=os.fsencode(root))
+        super().__init__(chan, chroot=os.fsencode(pve.settings.node_root(node)))
 
     def _guard(self, path: bytes, what: str) -> None:
         if self.pve.sftp_denied:
@@ -56,7 +56,7 @@ class NodeFiles(asyncssh.SFTPServer):
     def open(self, path, pflags, attrs):
         if pflags & (asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | asyncssh.FXF_APPEND | asyncssh.FXF_TRUNC):
             self._guard(path, "write")
-            self.pve.note_ssh(self.user, "sftp write", os.fsdecode(path))
+            self.pve.note_ssh(self.node, self.user, "sftp write", os.fsdecode(path))
         return super().open(path, pflags, attrs)
 
     def mkdir(self, path, attrs):
@@ -65,7 +65,7 @@ class NodeFiles(asyncssh.SFTPServer):
 
     def remove(self, path):
         self._guard(path, "remove")
-        self.pve.note_ssh(self.user, "sftp remove", os.fsdecode(path))
+        self.pve.note_ssh(self.node, self.user, "sftp remove", os.fsdecode(path))
         return super().remove(path)
 
     def rmdir(self, path):
@@ -101,7 +101,7 @@ class Commands:
     async def run(self, process: asyncssh.SSHServerProcess) -> None:
         user = process.get_extra_info("username")
         command = process.command or ""
-        self.pve.note_ssh(user, "exec", command[:500])
+        self.pve.note_ssh(self.node, user, "exec", command[:500])
         if not command:
             process.stderr.write("This node has no shell: it is a lab. SFTP works.\n")
             process.exit(1)
@@ -153,7 +153,7 @@ class Commands:
             return (0 if self.pve.real_path(self.node, words[2]).exists() else 1), ""
         if name == "qm" and words[1:2] == ["unlock"] and len(words) == 3 and user == "root":
             vm = self.pve.vm(int(words[2]))
-            if vm is None:
+            if vm is None or vm.node != self.node:
                 return 2, f"Configuration file 'nodes/{self.node}/qemu-server/{words[2]}.conf' does not exist\n"
             vm.config.pop("lock", None)
             self.pve.changed()
@@ -172,7 +172,7 @@ class SshServer:
     async def start(self, host: str, port: int) -> None:
         ensure_keys(self.directory)
         public = (self.directory / "id_ed25519.pub").read_text()
-        root = self.pve.settings.node_root(self.node)
+        self.pve.settings.node_root(self.node).mkdir(parents=True, exist_ok=True)
         commands = Commands(self.pve, self.node)
 
         class Login(asyncssh.SSHServer):
@@ -188,7 +188,7 @@ class SshServer:
         self.server = await asyncssh.create_server(
             Login, host, port, server_host_keys=[str(self.directory / "ssh_host_ed25519_key")],
             password_auth=False, kbdint_auth=False, gss_host=None, allow_scp=False,
-            sftp_factory=lambda chan: NodeFiles(chan, self.pve, root), process_factory=commands.run, encoding="utf-8")
+            sftp_factory=lambda chan: NodeFiles(chan, self.pve, self.node), process_factory=commands.run, encoding="utf-8")
         self.port = self.server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

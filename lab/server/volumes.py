@@ -24,6 +24,8 @@ EXTENSIONS = {"iso": r"\.(?:iso|img)$", "vztmpl": r"\.tar\.(?:gz|xz|zst|bz2)$", 
               "backup": r"\.(?:vma|tar)(?:\.(?:gz|lzo|zst))?$", "snippets": r"."}
 LVM_EXTENT = 4 * 1024**2
 QCOW2_OVERHEAD = 196_608
+# Types whose content all nodes see, whatever their `shared` says.
+SHARED_TYPES = {"nfs", "cifs", "cephfs", "rbd", "iscsi", "pbs"}
 
 
 @dataclass
@@ -61,7 +63,11 @@ class VolumeApi:
 
     def place(self, storage: str, node: str) -> str:
         """The key of a datastore's content: one per node unless it is shared."""
-        return storage if self.storages[storage].get("shared") else f"{node}/{storage}"
+        return storage if self.is_shared(storage) else f"{node}/{storage}"
+
+    def is_shared(self, storage: str) -> bool:
+        store = self.storages[storage]
+        return bool(store.get("shared")) or store.get("type") in SHARED_TYPES
 
     def volumes_of(self, storage: str, node: str) -> dict[str, Volume]:
         return self.volumes.setdefault(self.place(storage, node), {})
@@ -77,6 +83,16 @@ class VolumeApi:
     def real_path(self, node: str, path: str) -> Path:
         """A path of the node in the lab's folder."""
         return self.settings.node_root(node) / path.lstrip("/")
+
+    def mount(self, node: str, storage: str) -> None:
+        """A shared datastore's folder is one and the same on every node."""
+        here = self.real_path(node, self.base_path(storage))
+        if not self.is_shared(storage) or here.exists():
+            return
+        common = self.settings.directory / "shared" / storage
+        common.mkdir(parents=True, exist_ok=True)
+        here.parent.mkdir(parents=True, exist_ok=True)
+        here.symlink_to(common, target_is_directory=True)
 
     def folder(self, storage: str, content: str) -> str:
         return f"{self.base_path(storage)}/{FOLDERS[content]}"
