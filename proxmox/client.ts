@@ -12,7 +12,7 @@ export interface Connection {
   login: Login;
 }
 
-export type Params = Record<string, string | number | boolean | undefined>;
+export type Params = Record<string, string | number | boolean | readonly string[] | undefined>;
 type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 const CODES: Record<string, ConnectionCode> = {
@@ -50,7 +50,10 @@ const formValue = (value: string | number | boolean): string =>
 
 function form(params: Params): string {
   const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(params)) if (value !== undefined) search.set(key, formValue(value));
+  for (const [key, value = []] of Object.entries(params)) {
+    // PVE takes a list as the same key several times.
+    for (const one of [value].flat()) search.append(key, formValue(one));
+  }
   return search.toString();
 }
 

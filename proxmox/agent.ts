@@ -1,0 +1,90 @@
+import { type PveClient, path } from "./client.ts";
+import { ApiError, answerOf, ProxmoxError } from "./errors.ts";
+import { isMissing } from "./guests.ts";
+
+/** A network interface as the guest has it (PVE: agent/network-get-interfaces). */
+export interface GuestInterface {
+  name: string;
+  "hardware-address"?: string;
+  "ip-addresses"?: { "ip-address": string; "ip-address-type": "ipv4" | "ipv6"; prefix: number }[];
+}
+
+/** How a command in the guest is doing; output and exit code are there when it has exited. */
+export interface ExecStatus {
+  exited: boolean | number;
+  exitcode?: number;
+  signal?: number;
+  "out-data"?: string;
+  "err-data"?: string;
+}
+
+/** What PVE answers if the agent itself refused: status 200 all the same. */
+interface Refusal {
+  error: { class?: string; desc?: string };
+}
+
+const isRefusal = (result: unknown): result is Refusal =>
+  typeof result === "object" && result !== null && "error" in result;
+
+function resultOf<T>({ result }: { result: T | Refusal }): T {
+  if (isRefusal(result)) {
+    const { class: kind = "", desc = "it gave no reason" } = result.error;
+    throw new ProxmoxError("agent", `the guest agent refused: ${[kind, desc].filter(Boolean).join(": ")}`);
+  }
+  return result;
+}
+
+// Each is sent once: who waits for an agent asks again anyway, at a pace of its own.
+
+/** Whether anybody answers. Takes VM.GuestAgent.Audit (PVE 8: VM.Monitor), as `guestInterfaces` does. */
+export async function pingAgent(client: PveClient, node: string, vmId: number): Promise<void> {
+  resultOf(await client.post<{ result: object }>(path`/nodes/${node}/qemu/${vmId}/agent/ping`));
+}
+
+export async function guestInterfaces(client: PveClient, node: string, vmId: number): Promise<GuestInterface[]> {
+  return resultOf(
+    await client.getOnce<{ result: GuestInterface[] }>(path`/nodes/${node}/qemu/${vmId}/agent/network-get-interfaces`),
+  );
+}
+
+/**
+ * Starts a command in the guest, as root and without a shell; gives its process id for `execStatus`. Both take
+ * VM.GuestAgent.Unrestricted (PVE 8: VM.Monitor).
+ */
+export async function exec(client: PveClient, node: string, vmId: number, command: readonly string[]): Promise<number> {
+  const { pid } = await client.post<{ pid: number }>(path`/nodes/${node}/qemu/${vmId}/agent/exec`, { command });
+  return pid;
+}
+
+export function execStatus(client: PveClient, node: string, vmId: number, pid: number): Promise<ExecStatus> {
+  return client.getOnce(path`/nodes/${node}/qemu/${vmId}/agent/exec-status`, { pid });
+}
+
+/**
+ * Why a call did not get through to the agent, or not what it asked for:
+ *
+ * - `silent`: nobody answers in the guest (yet);
+ * - `off`: the VM has no agent (PVE: `agent`);
+ * - `stopped`, `missing`: the VM does not run, or is not on this node;
+ * - `permission`: the login may not;
+ * - `disabled`: the guest's agent does not do this;
+ * - `no-command`: the guest has no such program.
+ */
+export type AgentTrouble = "silent" | "off" | "stopped" | "missing" | "permission" | "disabled" | "no-command";
+
+const WORDS: readonly [RegExp, AgentTrouble][] = [
+  [/No QEMU guest agent configured/i, "off"],
+  [/VM \d+ (is )?not running/i, "stopped"],
+  [/has been disabled|has not been found|CommandNotFound|CommandDisabled/i, "disabled"],
+  [/failed to execute child process|no such file or directory/i, "no-command"],
+  [/guest agent is not running|got timeout/i, "silent"],
+];
+
+/** The trouble that an error of the calls above means; undefined if it is not about the agent. */
+export function agentTrouble(error: unknown): AgentTrouble | undefined {
+  if (!(error instanceof ProxmoxError)) return undefined;
+  if (error instanceof ApiError && error.status === 403) return "permission";
+  if (isMissing(error)) return "missing";
+  const answer = answerOf(error);
+  return WORDS.find(([words]) => words.test(answer))?.[1];
+}
