@@ -19,8 +19,13 @@ from .tasks import Task
 # Options that a clone does not take over.
 NOT_COPIED = {"snapshots", "parent", "snaptime", "vmstate", "snapstate", "runningcpu", "runningmachine",
               "running-nets-host-mtu", "lock", "template", "digest"}
-LINKED_SECONDS = 1.65
-FULL_SECONDS = 2.0
+# Measured on a node with two cores: 20 linked clones take 33 s one at a time, 17 s four at a time, 15.5 s six at a time,
+# and of 40 at once 12 fail; 10 full clones take 23.5 s one at a time, 12.2 s four at a time. What does not get faster
+# is what a clone does under the datastore's lock: half of it for the first drive, half of it for all others.
+LINKED_SECONDS, LINKED_LOCKED = 1.65, 0.72
+FULL_SECONDS, FULL_LOCKED = 2.35, 1.2
+# What a clone without drives takes: a worker and a config file.
+BARE_SECONDS = 0.3
 TEMPLATE_SECONDS = 0.5
 # What an empty overlay takes on the datastore.
 OVERLAY_BYTES = 397_312
@@ -143,14 +148,19 @@ class CloneApi:
         for key in config:
             if one_of(key, "net"):
                 config[key] = with_mac(config[key], fresh=True)
-        storages = {values.get("storage") or drive.storage for drive in copies}
-        async with self.storage_lock(storages):
-            await self.pause((FULL_SECONDS if full else LINKED_SECONDS) if copies else 0.3)
-            for drive in copies:
-                volid = await self._copy_drive(values, source, newid, full, drive, task, made)
-                options = dict(drive.options)
-                options["size"] = drives.format_size(self.volume(volid, source.node).size)
-                config[drive.key] = str(Drive(drive.key, volid, options))
+        seconds, locked = (FULL_SECONDS, FULL_LOCKED) if full else (LINKED_SECONDS, LINKED_LOCKED)
+        held = [locked / 2] + [locked / 2 / (len(copies) - 1)] * (len(copies) - 1) if len(copies) > 1 else [locked]
+        await self.pause(seconds - locked if copies else BARE_SECONDS)
+        for drive, under_lock in zip(copies, held):
+            async with self.storage_lock({values.get("storage") or drive.storage}):
+                await self.pause(under_lock)
+                volid = self._allocate_copy(values, source, newid, full, drive, task, made)
+            volume = self.volume(volid, source.node)
+            if not drive.is_cloudinit and not self._is_linked(full, drive):
+                await self._copy_content(values, source, drive, task)
+            options = dict(drive.options)
+            options["size"] = drives.format_size(volume.size)
+            config[drive.key] = str(Drive(drive.key, volid, options))
         config["name"] = values.get("name") or f"Copy-of-VM-{source.config.get('name') or source.vmid}"
         if values.get("description"):
             config["description"] = values["description"]
@@ -160,14 +170,18 @@ class CloneApi:
             config["vmgenid"] = str(uuid.uuid4())
         return config
 
-    async def _copy_drive(self, values: dict, source, newid: int, full: bool, drive: Drive, task: Task,
-                          made: list[str]) -> str:
+    @staticmethod
+    def _is_linked(full: bool, drive: Drive) -> bool:
+        """The TPM's state and the cloud-init drive are copied whole even in a linked clone."""
+        return not full and not drive.is_cloudinit and not drive.key.startswith("tpmstate")
+
+    def _allocate_copy(self, values: dict, source, newid: int, full: bool, drive: Drive, task: Task,
+                       made: list[str]) -> str:
         node, storage = source.node, values.get("storage") or drive.storage
         volume = self.volume(drive.volume, node)
         if volume is None:
             raise die(f"volume '{drive.volume}' does not exist")
-        linked = not full and not drive.is_cloudinit and not drive.key.startswith("tpmstate")
-        if linked:
+        if self._is_linked(full, drive):
             task.log(f"create linked clone of drive {drive.key} ({drive.volume})")
             base = "/".join(split_volid(drive.volume)[1].split("/")[-2:])
             number = self.free_name(storage, node, newid)
@@ -197,12 +211,14 @@ class CloneApi:
         made.append(volid)
         self.log_formatting(task, volid, node)
         task.log(f"allocated target volume '{volid}'")
-        if not drive.is_cloudinit:
-            await self.copy_data(volume.used, values.get("bwlimit"))
-            if not drive.key.startswith("efidisk"):
-                shown = drives.human_size(volume.size)
-                task.log(f"transferred {shown} of {shown} (100.00%)")
         return volid
+
+    async def _copy_content(self, values: dict, source, drive: Drive, task: Task) -> None:
+        volume = self.volume(drive.volume, source.node)
+        await self.copy_data(volume.used, values.get("bwlimit"))
+        if not drive.key.startswith("efidisk"):
+            shown = drives.human_size(volume.size)
+            task.log(f"transferred {shown} of {shown} (100.00%)")
 
     # ------------------------------------------------------------- template
 

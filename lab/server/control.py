@@ -14,6 +14,7 @@ from fakepve.model import PveError, TaskError
 
 from . import drives
 from .access import AclEntry
+from .conditions import CONDITIONS
 from .imageserver import ImageServer, Knobs
 from .locks import STORAGE_SLOTS, STORAGE_WAIT
 from .seed import make_folders
@@ -141,6 +142,15 @@ class Control:
             self.do_release_storage_lock(storage)
         pve.storage_locks.slots, pve.storage_locks.wait = STORAGE_SLOTS, STORAGE_WAIT
         self.images.knobs = Knobs()
+
+    def do_conditions(self, name: str) -> None:
+        """Set all that takes time as a named condition says."""
+        if name not in CONDITIONS:
+            raise ValueError(f"there are the conditions {', '.join(sorted(CONDITIONS))}")
+        wanted = CONDITIONS[name]
+        self.pve.time_scale = wanted.time_scale
+        self.pve.network.update({**NETWORK, "node_latency": {}, "latency": wanted.latency})
+        self.do_storage_locks()
 
     def do_time_scale(self, scale: float) -> None:
         self.pve.time_scale = float(scale)

@@ -1,7 +1,7 @@
 """Locks that clients meet: the config lock of a VM and the lock of a datastore.
 
-A node lets about four clones at a time work on one datastore. The others wait ten seconds for its lock and then fail
-inside their task; forty linked clones at once (1.65 s each) lose twelve that way. The numbers here give just that.
+One worker at a time allocates on a datastore. The others wait ten seconds for its lock and then fail inside their
+task: `clones.py` says how long a clone holds it, so that as many of a crowd fail as did on a real node.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from fakepve.model import TaskError
 
-STORAGE_SLOTS = 4
+STORAGE_SLOTS = 1
 STORAGE_WAIT = 10.0
 # The least real time that a waiter gets: a scaled-down wait must not be shorter than the machine's own hiccups.
 LEAST_WAIT = 0.05
