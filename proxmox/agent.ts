@@ -76,7 +76,7 @@ const WORDS: readonly [RegExp, AgentTrouble][] = [
   [/No QEMU guest agent configured/i, "off"],
   [/VM \d+ (is )?not running/i, "stopped"],
   [/has been disabled|has not been found|CommandNotFound|CommandDisabled/i, "disabled"],
-  [/failed to execute child process|no such file or directory/i, "no-command"],
+  [/failed to execute child process/i, "no-command"],
   [/guest agent is not running|got timeout/i, "silent"],
 ];
 
