@@ -96,3 +96,53 @@ describe("several nodes", () => {
     expect((await probe.run("DELETE", "/nodes/pve1/qemu/610")).exitstatus).toMatch(/still in use by linked cloned/);
   });
 });
+
+interface Listed {
+  readonly vmid: number;
+  readonly name?: string;
+  readonly status: string;
+  readonly tags?: string;
+  readonly lock?: string;
+  readonly template?: number;
+}
+
+describe("lists", () => {
+  const vm = async (path: string, vmid: number): Promise<Listed | undefined> =>
+    (await probe.get<Listed[]>(path)).find((one) => one.vmid === vmid);
+  const everywhere = (vmid: number): Promise<Listed | undefined> => vm("/cluster/resources?type=vm", vmid);
+
+  test("a node lists its own guests as they are now, the cluster as they were", { timeout: testMs }, async () => {
+    await probe.template(620);
+    await probe.lab.control.timeScale(0.3);
+    const cloned = await probe.session.send("fleet-token", "POST", "/nodes/pve1/qemu/620/clone", {
+      ...{ newid: 621, name: "web-1" },
+    });
+    expect(await vm("/nodes/pve1/qemu", 621)).toMatchObject({ lock: "clone", status: "stopped", name: "VM 621" });
+    expect((await probe.session.ended(String(cloned.data))).exitstatus).toBe("OK");
+    await probe.session.send("fleet-token", "PUT", "/nodes/pve1/qemu/621/config", { tags: "Fleet" });
+    expect((await probe.run("POST", "/nodes/pve1/qemu/621/status/start")).exitstatus).toBe("OK");
+    expect(await vm("/nodes/pve1/qemu", 621)).toMatchObject({ name: "web-1", status: "running", tags: "fleet" });
+    expect(await vm("/nodes/pve2/qemu", 621)).toBeUndefined();
+    expect(await vm("/nodes/pve1/qemu", 620)).toMatchObject({ template: 1, status: "stopped" });
+    expect(await everywhere(621)).toMatchObject({ status: "unknown", tags: "fleet" });
+    expect(await everywhere(621)).not.toHaveProperty("name");
+    await expect.poll(() => everywhere(621), { timeout: 5_000 }).toMatchObject({ name: "web-1", status: "running" });
+    await probe.lab.control.timeScale(0.02);
+  });
+
+  test("a node's memory is what it was given, less what its running guests take", { timeout: testMs }, async () => {
+    interface NodeUse {
+      readonly node: string;
+      readonly mem: number;
+      readonly maxmem: number;
+      readonly maxcpu: number;
+    }
+    const usage = async (): Promise<NodeUse | undefined> =>
+      (await probe.get<NodeUse[]>("/cluster/resources?type=node")).find(({ node }) => node === "pve3");
+    await probe.lab.control.node("pve3", { memoryMiB: 16_384, cpus: 4 });
+    const before = await usage();
+    expect(before).toMatchObject({ maxmem: 16 * 1024 ** 3, maxcpu: 4 });
+    await probe.lab.control.addVm({ vmid: 630, node: "pve3", config: { memory: "2048" }, status: "running" });
+    await expect.poll(async () => (await usage())?.mem, { timeout: 5_000 }).toBe((before?.mem ?? 0) + 2 * 1024 ** 3);
+  });
+});

@@ -227,6 +227,11 @@ export class LabControl {
     return this.#do("node_online", { node, online });
   }
 
+  /** Memory (64 GiB) and CPUs (16) of a node; its running guests take all the memory they are configured with. */
+  node(node: string, has: { readonly memoryMiB?: number; readonly cpus?: number }): Promise<null> {
+    return this.#do("node", { node, ...has });
+  }
+
   quorum(quorate: boolean): Promise<null> {
     return this.#do("quorum", { quorate });
   }

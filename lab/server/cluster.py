@@ -21,8 +21,9 @@ class ClusterApi:
         self.mappings: dict[str, list[str]] = {}
         self.cluster_name = "lab"
         self.set_version(DEFAULT_VERSION)
-        # What the last round of pvestatd saw: {vmid: resource}.
+        # What the last round of pvestatd saw: {vmid: resource}, {node: usage}.
         self.seen: dict[int, dict] = {}
+        self.seen_nodes: dict[str, dict] = {}
         self._cycle: asyncio.Task | None = None
 
     def set_version(self, version: str) -> None:
@@ -55,7 +56,7 @@ class ClusterApi:
                     "ssl_fingerprint": self.fingerprint}
             if self.allowed(user, "/nodes/" + name, "Sys.Audit"):
                 item["level"] = ""
-                item.update(self._node_stats(online))
+                item.update(self._node_stats(name))
             items.append(item)
         return items
 
@@ -71,6 +72,7 @@ class ClusterApi:
     async def _status_rounds(self) -> None:
         while True:
             self.seen = {vm.vmid: self._resource(vm) for vm in self.vms}
+            self.seen_nodes = {node: self.node_usage(node) for node in self.nodes}
             await asyncio.sleep(max(STATUS_CYCLE * self.time_scale, 0.05))
 
     def _resource(self, vm) -> dict:
@@ -111,7 +113,7 @@ class ClusterApi:
                 item = {"id": "node/" + name, "type": "node", "node": name,
                         "status": "online" if online else "offline"}
                 if self.allowed(user, "/nodes/" + name, "Sys.Audit"):
-                    item.update(level="", **self._node_stats(online))
+                    item.update(level="", **self._node_stats(name))
                     item["cgroup-mode"] = 2
                 items.append(item)
         if kind in (None, "storage"):

@@ -165,6 +165,15 @@ class Control:
     def do_node_online(self, node: str, online: bool) -> None:
         self.pve.set_node_offline(node, not online)
 
+    def do_node(self, node: str, memoryMiB: int | None = None, cpus: int | None = None) -> None:
+        """What a node has."""
+        state = self.pve.nodes[node]
+        if memoryMiB is not None:
+            state["memory"] = memoryMiB * 1024**2
+        if cpus is not None:
+            state["cpus"] = cpus
+        self.pve.seen_nodes.pop(node, None)
+
     def do_quorum(self, quorate: bool) -> None:
         self.pve.quorate = quorate
 

@@ -10,8 +10,10 @@ import time
 from .volumes import GIB
 
 BOOTED_AT = time.time() - 86_400
+# What a node has unless the control interface says otherwise, and what it needs for itself.
 MEMORY = 64 * GIB
 CPUS = 16
+OWN_MEMORY = 5 * GIB
 KERNEL = "6.17.2-1-pve"
 CPU_MODELS = ("host", "kvm64", "max", "qemu64", "x86-64-v2", "x86-64-v2-AES", "x86-64-v3", "x86-64-v4", "EPYC",
               "EPYC-Milan", "Skylake-Server", "Icelake-Server")
@@ -30,23 +32,32 @@ class NodeApi:
                 ("GET", node + "/sdn/zones", self.node_zones), ("GET", "/access/domains", self.realms),
                 ("GET", "/cluster/tasks", self.cluster_tasks), ("GET", "/cluster/options", self.cluster_options)]
 
-    @staticmethod
-    def _node_stats(online):
-        if not online:
+    def node_usage(self, node: str) -> dict:
+        """What a node has and uses now: its guests take all the memory that they are configured with."""
+        state = self.nodes[node]
+        total = state.get("memory", MEMORY)
+        guests = sum(self._vm_usage(vm)["maxmem"] for vm in self.vms if vm.node == node and vm.status == "running")
+        return {"cpu": 0.02, "maxcpu": state.get("cpus", CPUS), "mem": min(total, min(OWN_MEMORY, total // 8) + guests),
+                "maxmem": total, "disk": 6 * GIB, "maxdisk": 94 * GIB, "uptime": int(time.time() - BOOTED_AT)}
+
+    def _node_stats(self, node):
+        """As the last round of pvestatd saw it; nothing of a node that is offline."""
+        if not self.nodes[node].get("online", True):
             return {}
-        return {"cpu": 0.02, "maxcpu": CPUS, "mem": 9 * GIB, "maxmem": MEMORY, "disk": 6 * GIB, "maxdisk": 94 * GIB,
-                "uptime": int(time.time() - BOOTED_AT)}
+        return self.seen_nodes.get(node) if self.time_scale and node in self.seen_nodes else self.node_usage(node)
 
     async def node_status(self, values: dict, user: str) -> dict:
+        use = self.node_usage(values["node"])
+        total, used = use["maxmem"], use["mem"]
         release = f"Linux {KERNEL} #1 SMP PREEMPT_DYNAMIC PMX"
         return {
             "pveversion": f"pve-manager/{self.version}/14a22df35955d97d", "kversion": release,
             "uptime": int(time.time() - BOOTED_AT), "cpu": 0.02, "wait": 0, "idle": 0,
             "loadavg": ["0.12", "0.10", "0.09"],
-            "cpuinfo": {"cpus": CPUS, "cores": CPUS // 2, "sockets": 1, "model": "AMD Ryzen 7 PRO 5750G", "mhz": "3800",
+            "cpuinfo": {"cpus": use["maxcpu"], "cores": max(1, use["maxcpu"] // 2), "sockets": 1, "model": "AMD Ryzen 7 PRO 5750G", "mhz": "3800",
                         "hvm": "1", "flags": "fpu vme de pse svm aes avx avx2", "user_hz": 100,
                         "vendor": "AuthenticAMD"},
-            "memory": {"total": MEMORY, "used": 9 * GIB, "free": MEMORY - 9 * GIB, "available": MEMORY - 9 * GIB},
+            "memory": {"total": total, "used": used, "free": total - used, "available": total - used},
             "swap": {"total": 8 * GIB, "used": 0, "free": 8 * GIB}, "ksm": {"shared": 0},
             "rootfs": {"total": 94 * GIB, "used": 6 * GIB, "free": 88 * GIB, "avail": 83 * GIB},
             "boot-info": {"mode": "efi", "secureboot": 0},
