@@ -1,13 +1,26 @@
 import { describe, expect, it } from "vitest";
 import { clusterSchema } from "../config/cluster.ts";
+import { replicas } from "../config/replicas.ts";
 import { type TemplateInput, templateSchema } from "../config/template.ts";
 import { PUBLIC_KEY } from "../config/testing.ts";
 import { renderSnippets, templateContent } from "./templateContent.ts";
 
 const cluster = clusterSchema.parse({ endpoint: "https://pve1.example.net:8006", node: "pve1" });
 const image = { url: "https://example.net/noble.img", checksum: `sha256:${"a".repeat(64)}` };
-const parse = (fields: Partial<TemplateInput> = {}) => templateSchema.parse({ vmId: 9000, image, ...fields });
-const content = (fields: Partial<TemplateInput> = {}) => templateContent("noble", parse(fields), cluster);
+const parse = (fields: Partial<TemplateInput> = {}) => {
+  const { noble } = replicas("noble", templateSchema.parse({ vmId: 9000, image, ...fields }), "pve1");
+  if (!noble) throw new Error("the template is gone");
+  return noble;
+};
+const content = (fields: Partial<TemplateInput> = {}) => templateContent(parse(fields), cluster);
+
+it("gives all replicas of a template one content, password and all", () => {
+  const fields = { nodes: ["pve1", "pve2"], cloudInit: { user: "ubuntu", password: "secret" } };
+  const all = replicas("noble", templateSchema.parse({ vmId: 9000, image, ...fields }), "pve1");
+  const hashes = Object.values(all).map((one) => templateContent(one, cluster));
+  expect(hashes).toHaveLength(2);
+  expect(new Set(hashes).size).toBe(1);
+});
 
 describe("the hash of a template's content", () => {
   it.each<[string, Partial<TemplateInput>]>([
@@ -20,6 +33,8 @@ describe("the hash of a template's content", () => {
       "where its image comes from, as long as it is the same",
       { image: { ...image, url: "https://mirror.example.net/n.img" } },
     ],
+    ["node", { node: "pve2" }],
+    ["VMID", { vmId: 9001 }],
     ["whether its image is kept", { image: { ...image, keepImage: false } }],
   ])("is the same with another %s", (_, fields) => {
     expect(content(fields)).toBe(content());
@@ -40,7 +55,6 @@ describe("the hash of a template's content", () => {
 
 it("lets only the hash of a password leave, and the public keys go with the user-data", () => {
   const snippets = renderSnippets(
-    "noble",
     parse({ cloudInit: { user: "ubuntu", password: "correct horse", sshPublicKeys: [PUBLIC_KEY] } }),
   );
   expect(JSON.stringify(snippets)).not.toContain("correct horse");
@@ -51,5 +65,5 @@ it("lets only the hash of a password leave, and the public keys go with the user
 
 it("makes a network snippet only where the config has one", () => {
   const network = { version: 2, ethernets: { eth0: { dhcp4: true } } };
-  expect(renderSnippets("noble", parse({ cloudInit: { network } })).network).toContain("dhcp4");
+  expect(renderSnippets(parse({ cloudInit: { network } })).network).toContain("dhcp4");
 });

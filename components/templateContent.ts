@@ -1,6 +1,6 @@
 import type { Cluster } from "../config/cluster.ts";
+import type { PlacedTemplate } from "../config/fleet.ts";
 import { publicKeys } from "../config/rules/keys.ts";
-import type { Template } from "../config/template.ts";
 import { renderNetworkConfig } from "./cloudInit/networkConfig.ts";
 import { hashPassword } from "./cloudInit/password.ts";
 import { renderUserData } from "./cloudInit/userData.ts";
@@ -16,10 +16,9 @@ export interface Snippets {
 }
 
 /** The snippets in the order in which they go to the datastore: the password is hashed, the keys are in the user-data. */
-export function renderSnippets(key: string, template: Template): Snippets {
-  const { cloudInit, vmId, agent } = template;
-  const { keys } = publicKeys(cloudInit, `templates.${key}.cloudInit`);
-  const passwordHash = cloudInit.password && hashPassword(cloudInit.password, `templates.${key}/${vmId}`);
+export function renderSnippets({ path, cloudInit, agent }: PlacedTemplate): Snippets {
+  const { keys } = publicKeys(cloudInit, `${path}.cloudInit`);
+  const passwordHash = cloudInit.password && hashPassword(cloudInit.password, path);
   return {
     vendor: renderVendorData(cloudInit, { agent }),
     user: renderUserData(cloudInit, { publicKeys: keys, passwordHash }),
@@ -29,11 +28,12 @@ export function renderSnippets(key: string, template: Template): Snippets {
 
 /**
  * Hash of all that a template is made from. It stands in the template's mark; another hash means another template. What
- * can be changed on a template as it is (name, notes, tags, pool, protection) is not in it.
+ * can be changed on a template as it is (name, notes, tags, pool, protection) is not in it, nor is where it is (node,
+ * VMID): the replicas of a template have one content.
  */
-export function templateContent(key: string, template: Template, cluster: Cluster): string {
+export function templateContent(template: PlacedTemplate, cluster: Cluster): string {
   const { checksum, checksumUrl, url } = template.image;
-  const hardware = vmArgs(key, template, cluster, {
+  const hardware = vmArgs(template.name, template, cluster, {
     imageVolumeId: "",
     userDataFileId: "",
     vendorDataFileId: "",
@@ -48,11 +48,13 @@ export function templateContent(key: string, template: Template, cluster: Cluste
     poolId: _pool,
     protection: _protection,
     onBoot: _onBoot,
+    vmId: _vmId,
+    nodeName: _node,
     ...made
   } = hardware;
   return contentHash({
     made,
-    snippets: renderSnippets(key, template),
+    snippets: renderSnippets(template),
     image: checksum ?? checksumUrl ?? url,
     makeTemplate: template.makeTemplate,
   });

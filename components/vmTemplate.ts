@@ -1,6 +1,6 @@
 import * as proxmox from "@muhlba91/pulumi-proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
-import type { Template } from "../config/template.ts";
+import type { PlacedTemplate } from "../config/fleet.ts";
 import { parseChecksum } from "../config/template.ts";
 import { TemplateConversion } from "../providers/conversion/resource.ts";
 import { Image } from "../providers/image/resource.ts";
@@ -18,7 +18,7 @@ const TYPE = "golden-fleet:index:VmTemplate";
 export interface VmTemplateArgs {
   fleet: FleetContext;
   /** The template as the config has it. */
-  template: Template;
+  template: PlacedTemplate;
   /** The client that looks at the VMID before anything is created on it. */
   client: PveClient;
 }
@@ -37,8 +37,9 @@ export interface ImageInfo {
 /**
  * A golden template: image in the datastore's cache, snippets, VM, conversion.
  *
- * Its children are `<name>-image`, `<name>-user`, `<name>-vendor`, `<name>-network`, `<name>-snippets`, `<name>-vm` and
- * `<name>-conversion`.
+ * Its children are `<name>-image`, and `<name>-<vmId>-` with `user`, `vendor`, `network`, `snippets`, `vm` and
+ * `conversion`. They have the VMID in their names so that a template of another VMID is made beside the old one, which is
+ * deleted at the end of the run, when its clones have moved; as a replacement it would be deleted first.
  */
 export class VmTemplate extends pulumi.ComponentResource {
   /** VMID; known once the VM is what it is to be. */
@@ -56,17 +57,16 @@ export class VmTemplate extends pulumi.ComponentResource {
     super(TYPE, key, {}, opts);
     const { fleet, template, client } = args;
     const { cluster } = fleet;
-    const { vmId } = template;
-    const node = template.node ?? cluster.node;
+    const { vmId, node } = template;
+    const own = `${key}-${vmId}`;
     const child = { parent: this };
-    const urnOf = (suffix: string, type: string) => statusUrn(type, `${key}-${suffix}`, TYPE);
 
     const { url, checksum, checksumUrl, fileName, format, keepImage } = template.image;
     const parsed = checksum === undefined ? undefined : parseChecksum(checksum);
     const image = new Image(
       `${key}-image`,
       {
-        statusUrn: urnOf("image", "Image"),
+        statusUrn: statusUrn("Image", `${key}-image`, TYPE),
         node,
         datastore: cluster.datastores.images,
         url,
@@ -80,21 +80,21 @@ export class VmTemplate extends pulumi.ComponentResource {
       child,
     );
 
-    const prefix = `${key}-${vmId}-`;
-    const rendered = Object.entries(renderSnippets(key, template)).map(([kind, text]) => ({
+    const prefix = `${own}-`;
+    const rendered = Object.entries(renderSnippets(template)).map(([kind, text]) => ({
       kind,
       text: text as string,
       fileName: `${prefix}${kind}-${contentHash(text)}.yaml`,
     }));
     const snippetFiles = new SnippetFiles(
-      `${key}-snippets`,
+      `${own}-snippets`,
       { node, datastore: cluster.datastores.snippets, prefix, current: rendered.map((one) => one.fileName) },
       child,
     );
     const snippets = new Map<string, proxmox.FileLegacy>();
     for (const { kind, text, fileName: name } of rendered) {
       const file = new proxmox.FileLegacy(
-        `${key}-${kind}`,
+        `${own}-${kind}`,
         {
           nodeName: node,
           datastoreId: cluster.datastores.snippets,
@@ -112,14 +112,14 @@ export class VmTemplate extends pulumi.ComponentResource {
           retainOnDelete: true,
           // One after the other.
           dependsOn: [snippetFiles, ...snippets.values()],
-          hooks: snippetHooks(`${key}-${kind}`, { node, datastore: cluster.datastores.snippets }),
+          hooks: snippetHooks(`${own}-${kind}`, { node, datastore: cluster.datastores.snippets }),
         },
       );
       snippets.set(kind, file);
     }
     const snippetId = (kind: string) => snippets.get(kind)?.id;
 
-    const content = templateContent(key, template, cluster);
+    const content = templateContent(template, cluster);
     const mark = ownership(fleet, {
       resource: `templates.${key}`,
       vmId,
@@ -131,7 +131,7 @@ export class VmTemplate extends pulumi.ComponentResource {
     const disks = diskNames(template);
     const [bootDisk = "scsi0"] = disks;
     const vm = new proxmox.VmLegacy(
-      `${key}-vm`,
+      `${own}-vm`,
       vmArgs(key, template, cluster, {
         imageVolumeId: image.volumeId,
         userDataFileId: snippetId("user") ?? "",
@@ -176,9 +176,9 @@ export class VmTemplate extends pulumi.ComponentResource {
         origin,
       }));
     const finished = new TemplateConversion(
-      `${key}-conversion`,
+      `${own}-conversion`,
       {
-        statusUrn: urnOf("conversion", "TemplateConversion"),
+        statusUrn: statusUrn("TemplateConversion", `${own}-conversion`, TYPE),
         node,
         vmId: vm.vmId,
         fleetId: fleet.fleetId,

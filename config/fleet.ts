@@ -2,6 +2,17 @@ import type { CloneConfig, CloneSetConfig } from "./cloneSet.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Template } from "./template.ts";
 
+/** A template as the program uses it: on one node. With `nodes` there is one of it for each of them. */
+export interface PlacedTemplate extends Template {
+  /** `templates.<key>`, the place in the config that it comes from; replicas share it. */
+  path: string;
+  node: string;
+  /** VM name; replicas have the same. */
+  name: string;
+  /** Key of the template that this is another one of. */
+  replicaOf?: string;
+}
+
 /**
  * A clone as the program uses it: what it does not say itself is filled in from its set. Its own addresses are those of
  * the first network interface; `nics` has them from the second on.
@@ -36,7 +47,8 @@ export interface CloneSet extends Omit<CloneSetConfig, "createClones" | "nodes">
 /** Everything that the stack config says. */
 export interface Fleet {
   cluster: Cluster;
-  templates: Record<string, Template>;
+  /** By key; the replicas of a template but the first are called `<key>-<node>`. */
+  templates: Record<string, PlacedTemplate>;
   cloneSets: Record<string, CloneSet>;
   /** Sets with `createClones: false`: their clones are not to exist, and what is said of them counts for nothing else. */
   leftOut: Record<string, CloneSet>;

@@ -3,10 +3,11 @@ import { cloneSetSchemaFor } from "./cloneSet.ts";
 import { type Cluster, clusterSchema } from "./cluster.ts";
 import { key as keySchema } from "./fields.ts";
 import { readLocalFile } from "./files.ts";
-import type { CloneSet, Fleet } from "./fleet.ts";
+import type { CloneSet, Fleet, PlacedTemplate } from "./fleet.ts";
 import { keysAt } from "./keys.ts";
 import { type Login, type ReadConfig, readLogin } from "./login.ts";
 import { found, type Problem, pathText, problemsOf } from "./problem.ts";
+import { originals, placed, replicasOf } from "./replicas.ts";
 import { effectiveAddresses, validAddresses } from "./rules/addresses.ts";
 import { fitting } from "./rules/cloneSets.ts";
 import { hardware } from "./rules/hardware.ts";
@@ -26,7 +27,7 @@ export interface LoadedConfig {
   cluster?: Cluster;
   login?: Login;
   /** The parts that are well-formed; complete only if there are no problems. */
-  templates: Record<string, Template>;
+  templates: Record<string, PlacedTemplate>;
   cloneSets: Record<string, CloneSet>;
   /** Sets with `createClones: false`. */
   leftOut: Record<string, CloneSet>;
@@ -92,17 +93,15 @@ export function loadConfig(config: ReadConfig, names: readonly string[], env: No
   const usableLogin = "kind" in login ? login : undefined;
 
   const rawTemplates = readObject("templates", config, problems) ?? {};
-  const templates: Record<string, Template> = {};
+  const parsed: Record<string, Template> = {};
   for (const [key, raw] of Object.entries(rawTemplates)) {
     parse(keySchema, key, ["templates", key], problems);
     const template = parse(templateSchema, raw, ["templates", key], problems);
-    if (template) templates[key] = template;
+    if (template) parsed[key] = template;
   }
+  const { templates, problems: misplaced } = placed(parsed, cluster?.node ?? "");
+  problems.push(...misplaced);
 
-  const nodesOf = (template: Template | undefined) => {
-    const node = template?.node ?? cluster?.node;
-    return template && node ? [node] : [];
-  };
   const rawSets = readObject("cloneSets", config, problems) ?? {};
   const cloneSets: Record<string, CloneSet> = {};
   const leftOut: Record<string, CloneSet> = {};
@@ -110,7 +109,7 @@ export function loadConfig(config: ReadConfig, names: readonly string[], env: No
     parse(keySchema, key, ["cloneSets", key], problems);
     const set = parse(cloneSetSchemaFor(raw), raw, ["cloneSets", key], problems);
     if (!set) continue;
-    const spelledOut = spellOut(set, pathText(["cloneSets", key]), nodesOf(templates[set.template]));
+    const spelledOut = spellOut(set, pathText(["cloneSets", key]), Object.keys(replicasOf(templates, set.template)));
     problems.push(...spelledOut.problems);
     (set.createClones ? cloneSets : leftOut)[key] = spelledOut.set;
   }
@@ -124,8 +123,8 @@ export function loadConfig(config: ReadConfig, names: readonly string[], env: No
     ...effectiveAddresses(partial),
     ...fitting(partial),
   );
-  for (const [key, template] of Object.entries(templates)) {
-    const path = pathText(["templates", key]);
+  for (const [, template] of originals(templates)) {
+    const { path } = template;
     problems.push(
       ...hardware(template, path, usableLogin),
       ...importable(template, path),

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type LoadedConfig, loadConfig } from "./load.ts";
 import type { Problem } from "./problem.ts";
+import { originals } from "./replicas.ts";
 
 /** Places of the config that must not stand in plain text in `Pulumi.<stack>.yaml`, with the command that encrypts them. */
 function plainSecrets(config: LoadedConfig, names: readonly string[], isSecret: (name: string) => boolean): Problem[] {
@@ -8,8 +9,8 @@ function plainSecrets(config: LoadedConfig, names: readonly string[], isSecret: 
   const keys = ["apiToken", "password"].filter((name) => names.includes(name) && !isSecret(name));
   const guests = isSecret("templates")
     ? []
-    : Object.entries(config.templates).flatMap(([key, { cloudInit }]) =>
-        cloudInit.password ? [`templates.${key}.cloudInit.password`] : [],
+    : originals(config.templates).flatMap(([, { path, cloudInit }]) =>
+        cloudInit.password ? [`${path}.cloudInit.password`] : [],
       );
   return [
     ...keys.map((path) => ({ path, message: encrypt(path) })),

@@ -9,6 +9,7 @@ import {
   httpUrl,
   localFile,
   memoryMiB,
+  nodeNames,
   notes,
   pveName,
   tag,
@@ -185,11 +186,15 @@ const cloudInit = z
   })
   .describe("first-boot configuration");
 
-/** A golden VM template: image, hardware, first-boot configuration. Every field but `vmId` and `image` has a default. */
-export const templateSchema = z.strictObject({
-  vmId,
+const allOptions = z.strictObject({
+  vmId: vmId.describe("VMID, unique in the cluster; with `nodes` that of the first, the others follow"),
   name: hostName.optional().describe("VM name; default: the template's key"),
   node: pveName.optional().describe("node; default: cluster.node"),
+  nodes: nodeNames
+    .optional()
+    .describe(
+      "instead of `node`: a replica of the template on each of these nodes, for disks on datastores that are not shared; in this order they have the VMIDs vmId, vmId + 1, …, so add nodes at the end",
+    ),
   description: notes.default("").describe("notes, Markdown; the ownership mark is added below them"),
   tags: z.array(tag).default([]).describe("PVE tags"),
   pool: pveName.optional().describe("resource pool"),
@@ -266,6 +271,12 @@ export const templateSchema = z.strictObject({
   gpus: z.array(gpu).max(16).default([]).describe("PCI passthrough"),
   cloudInit: cloudInit.prefault({}),
   makeTemplate: z.boolean().default(true).describe("false: leave a plain, stopped VM"),
+});
+
+/** A golden VM template: image, hardware, first-boot configuration. Every field but `vmId` and `image` has a default. */
+export const templateSchema = allOptions.refine(({ node, nodes }) => !(node && nodes), {
+  path: ["nodes"],
+  error: "expected either node or nodes, not both",
 });
 
 export type Template = z.output<typeof templateSchema>;

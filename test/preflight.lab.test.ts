@@ -126,7 +126,7 @@ async function makeFleet(raw: Raw, fleetId: string) {
     });
   for (const [key, template] of Object.entries(templates)) {
     if (!cluster) continue;
-    const content = templateContent(key, template, cluster);
+    const content = templateContent(template, cluster);
     await add(template.vmId, `templates.${key}`, content, {
       name: key,
       template: 1,

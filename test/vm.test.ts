@@ -104,8 +104,10 @@ describe("a VM", () => {
     const run = await project.pulumi("up");
     expect(run.diagnostics).toBe("");
     expect(run.changes).toEqual({ create: RESOURCES });
-    const order = run.steps.map(({ name }) => name).filter((name) => /^full-(vendor|user|vm|conversion)$/.test(name));
-    expect([...new Set(order)]).toEqual(["full-vendor", "full-user", "full-vm", "full-conversion"]);
+    const order = run.steps
+      .map(({ name }) => name)
+      .filter((name) => /^full-9000-(vendor|user|vm|conversion)$/.test(name));
+    expect([...new Set(order)]).toEqual(["vendor", "user", "vm", "conversion"].map((kind) => `full-9000-${kind}`));
     const { vms } = await project.lab.control.state();
     expect(vms["9000"]).toMatchObject({
       name: "golden.example.net",
@@ -236,7 +238,7 @@ describe("a VM", () => {
     });
     const run = await project.pulumi("up");
     expect(run.diagnostics).toBe("");
-    expect(run.steps).toContainEqual({ op: "update", name: "full-vm" });
+    expect(run.steps).toContainEqual({ op: "update", name: "full-9000-vm" });
     expect((await project.pulumi("destroy")).diagnostics).toBe("");
     const { vms, volumes, files } = await project.lab.control.state();
     expect({ vms, volumes, files }).toEqual({ vms: before.vms, volumes: before.volumes, files: before.files });

@@ -1,6 +1,7 @@
 import ipaddr from "ipaddr.js";
 import { type Fleet, type PlacedClone, placeOf } from "../fleet.ts";
 import { oncePerPlace, type Problem } from "../problem.ts";
+import { originals } from "../replicas.ts";
 import { repeated } from "./vmIds.ts";
 
 type Sources = Pick<Fleet, "templates" | "cloneSets">;
@@ -22,7 +23,7 @@ export const interfacesOf = (clone: PlacedClone): Addressed[] => [
 /** Everything in the config that gets an address, with its place. */
 export function addressedOf({ templates, cloneSets }: Sources): Addressed[] {
   return [
-    ...Object.entries(templates).map(([key, { cloudInit }]) => ({ ...cloudInit, path: `templates.${key}.cloudInit` })),
+    ...originals(templates).map(([, { path, cloudInit }]) => ({ ...cloudInit, path: `${path}.cloudInit` })),
     ...Object.values(cloneSets).flatMap(({ clones }) => clones.flatMap(interfacesOf)),
   ];
 }
@@ -108,13 +109,13 @@ const FIELDS = ["ip", "gateway", "ip6", "gateway6"] as const;
 
 /** A network-config of the template takes the place of every address, also of its clones'. */
 export function effectiveAddresses({ templates, cloneSets }: Sources): Problem[] {
-  const replaced = Object.entries(templates)
+  const replaced = originals(templates)
     .filter(([, { cloudInit }]) => cloudInit.network)
-    .flatMap(([key, { cloudInit }]): (Addressed & { by: string })[] => {
+    .flatMap(([key, { path, cloudInit }]): (Addressed & { by: string })[] => {
       const clones = Object.values(cloneSets).flatMap((set) =>
         set.template === key ? set.clones.flatMap(interfacesOf) : [],
       );
-      const at = `templates.${key}.cloudInit`;
+      const at = `${path}.cloudInit`;
       return [{ ...cloudInit, path: at }, ...clones].map((one) => ({ ...one, by: `${at}.network` }));
     });
   const problems = replaced.flatMap((one) =>

@@ -7,7 +7,7 @@ export function vmIdsOf({
   cloneSets,
 }: Pick<Fleet, "templates" | "cloneSets">): { vmId: number; path: string }[] {
   return [
-    ...Object.entries(templates).map(([key, { vmId }]) => ({ vmId, path: `templates.${key}.vmId` })),
+    ...Object.values(templates).map(({ vmId, path }) => ({ vmId, path: `${path}.vmId` })),
     ...Object.values(cloneSets).flatMap(({ clones }) =>
       clones.map(({ vmId, path }) => ({ vmId, path: placeOf(path, "vmId") })),
     ),

@@ -161,7 +161,7 @@ export const provider: Handlers<ImageInputs, ImageState> = {
 
   async delete(config, _id, state) {
     if (state.keepImage) return;
-    const { cluster, templates } = readStackConfig(config);
+    const { templates } = readStackConfig(config);
     const key =
       state.statusUrn
         .split("::")
@@ -170,7 +170,7 @@ export const provider: Handlers<ImageInputs, ImageState> = {
     await stage(where(state, "remove the cached image"), async () => {
       const client = connect(config);
       const shared = await isShared(client, place(state));
-      const user = cluster && keptFor(key, state, { cluster, templates }, shared);
+      const user = keptFor(key, state, templates, shared);
       if (user !== undefined) {
         reporter(state.statusUrn)(`${state.storedName} stays: ${user} is made from it too`);
         return;

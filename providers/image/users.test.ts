@@ -21,9 +21,9 @@ const template = (image: object, more: object = {}) => ({
 
 /** For whom the file of `mine` stays when that goes. */
 function kept(templates: Record<string, unknown>, shared = false): string | undefined {
-  const { cluster, templates: loaded, problems } = load({ templates });
+  const { templates: loaded, problems } = load({ templates });
   expect(problems).toEqual([]);
-  return cluster && keptFor("mine", state, { cluster, templates: loaded }, shared);
+  return keptFor("mine", state, loaded, shared);
 }
 
 const gone = {};
@@ -56,6 +56,17 @@ describe("a file of keepImage: false", () => {
 
   test("is known by the URL where the checksum stands in a list", () => {
     expect(kept({ other: template({ checksumUrl: "https://example.net/SHA256SUMS" }) })).toBe("other");
+  });
+
+  test("is shared by the replicas of a template where the datastore is: it goes with all of them", () => {
+    const only = template({ checksum });
+    const of = (templates: Record<string, unknown>, key: string, shared: boolean) =>
+      keptFor(key, state, load({ templates }).templates, shared);
+    const both = { mine: { ...only, nodes: ["pve2", "pve1"] } };
+    const one = { mine: { ...only, nodes: ["pve2"] } };
+    expect(of(one, "mine-pve1", true)).toBe("mine");
+    expect(of(one, "mine-pve1", false)).toBeUndefined();
+    expect(of(both, "mine-pve1", true)).toBeUndefined();
   });
 
   test("is another one on another node, unless the datastore is shared", () => {

@@ -1,4 +1,4 @@
-import type { Cluster } from "../../config/cluster.ts";
+import type { PlacedTemplate } from "../../config/fleet.ts";
 import { parseChecksum, type Template } from "../../config/template.ts";
 import { cachedName } from "./fileName.ts";
 import type { ImageState } from "./provider.ts";
@@ -20,11 +20,11 @@ function uses({ image }: Template, state: ImageState): boolean {
 export function keptFor(
   key: string,
   state: ImageState,
-  { cluster, templates }: { cluster: Pick<Cluster, "node">; templates: Record<string, Template> },
+  templates: Readonly<Record<string, PlacedTemplate>>,
   shared: boolean,
 ): string | undefined {
   const users = Object.entries(templates).filter(
-    ([, template]) => (shared || (template.node ?? cluster.node) === state.node) && uses(template, state),
+    ([, template]) => (shared || template.node === state.node) && uses(template, state),
   );
   const others = users.filter(([name]) => name !== key);
   const keeper = others.find(([, template]) => template.image.keepImage);

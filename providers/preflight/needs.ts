@@ -1,15 +1,15 @@
 import type { Cluster } from "../../config/cluster.ts";
-import type { CloneSet, Fleet, PlacedClone } from "../../config/fleet.ts";
-import type { Template } from "../../config/template.ts";
+import type { CloneSet, Fleet, PlacedClone, PlacedTemplate } from "../../config/fleet.ts";
 
 /** What the stack config needs of the cluster. Nothing here asks the cluster. */
 
-export interface PlacedTemplate {
+/** A template, or one of its replicas, with its key. */
+export interface KeyedTemplate {
   key: string;
   /** `templates.noble` */
   path: string;
   node: string;
-  template: Template;
+  template: PlacedTemplate;
 }
 
 export interface SetClone {
@@ -19,7 +19,7 @@ export interface SetClone {
   set: CloneSet;
   clone: PlacedClone;
   /** The set's template; undefined if the config has no such template. */
-  source: PlacedTemplate | undefined;
+  source: KeyedTemplate | undefined;
 }
 
 type Content = "import" | "snippets" | "images";
@@ -33,11 +33,11 @@ export interface DatastoreUse {
   what: string;
 }
 
-export function templatesOf({ cluster, templates }: Fleet): PlacedTemplate[] {
+export function templatesOf({ templates }: Pick<Fleet, "templates">): KeyedTemplate[] {
   return Object.entries(templates).map(([key, template]) => ({
     key,
-    path: `templates.${key}`,
-    node: template.node ?? cluster.node,
+    path: template.path,
+    node: template.node,
     template,
   }));
 }
@@ -78,7 +78,7 @@ const GIB = 2 ** 30;
 const MIB = 2 ** 20;
 
 /** The volumes of a template's VM. */
-export function volumesOf({ path, template }: PlacedTemplate, { datastores }: Cluster): Volume[] {
+export function volumesOf({ path, template }: KeyedTemplate, { datastores }: Cluster): Volume[] {
   const { disk, extraDisks, uefi, tpm } = template;
   const standard = "cluster.datastores.disks";
   const place = (own: string | undefined, key: string) => ({
@@ -102,7 +102,7 @@ export function volumesOf({ path, template }: PlacedTemplate, { datastores }: Cl
 export function fullCloneDatastore(
   key: string,
   set: CloneSet,
-  source: PlacedTemplate,
+  source: KeyedTemplate,
   { datastores }: Cluster,
 ): { datastore: string; path: string } {
   if (set.datastore !== undefined) return { datastore: set.datastore, path: `cloneSets.${key}.datastore` };
@@ -214,7 +214,7 @@ export interface MappingUse {
   node: string;
   mapping: string;
   path: string;
-  template: PlacedTemplate;
+  template: KeyedTemplate;
   /** A mediated device can be shared by several VMs. */
   shared: boolean;
 }

@@ -5,12 +5,12 @@ import { sizeOf } from "../../../conversion/growDisk.ts";
 import { cachedName } from "../../../image/fileName.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, each, type Finding, fail, orPass } from "../../finding.ts";
-import { type PlacedTemplate, templatesOf } from "../../needs.ts";
+import { type KeyedTemplate, templatesOf } from "../../needs.ts";
 
 const GIB = 2 ** 30;
 
 /** The image's disk is not larger than the boot disk that is to be made from it. Known once the image is in the cache. */
-async function imageFits(facts: Facts, { node, path, template }: PlacedTemplate): Promise<Finding[]> {
+async function imageFits(facts: Facts, { node, path, template }: KeyedTemplate): Promise<Finding[]> {
   const { image, disk } = template;
   // Which file a list of checksums names, only the mirror knows.
   if (image.checksumUrl) return [];
@@ -30,7 +30,7 @@ async function imageFits(facts: Facts, { node, path, template }: PlacedTemplate)
 }
 
 /** The disks of a plain VM that exists are not larger than the config says. A template is made anew instead. */
-async function vmFits(facts: Facts, { path, template }: PlacedTemplate): Promise<Finding[]> {
+async function vmFits(facts: Facts, { path, template }: KeyedTemplate): Promise<Finding[]> {
   const { vmId, disk, extraDisks, makeTemplate } = template;
   if (makeTemplate) return [];
   const guest = (await facts.guests()).find(({ vmid, type }) => vmid === vmId && type === "qemu");

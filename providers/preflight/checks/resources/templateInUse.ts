@@ -1,19 +1,19 @@
 import { templateContent } from "../../../../components/templateContent.ts";
 import type { Cluster } from "../../../../config/cluster.ts";
-import type { Template } from "../../../../config/template.ts";
+import type { PlacedTemplate } from "../../../../config/fleet.ts";
 import { list } from "../../../../config/text.ts";
 import { ownerOf, parseMark } from "../../../../proxmox/ownership.ts";
 import { fleetTag } from "../../../marks.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, each, type Finding, fail, orPass, warn } from "../../finding.ts";
-import { clonesOf, type PlacedTemplate, templatesOf, volumesOf } from "../../needs.ts";
+import { clonesOf, type KeyedTemplate, templatesOf, volumesOf } from "../../needs.ts";
 import { isTrusted, tagsOf } from "../../trust.ts";
 
 /** Hash of what a template is made from. */
-type ContentOf = (key: string, template: Template, cluster: Cluster) => string;
+type ContentOf = (template: PlacedTemplate, cluster: Cluster) => string;
 
 /** VMIDs of the disks that are linked to a template's, on datastores that show it in the volume id. */
-async function linkedVmIds(facts: Facts, one: PlacedTemplate): Promise<number[]> {
+async function linkedVmIds(facts: Facts, one: KeyedTemplate): Promise<number[]> {
   const { vmId } = one.template;
   const datastores = [...new Set(volumesOf(one, facts.fleet.cluster).map(({ datastore }) => datastore))];
   const base = new RegExp(`[:/]base-${vmId}-`);
@@ -24,7 +24,7 @@ async function linkedVmIds(facts: Facts, one: PlacedTemplate): Promise<number[]>
   });
 }
 
-async function look(facts: Facts, one: PlacedTemplate, contentOf: ContentOf): Promise<Finding[]> {
+async function look(facts: Facts, one: KeyedTemplate, contentOf: ContentOf): Promise<Finding[]> {
   const { key, path, template } = one;
   const { vmId } = template;
   const guests = await facts.guests();
@@ -32,7 +32,7 @@ async function look(facts: Facts, one: PlacedTemplate, contentOf: ContentOf): Pr
   if (guest?.type !== "qemu" || !tagsOf(guest).includes(fleetTag(facts.fleetId))) return [];
   const config = await facts.guestConfig(guest);
   if (Number(config?.template ?? 0) !== 1 || ownerOf(config?.description, vmId, facts.fleetId) !== "ours") return [];
-  if (parseMark(config?.description)?.content === contentOf(key, template, facts.fleet.cluster)) return [];
+  if (parseMark(config?.description)?.content === contentOf(template, facts.fleet.cluster)) return [];
 
   const byVmId = new Map(guests.map((other) => [other.vmid, other]));
   const users = clonesOf(facts.fleet).filter(({ source }) => source?.key === key);
