@@ -1,0 +1,14 @@
+import type { Contender } from "../contender.ts";
+import { ansible } from "./ansible.ts";
+import { openTofu } from "./opentofu.ts";
+import { ours } from "./ours.ts";
+
+/** In the order in which they are shown. */
+export const contenders: readonly Contender[] = [
+  ours,
+  // Its own default, and what one sets to make it faster.
+  openTofu("opentofu", 10),
+  openTofu("opentofu-50", 50),
+  ansible("ansible-serial", "serial", 5),
+  ansible("ansible-free", "free", 20),
+];

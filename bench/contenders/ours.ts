@@ -1,0 +1,53 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { openProject } from "../../test/project.ts";
+import { ensureToolchain } from "../../toolchain/install.ts";
+import type { Contender } from "../contender.ts";
+import { addressOf, firstVmId, gateway, prefixLength, templateVmId } from "../fleet.ts";
+import type { Command } from "../measure/cost.ts";
+
+/** This program as a user runs it: `pulumi up` in the project's folder, state in a file. */
+export const ours: Contender = {
+  name: "ours",
+  // The toolchain is found or built when the bench starts.
+  available: () => undefined,
+  async open() {
+    const toolchain = await ensureToolchain();
+    const project = await openProject();
+    const env = { ...toolchain.env, ...project.env };
+    const pulumi = (...args: string[]): Command => ({
+      file: toolchain.pulumi,
+      args: [...args, "--non-interactive"],
+      cwd: project.dir,
+      env,
+    });
+    return {
+      lab: project.lab,
+      want: (clones) =>
+        project.configure((config) => {
+          const noble = config.templates?.noble;
+          if (noble) noble.vmId = templateVmId;
+          config.cloneSets = {
+            web: {
+              template: "noble",
+              count: clones,
+              namePattern: "web-{n}",
+              firstVmId,
+              ipRange: `${addressOf(1)}-${addressOf(clones)}/${prefixLength}`,
+              gateway,
+            },
+          };
+        }),
+      command(phase) {
+        if (phase === "preview") return pulumi("preview");
+        return pulumi(phase === "destroy" ? "destroy" : "up", "--yes");
+      },
+      async stateBytes() {
+        const backend = fileURLToPath(env.PULUMI_BACKEND_URL ?? "");
+        return (await stat(join(backend, ".pulumi/stacks/proxmox-golden-fleet/test.json"))).size;
+      },
+      close: () => project.close(),
+    };
+  },
+};

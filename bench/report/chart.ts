@@ -1,0 +1,47 @@
+import * as echarts from "echarts";
+import { phases } from "../contender.ts";
+import type { Summary } from "./statistics.ts";
+
+const width = 1000;
+const rowHeight = 260;
+const topMargin = 60;
+
+/** Wall times as an SVG: a row for each set of conditions and number of clones, a group of bars for each phase. */
+export function chart(summaries: readonly Summary[]): string {
+  const rows = [...Map.groupBy(summaries, ({ conditions, clones }) => `${conditions}, ${clones} clones`)];
+  const contenders = [...new Set(summaries.map(({ contender }) => contender))];
+  const height = topMargin + rows.length * rowHeight;
+  const top = (index: number) => topMargin + index * rowHeight;
+  const drawn = echarts.init(null, null, { renderer: "svg", ssr: true, width, height });
+  drawn.setOption({
+    animation: false,
+    backgroundColor: "#fff",
+    legend: { top: 10 },
+    title: rows.map(([title], index) => ({
+      text: title,
+      top: top(index),
+      left: 60,
+      textStyle: { fontSize: 14, fontWeight: "normal" },
+    })),
+    grid: rows.map((_, index) => ({ top: top(index) + 35, height: rowHeight - 80, left: 60, right: 20 })),
+    xAxis: rows.map((_, index) => ({ type: "category", gridIndex: index, data: [...phases] })),
+    yAxis: rows.map((_, index) => ({ type: "log", gridIndex: index, name: "seconds", min: 0.1 })),
+    series: rows.flatMap(([, group], index) =>
+      contenders.map((contender) => ({
+        name: contender,
+        type: "bar" as const,
+        xAxisIndex: index,
+        yAxisIndex: index,
+        label: { show: true, position: "top" as const, fontSize: 9 },
+        data: phases.map((phase) => {
+          const median = group.find((one) => one.contender === contender && one.phase === phase)?.of.wallSeconds
+            ?.median;
+          return median === undefined ? "-" : Number(median.toPrecision(3));
+        }),
+      })),
+    ),
+  });
+  const svg = drawn.renderToSVGString();
+  drawn.dispose();
+  return svg;
+}
