@@ -127,9 +127,28 @@ export type ConditionName = "instant" | "node";
 export interface GuestBehaviour {
   /** False: shutdown and reboot are ignored. */
   readonly acpi?: boolean;
-  /** Answers of the guest agent by command; null: no agent but what the snippets install. */
+  /**
+   * Answers of the guest agent by command (`network-get-interfaces`; of `exec` by command line: `{exec: {"id -u":
+   * {exitcode: 0, "out-data": "0"}}}`); null: no agent but what the snippets install.
+   */
   readonly agent?: Readonly<Record<string, unknown>> | null;
-  readonly agentHangs?: boolean;
+  /**
+   * PVE seconds after start until the agent answers, or that it never does; null: 8, if a snippet installs it. It needs
+   * the VM's `agent: enabled=1` in any case.
+   */
+  readonly agentAfter?: number | "never" | null;
+  /** True: not even a ping is answered; `commands`: a ping is, and every command times out. */
+  readonly agentHangs?: boolean | "commands";
+  /** What `cloud-init status` says through the agent's exec; null: `done` 15 PVE seconds after start. */
+  readonly cloudInit?: {
+    /** PVE seconds after start while which it is `running`. Default 15. */
+    readonly seconds?: number;
+    /** Default `done`. */
+    readonly result?: "done" | "degraded" | "error" | "disabled";
+    readonly errors?: readonly string[];
+    /** The guest has no cloud-init. */
+    readonly missing?: boolean;
+  } | null;
   readonly startError?: string | null;
   readonly shutdownSeconds?: number;
   readonly startSeconds?: number;

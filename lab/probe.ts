@@ -1,10 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { type EndedTask, Session } from "./conformance/replay.ts";
+import { type EndedTask, type Params, Session } from "./conformance/replay.ts";
 import { type Lab, type LabOptions, startLab } from "./lab.ts";
-
-export type Params = Readonly<Record<string, string | number>>;
 
 /** A lab in a folder of its own for one test file, and the calls that its tests make. */
 export interface Probe {

@@ -23,6 +23,9 @@ export interface EndedTask {
   readonly log: string[];
 }
 
+/** A list is sent as PVE takes one: its name once for each value. */
+export type Params = Readonly<Record<string, string | number | readonly string[]>>;
+
 const rootPassword = "lab-Secret1";
 const tokens: Readonly<Record<string, string>> = {
   "root-token": "root@pam!lab=1ab0f1ee-0000-4000-8000-0000000000aa",
@@ -66,14 +69,11 @@ export class Session {
     return { cookie: `PVEAuthCookie=${this.#ticket.ticket}`, CSRFPreventionToken: this.#ticket.csrf };
   }
 
-  async send(
-    identity: string,
-    method: string,
-    path: string,
-    params: Readonly<Record<string, string | number>>,
-  ): Promise<Answer> {
+  async send(identity: string, method: string, path: string, params: Params): Promise<Answer> {
     const form = new URLSearchParams();
-    for (const [key, value] of Object.entries(params)) form.append(key, String(value));
+    for (const [key, value] of Object.entries(params)) {
+      for (const each of Array.isArray(value) ? value : [value]) form.append(key, String(each));
+    }
     const inQuery = method === "GET" || method === "DELETE";
     const query = inQuery && form.size ? `${path.includes("?") ? "&" : "?"}${form}` : "";
     const answer = await fetch(`${this.#lab.endpoint}/api2/json${path}${query}`, {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 
@@ -12,11 +13,11 @@ from fakepve.routing import die, param_error, split_list
 from .settings import FLEET_TOKEN, FLEET_TOKEN_SECRET, FLEET_USER, ROOT_TOKEN, ROOT_TOKEN_SECRET, fleet_role
 
 ALL = frozenset(shapes.PRIVILEGES)
-VM_ADMIN = {p for p in ALL if p.startswith("VM.")}
+VM_ADMIN = {p for p in ALL if p.startswith("VM.")} | {"VM.Monitor"}
 BUILT_IN: dict[str, set[str]] = {
-    "Administrator": set(ALL),
+    "Administrator": set(ALL) | {"VM.Monitor"},
     "NoAccess": set(),
-    "PVEAdmin": {p for p in ALL if p not in ("Permissions.Modify", "Sys.Modify", "Sys.PowerMgmt", "Realm.Allocate")},
+    "PVEAdmin": {p for p in ALL | {"VM.Monitor"} if p not in ("Permissions.Modify", "Sys.Modify", "Sys.PowerMgmt", "Realm.Allocate")},
     "PVEAuditor": {"Datastore.Audit", "Mapping.Audit", "Pool.Audit", "SDN.Audit", "Sys.Audit", "VM.Audit",
                    "VM.GuestAgent.Audit"},
     "PVEDatastoreAdmin": {p for p in ALL if p.startswith("Datastore.")},
@@ -33,6 +34,8 @@ BUILT_IN: dict[str, set[str]] = {
     "PVEVMUser": {"VM.Audit", "VM.Backup", "VM.Config.CDROM", "VM.Config.Cloudinit", "VM.Console",
                   "VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted", "VM.PowerMgmt"},
 }
+# PVE before 9 has one privilege for QEMU's monitor and for all that the guest agent does.
+MONITOR = "VM.Monitor"
 # Paths that /access/permissions always looks at.
 BASE_PATHS = ("/", "/access", "/access/groups", "/access/realm", "/nodes", "/pool", "/sdn", "/storage", "/vms")
 
@@ -91,7 +94,7 @@ class AccessApi:
             return {}
         held: dict[str, int] = {}
         for role, propagate in roles.items():
-            for privilege in self.roles.get(role, ()):
+            for privilege in self.roles.get(role, set()) & self.known_privileges():
                 held[privilege] = max(held.get(privilege, 0), propagate)
         return held
 
@@ -118,14 +121,21 @@ class AccessApi:
                 return {p: flag for p, flag in own.items() if p in above}
             return self.privileges(owner, path)
         if owner == "root@pam":
-            return dict.fromkeys(ALL, 1)
+            return dict.fromkeys(self.known_privileges(), 1)
         held = self._own(owner, path)
         for pool in self._pools_of(path):
             held = {**self._own(owner, "/pool/" + pool), **held}
         return held
 
+    def known_privileges(self) -> frozenset[str]:
+        if self.version_tuple() >= (9, 0):
+            return ALL
+        return frozenset({p for p in ALL if not p.startswith("VM.GuestAgent.")} | {MONITOR})
+
     def allowed(self, user, path, priv):
         """fakepve's question, answered with PVE's rules."""
+        if priv.startswith("VM.GuestAgent.") and priv not in self.known_privileges():
+            priv = MONITOR
         return user is None or priv in self.privileges(user, path)
 
     def check_permissions(self, user, perms, values, declared=None):
@@ -140,6 +150,8 @@ class AccessApi:
         else:
             fine, why = False, "user != root@pam"
         if not fine:
+            if self.version_tuple() < (9, 0):
+                why = re.sub(r"VM\.GuestAgent\.[\w.|]+", MONITOR, why)
             raise PveError(403, f"Permission check failed ({why})" if why else "Permission check failed")
 
     # ------------------------------------------------------------------ API
@@ -168,13 +180,13 @@ class AccessApi:
         return {path: dict(sorted(held.items())) for path, held in found.items() if held}
 
     async def role_list(self, values: dict, user: str) -> list[dict]:
-        return [{"roleid": name, "privs": ",".join(sorted(privs)), "special": 1 if name in BUILT_IN else 0}
+        return [{"roleid": name, "privs": ",".join(sorted(privs & self.known_privileges())), "special": 1 if name in BUILT_IN else 0}
                 for name, privs in sorted(self.roles.items())]
 
     async def role_get(self, values: dict, user: str) -> dict:
         if values["roleid"] not in self.roles:
             raise die(f"role '{values['roleid']}' does not exist")
-        return dict.fromkeys(sorted(self.roles[values["roleid"]]), 1)
+        return dict.fromkeys(sorted(self.roles[values["roleid"]] & self.known_privileges()), 1)
 
     async def role_create(self, values: dict, user: str) -> None:
         if values["roleid"] in self.roles:
@@ -196,10 +208,9 @@ class AccessApi:
             raise die(f"delete role failed: role '{name}' does not exist")
         self.entries = [e for e in self.entries if e.role != name]
 
-    @staticmethod
-    def _privileges(text) -> set[str]:
+    def _privileges(self, text) -> set[str]:
         names = set(split_list(text))
-        for name in sorted(names - ALL):
+        for name in sorted(names - self.known_privileges()):
             raise param_error(privs=f"invalid privilege '{name}'\n")
         return names
 

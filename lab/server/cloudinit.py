@@ -11,12 +11,18 @@ import urllib.parse
 from fakepve.routing import die
 
 from . import drives
+from .drives import one_of
 
 KEYS = ("cicustom", "cipassword", "ciupgrade", "ciuser", "nameserver", "searchdomain", "sshkeys")
 
 
 def _pairs(text: str) -> dict[str, str]:
     return dict(part.split("=", 1) for part in str(text).split(",") if "=" in part)
+
+
+def of_drive(key: str) -> bool:
+    """True for the options that the cloud-init drive is written from."""
+    return key in KEYS or key in ("name", "citype") or one_of(key, "ipconfig", "net")
 
 
 class CloudInitApi:
@@ -43,23 +49,30 @@ class CloudInitApi:
                 raise die(f"volume '{volid}' does not exist")
 
     async def cloudinit_pending(self, values: dict, user: str) -> list[dict]:
+        """What is on the drive, and how the config differs: for the guest it is pending, though the config has it."""
         vm = self.find(values["node"], values["vmid"])
-        shown = self.masked(vm.config)
-        keys = [k for k in KEYS if k in shown or k in vm.pending]
+        now = {k: v for k, v in vm.config.items() if of_drive(k)}
+        drive = now if vm.generated is None else vm.generated
+        changed = {k for k in {*now, *drive} if now.get(k) != drive.get(k)}
         items = []
-        for key in keys:
+        for key in sorted(changed | {k for k in KEYS if k in now}):
             item = {"key": key}
-            if key in shown:
-                item["value"] = shown[key]
-            if key in vm.pending:
-                item["pending"] = self.masked(vm.pending)[key]
+            if key in drive:
+                item["value"] = self.masked(drive)[key]
+            if key in changed:
+                item.update({"pending": self.masked(now)[key]} if key in now else {"delete": 1})
             items.append(item)
         return items
+
+    def generate_cloudinit(self, vm) -> None:
+        """Write the drive."""
+        vm.generated = {k: v for k, v in vm.config.items() if of_drive(k)} if self.cloudinit_drive(vm.config) else None
 
     async def cloudinit_update(self, values: dict, user: str) -> None:
         vm = self.find(values["node"], values["vmid"])
         if self.cloudinit_drive(vm.config):
             self.check_snippets(vm)
+            self.generate_cloudinit(vm)
 
     async def cloudinit_dump(self, values: dict, user: str) -> str:
         vm = self.find(values["node"], values["vmid"])

@@ -9,12 +9,18 @@ from fakepve.model import TaskError
 from fakepve.routing import die, param_error, split_list
 
 from . import drives
+from .checks import CLOUDINIT_OPTIONS
 from .drives import Drive, one_of
 from .tasks import Task
 
-# Options that a running VM takes at once; what else is hotplugged are disks, NICs and USB devices.
+# Options that a running VM takes at once. Those of cloud-init are among them: what is pending is its drive.
 AT_ONCE = {"lock", "name", "onboot", "shares", "startup", "description", "protection", "vmstatestorage", "hookscript",
-           "tags", "parent"}
+           "tags", "parent", "cpuunits", "cpulimit", *CLOUDINIT_OPTIONS}
+# What is hotplugged unless the VM's `hotplug` says otherwise.
+HOTPLUG = "network,disk,usb"
+HOTPLUG_FEATURES = {"net": "network", "scsi": "disk", "virtio": "disk", "usb": "usb"}
+# Parts of a NIC that make it another one; others are changed on the host's side.
+NIC_PARTS = re.compile(r"(?:^|,)((?:macaddr|model|mtu|queues|e1000\w*|i8\w+|ne2k\w+|pcnet|rtl8139|virtio|vmxnet3)=[^,]+)")
 RESIZE_SECONDS = 0.3
 CONFIG_SECONDS = 0.1
 
@@ -127,10 +133,19 @@ class ConfigApi:
 
     def _live(self, vm, key: str) -> bool:
         """True if the change takes effect now: the VM is stopped, or the option needs no restart."""
-        return vm.status != "running" or key in AT_ONCE or one_of(key, "net", "scsi", "virtio", "usb", "unused")
+        return vm.status != "running" or key in AT_ONCE or one_of(key, "ipconfig", "unused") or \
+            self._hotplugs(vm, key)
+
+    @staticmethod
+    def _hotplugs(vm, key: str) -> bool:
+        wanted = str(vm.config.get("hotplug", "1"))
+        features = split_list(HOTPLUG if wanted == "1" else wanted)
+        return any(one_of(key, prefix) and feature in features for prefix, feature in HOTPLUG_FEATURES.items())
 
     def _set(self, vm, key: str, value) -> None:
-        if self._live(vm, key):
+        same_nic = one_of(key, "net") and key in vm.config and \
+            NIC_PARTS.findall(str(vm.config[key])) == NIC_PARTS.findall(str(value))
+        if same_nic or self._live(vm, key):
             vm.config[key] = value
             vm.pending.pop(key, None)
         elif vm.config.get(key) == value:

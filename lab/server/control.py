@@ -275,8 +275,9 @@ class Control:
         vm.started_at = time.time() if status == "running" else None
 
     def do_guest(self, vmid: int, **behaviour) -> None:
-        """How a guest behaves: acpi, agent (answers by command, or null), agentHangs, startError, …"""
+        """How a guest behaves: acpi, agent (answers by command, or null), agentAfter, cloudInit, startError, …"""
         names = {"acpi": "acpi", "agent": "agent", "agentHangs": "agent_hangs", "startError": "start_error",
+                 "agentAfter": "agent_after", "cloudInit": "cloud_init",
                  "shutdownSeconds": "shutdown_secs", "startSeconds": "start_secs", "stopSeconds": "stop_secs"}
         vm = self._vm(vmid)
         for name, value in behaviour.items():

@@ -26,7 +26,15 @@ DESTROY_SECONDS = 0.8
 
 
 class LabVm(FakeVm):
-    """A VM whose digest covers what is pending, as the digest of PVE's config file does."""
+    """A VM whose digest covers what is pending, as the digest of PVE's config file does; and what a guest does."""
+
+    # PVE seconds after start from which the agent answers, or "never"; None: as the snippets install it.
+    agent_after = None
+    # How cloud-init fares: {"seconds", "result", "errors", "missing"}.
+    cloud_init = None
+    # What the cloud-init drive was last written from, and what the guest found on it when it booted.
+    generated = None
+    booted = None
 
     def digest(self) -> str:
         return sha1(json.dumps([self.config, self.pending, self.snapshots], sort_keys=True))

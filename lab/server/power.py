@@ -1,4 +1,4 @@
-"""Power: what start checks, what a guest without an operating system does, and the guest agent."""
+"""Power: what start checks, and what a guest without an operating system does."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ STOP_SECONDS = 0.8
 SHUTDOWN_SECONDS = 4
 # After a stop the clean-up of the VM holds its lock for a moment.
 CLEANUP_SECONDS = 0.5
-BOOT_SECONDS = 8
-AGENT_PATIENCE = 3.0
+# How long a guest may take to power off unless the request says otherwise.
+SHUTDOWN_PATIENCE = 60
 
 
 class PowerApi:
-    """Mixin: …/status/{action} and …/agent."""
+    """Mixin: …/status/{action}."""
 
     async def _status_action(self, request):
         """fakepve has one route for all of them: the lab's own actions go first."""
@@ -78,9 +78,16 @@ class PowerApi:
     async def power_on(self, vm, task: Task) -> None:
         vm.config, vm.pending = self.merged(vm), {}
         self._start_checks(vm, task)
+        self.generate_cloudinit(vm)
         await self.pause(START_SECONDS + vm.start_secs)
         vm.status = vm.qmpstatus = "running"
+        self._boots(vm)
+
+    @staticmethod
+    def _boots(vm) -> None:
+        """The guest reads its cloud-init drive."""
         vm.started_at = time.time()
+        vm.booted = dict(vm.generated or vm.config)
 
     def _missing(self, node: str, vmid: int):
         vm = self.vm(vmid)
@@ -138,7 +145,7 @@ class PowerApi:
         return await self.start_task(node, "qmstop", vmid, user, body)
 
     async def _ask_to_power_off(self, vm, values: dict, task: Task) -> None:
-        timeout = int(values.get("timeout") or 180)
+        timeout = int(values.get("timeout") or SHUTDOWN_PATIENCE)
         takes = vm.shutdown_secs or SHUTDOWN_SECONDS
         if self.has_system(vm) and takes <= timeout:
             await self.pause(takes)
@@ -171,9 +178,24 @@ class PowerApi:
 
         async def body(task: Task) -> None:
             async with self.config_lock(vm, task.upid, task.log):
+                if vm.config.get("lock"):
+                    raise TaskError(f"VM is locked ({vm.config['lock']})")
                 await self._ask_to_power_off(vm, values, task)
-                await self.power_on(vm, task)
+            again = asyncio.ensure_future(self._start_again(vm, task))
+            if not self.time_scale:
+                await again
         return await self.start_task(node, "qmreboot", vmid, user, body)
+
+    async def _start_again(self, vm, task: Task) -> None:
+        """The task of a reboot ends with the guest's power off; it is qmeventd that then starts it, and tells nobody."""
+        try:
+            async with self.config_lock(vm, "cleanup"):
+                await self.pause(CLEANUP_SECONDS)
+                if self.vm(vm.vmid) is vm and vm.status == "stopped" and not vm.config.get("lock"):
+                    await self.power_on(vm, Task({"upid": task.upid, "log": []}))
+        except (TaskError, PveError):
+            pass
+        self.changed()
 
     async def power_reset(self, values: dict, user: str) -> str:
         vm = self.find(values["node"], values["vmid"])
@@ -181,51 +203,5 @@ class PowerApi:
             raise die(f"VM {vm.vmid} not running")
 
         async def body(task: Task) -> None:
-            vm.started_at = time.time()
+            self._boots(vm)
         return await self.start_task(vm.node, "qmreset", vm.vmid, user, body)
-
-    # ---------------------------------------------------------------- agent
-
-    def agent_answers(self, vm) -> bool:
-        """An agent answers if the control interface says so, or if a snippet installs it and the guest has booted."""
-        if vm.agent is not None:
-            return not vm.agent_hangs
-        if not self.has_system(vm) or vm.started_at is None:
-            return False
-        if time.time() - vm.started_at < BOOT_SECONDS * self.time_scale:
-            return False
-        files = [self.file_of(volid, vm.node) for volid in self.snippets_of(vm.config)]
-        return any(f is not None and "qemu-guest-agent" in f.read_text(errors="replace") for f in files)
-
-    def agent_interfaces(self, vm) -> list[dict]:
-        """The addresses a guest has that followed its ipconfig; DHCP gives one from the VMID."""
-        found = [{"name": "lo", "hardware-address": "00:00:00:00:00:00", "ip-addresses": [
-            {"ip-address": "127.0.0.1", "ip-address-type": "ipv4", "prefix": 8}]}]
-        for number in range(32):
-            mac = re.search(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}", str(vm.config.get(f"net{number}", "")))
-            if not mac:
-                continue
-            ip = re.search(r"(?:^|,)ip=([^,]+)", str(vm.config.get(f"ipconfig{number}", "")))
-            text = ip.group(1) if ip else "dhcp"
-            address, _, prefix = text.partition("/")
-            if text == "dhcp":
-                address, prefix = f"10.0.{vm.vmid // 250 % 250}.{vm.vmid % 250 + 1}", "16"
-            found.append({"name": f"eth{number}", "hardware-address": mac.group(0).lower(), "ip-addresses": [
-                {"ip-address": address, "ip-address-type": "ipv4", "prefix": int(prefix or 24)}]})
-        return found
-
-    async def _agent_call(self, match, values):
-        vm = self.find(values["node"], values["vmid"])
-        if not self.agent_configured(vm):
-            raise PveError(500, "No QEMU guest agent configured")
-        if vm.status != "running":
-            raise PveError(500, f"VM {vm.vmid} is not running")
-        if not self.agent_answers(vm):
-            await self.pause(AGENT_PATIENCE)
-            raise PveError(500, "QEMU guest agent is not running")
-        before = vm.agent
-        vm.agent = {"interfaces": self.agent_interfaces(vm), **(before or {})}
-        try:
-            return await super()._agent_call(match, values)
-        finally:
-            vm.agent = before

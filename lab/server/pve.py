@@ -8,6 +8,7 @@ import time
 from fakepve import FakePve
 
 from .access import AccessApi
+from .agent import AgentApi
 from .api import HttpApi
 from .checks import CheckApi
 from .cloudinit import CloudInitApi
@@ -28,7 +29,7 @@ from .tasks import TaskApi
 from .volumes import VolumeApi
 
 
-class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, DownloadApi, ConfigApi, CloneApi, PowerApi,
+class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, DownloadApi, ConfigApi, CloneApi, PowerApi, AgentApi,
              CloudInitApi, GuestApi, DiskApi, CheckApi, NodeApi, ClusterApi, StateStore, FakePve):
     """A cluster that starts from the saved state, or from a seed."""
 

@@ -21,7 +21,8 @@ FORMAT = 1
 # Changes are collected for so long, and for longer where saving takes its time (a fleet of hundreds).
 SETTLE_SECONDS = 0.03
 VM_FIELDS = ("vmid", "node", "config", "pending", "status", "qmpstatus", "template", "pool", "snapshots", "started_at",
-             "agent", "agent_hangs", "acpi", "shutdown_secs", "start_secs", "stop_secs", "start_error")
+             "agent", "agent_hangs", "acpi", "shutdown_secs", "start_secs", "stop_secs", "start_error",
+             "agent_after", "cloud_init", "generated", "booted")
 PLAIN = ("nodes", "cluster_name", "version", "release_version", "quorate", "users", "password", "mappings", "tickets")
 
 
@@ -89,7 +90,7 @@ class StateStore:
         for fields in saved["vms"]:
             vm = LabVm(fields["vmid"], fields["config"].get("name") or f"VM {fields['vmid']}", node=fields["node"])
             for name in VM_FIELDS:
-                setattr(vm, name, fields[name])
+                setattr(vm, name, fields.get(name))
             vm.born = time.monotonic() - 3600
             self.vms.append(vm)
         self.pools = {k: set(v) for k, v in saved["pools"].items()}

@@ -1,0 +1,222 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Params } from "./conformance/replay.ts";
+import { openProbe, type Probe } from "./probe.ts";
+
+const setupMs = 240_000;
+const testMs = 60_000;
+const soon = { timeout: 10_000 };
+const one = "/nodes/pve1/qemu/700";
+const role = ["VM.Audit", "VM.Config.Cloudinit", "VM.Config.Network", "VM.GuestAgent.Audit", "VM.PowerMgmt"];
+let probe: Probe;
+
+beforeAll(async () => {
+  probe = await openProbe();
+}, setupMs);
+
+afterAll(() => probe?.close());
+
+afterEach(async () => {
+  await probe.lab.control.clearFaults();
+  await probe.lab.control.version("9.2.11");
+  await probe.lab.control.privileges();
+  await probe.lab.control.timeScale(0.02);
+  if ((await probe.lab.control.vms())["700"]) await probe.lab.control.deleteVm(700);
+});
+
+/** A VM with a disk, a NIC, a cloud-init drive and a guest agent, started by PVE. */
+async function running(config: Record<string, string | number> = {}): Promise<void> {
+  await probe.lab.control.addVm({
+    vmid: 700,
+    config: {
+      ...{ name: "web-1", agent: "enabled=1", cores: 1, memory: "512", scsi0: "local-lvm:vm-700-disk-0,size=1G" },
+      ...{ ide2: "local-lvm:vm-700-cloudinit,media=cdrom", net0: "virtio=BC:24:11:00:07:00,bridge=vmbr0" },
+      ...{ ipconfig0: "ip=10.0.0.70/24,gw=10.0.0.1" },
+      ...config,
+    },
+  });
+  expect((await probe.run("POST", `${one}/status/start`)).exitstatus).toBe("OK");
+}
+
+const agent = (command: string, as = "fleet-token"): Promise<string> =>
+  probe.refusal(command === "ping" ? "POST" : "GET", `${one}/agent/${command}`, {}, as);
+
+async function addresses(): Promise<string[]> {
+  const { result } = await probe.get<{ result: { name: string; "ip-addresses": { "ip-address": string }[] }[] }>(
+    `${one}/agent/network-get-interfaces`,
+  );
+  return result.find(({ name }) => name === "eth0")?.["ip-addresses"].map((held) => held["ip-address"]) ?? [];
+}
+
+async function exec(command: string[]): Promise<Record<string, unknown>> {
+  const { data } = await probe.session.send("root-token", "POST", `${one}/agent/exec`, { command });
+  const { pid } = data as { pid: number };
+  return (await probe.session.send("root-token", "GET", `${one}/agent/exec-status`, { pid })).data as Record<
+    string,
+    unknown
+  >;
+}
+
+describe("the guest agent", () => {
+  test("answers so many seconds after start as the test says", { timeout: testMs }, async () => {
+    await running();
+    await probe.lab.control.guest(700, { agentAfter: 30 });
+    expect(await agent("ping")).toBe("500 QEMU guest agent is not running");
+    await expect.poll(() => agent("ping"), soon).toBe("");
+    expect(await addresses()).toEqual(["10.0.0.70", "fe80::be24:11ff:fe00:700"]);
+  });
+
+  test("never answers, hangs, or is not there: in PVE's words", { timeout: testMs }, async () => {
+    await running();
+    await probe.lab.control.guest(700, { agentAfter: "never" });
+    expect(await agent("ping")).toBe("500 QEMU guest agent is not running");
+    await probe.lab.control.guest(700, { agentAfter: 0, agentHangs: "commands" });
+    expect(await agent("ping")).toBe("");
+    expect(await agent("network-get-interfaces")).toBe(
+      "500 VM 700 qmp command 'guest-network-get-interfaces' failed - got timeout",
+    );
+    await probe.lab.control.patchConfig(700, { delete: ["agent"] });
+    expect(await agent("ping")).toBe("500 No QEMU guest agent configured");
+    await probe.lab.control.patchConfig(700, { set: { agent: "enabled=1" } });
+    await probe.lab.control.power(700, "stopped");
+    expect(await agent("ping")).toBe("500 VM 700 is not running");
+  });
+
+  test("tells an address by DHCP, IPv6 ones, or what a test wants", { timeout: testMs }, async () => {
+    await running({ ipconfig0: "ip=dhcp,ip6=2001:db8::70/64" });
+    await probe.lab.control.guest(700, { agentAfter: 0 });
+    expect(await addresses()).toEqual(["10.0.2.201", "2001:db8::70", "fe80::be24:11ff:fe00:700"]);
+    const docker = [{ name: "docker0", "hardware-address": "02:42:00:00:00:01", "ip-addresses": [] }];
+    await probe.lab.control.guest(700, { agent: { "network-get-interfaces": docker } });
+    expect(await probe.get(`${one}/agent/network-get-interfaces`)).toEqual({ result: docker });
+  });
+
+  test("runs cloud-init status, which goes from running to its end", { timeout: testMs }, async () => {
+    await running();
+    await probe.lab.control.guest(700, {
+      agentAfter: 0,
+      cloudInit: { seconds: 50, result: "error", errors: ["boom"] },
+    });
+    const status = () => exec(["cloud-init", "status", "--format=json"]);
+    expect(JSON.parse(String((await status())["out-data"]))).toMatchObject({ status: "running" });
+    await expect
+      .poll(async () => JSON.parse(String((await status())["out-data"])), soon)
+      .toMatchObject({ status: "error", errors: ["boom"] });
+    expect(await status()).toMatchObject({ exited: 1, exitcode: 1 });
+    await probe.lab.control.guest(700, { cloudInit: { missing: true } });
+    const params: Params = { command: "cloud-init" };
+    expect(await probe.refusal("POST", `${one}/agent/exec`, params, "root-token")).toMatch(
+      /^500 Agent error: .*failed to execute child process/i,
+    );
+  });
+
+  test("takes VM.GuestAgent.Audit, for exec VM.GuestAgent.Unrestricted, on PVE 8 VM.Monitor", {
+    timeout: testMs,
+  }, async () => {
+    await running();
+    await probe.lab.control.guest(700, { agentAfter: 0 });
+    expect(await agent("ping")).toBe("");
+    expect(await probe.refusal("POST", `${one}/agent/exec`, { command: "id" })).toBe(
+      "403 Permission check failed (/vms/700, VM.GuestAgent.Unrestricted)",
+    );
+    await probe.lab.control.version("8.4.1");
+    expect(await agent("ping")).toBe("403 Permission check failed (/vms/700, VM.Monitor)");
+    await probe.lab.control.privileges("/vms", [...role, "VM.Monitor"]);
+    expect(await agent("ping")).toBe("");
+    expect(await probe.refusal("POST", `${one}/agent/exec`, { command: "id" })).toBe("");
+    await probe.lab.control.version("9.2.11");
+    expect(await agent("ping")).toBe("");
+  });
+});
+
+describe("a running VM", () => {
+  const put = (params: Params): Promise<string> => probe.refusal("PUT", `${one}/config`, params, "root-token");
+  const pending = async (): Promise<string[]> =>
+    (await probe.get<{ key: string; pending?: string; delete?: number }[]>(`${one}/pending`)).flatMap((item) =>
+      "pending" in item || "delete" in item ? [item.key] : [],
+    );
+
+  test("takes its name, tags, NIC and cloud-init values at once; cores and memory at the next start", {
+    timeout: testMs,
+  }, async () => {
+    await running();
+    await put({
+      cores: 2,
+      memory: 1024,
+      net0: "virtio=BC:24:11:00:07:00,bridge=vmbr0,tag=7",
+      tags: "a",
+      name: "web-9",
+    });
+    await put({ ipconfig0: "ip=10.0.0.99/24", ciuser: "ops" });
+    expect(await pending()).toEqual(["cores", "memory"]);
+    const vm = (await probe.lab.control.vms())["700"];
+    expect(vm?.config).toMatchObject({ name: "web-9", tags: "a", ipconfig0: "ip=10.0.0.99/24", cores: 1 });
+    expect(vm?.config.net0).toContain("tag=7");
+  });
+
+  test("with hotplug switched off takes another NIC at the next start, another bridge at once", {
+    timeout: testMs,
+  }, async () => {
+    await running({ hotplug: "0" });
+    await put({ net0: "virtio=BC:24:11:00:07:00,bridge=vmbr0,tag=7" });
+    expect(await pending()).toEqual([]);
+    await put({ net0: "e1000=BC:24:11:00:07:00,bridge=vmbr0,tag=7", scsi1: "local-lvm:1" });
+    expect(await pending()).toEqual(["net0", "scsi1"]);
+  });
+
+  test("shows what its cloud-init drive does not have yet, until the drive is written anew", {
+    timeout: testMs,
+  }, async () => {
+    const drive = () => probe.get<object[]>(`${one}/cloudinit`);
+    await running({ ciuser: "ops" });
+    expect(await drive()).toEqual([{ key: "ciuser", value: "ops" }]);
+    await put({ ipconfig0: "ip=10.0.0.99/24,gw=10.0.0.1", nameserver: "10.0.0.2", delete: "ciuser" });
+    expect(await drive()).toEqual([
+      { key: "ciuser", value: "ops", delete: 1 },
+      { key: "ipconfig0", value: "ip=10.0.0.70/24,gw=10.0.0.1", pending: "ip=10.0.0.99/24,gw=10.0.0.1" },
+      { key: "nameserver", pending: "10.0.0.2" },
+    ]);
+    await probe.lab.control.guest(700, { agentAfter: 0 });
+    expect(await probe.refusal("PUT", `${one}/cloudinit`)).toBe("");
+    expect(await drive()).toEqual([{ key: "nameserver", value: "10.0.0.2" }]);
+    expect(await addresses()).toContain("10.0.0.70");
+    expect((await probe.run("POST", `${one}/status/reboot`)).exitstatus).toBe("OK");
+    await expect.poll(async () => (await probe.lab.control.vms())["700"]?.status, soon).toBe("running");
+    expect(await addresses()).toContain("10.0.0.99");
+  });
+
+  test("reboots into its pending values, once it has powered off", { timeout: testMs }, async () => {
+    await running();
+    await put({ cores: 4 });
+    await probe.lab.control.timeScale(0.2);
+    expect((await probe.run("POST", `${one}/status/reboot`)).exitstatus).toBe("OK");
+    expect(await probe.get(`${one}/status/current`)).toMatchObject({ status: "stopped" });
+    await expect.poll(() => probe.get(`${one}/status/current`), soon).toMatchObject({ status: "running", cpus: 4 });
+    expect(await pending()).toEqual([]);
+  });
+
+  test("that ignores reboot and shutdown runs on after the timeout; forceStop ends it", {
+    timeout: testMs,
+  }, async () => {
+    await running();
+    await probe.lab.control.guest(700, { acpi: false });
+    for (const action of ["reboot", "shutdown"]) {
+      expect((await probe.run("POST", `${one}/status/${action}`, { timeout: 3 })).exitstatus).toBe(
+        "VM quit/powerdown failed - got timeout",
+      );
+      expect((await probe.lab.control.vms())["700"]?.status).toBe("running");
+    }
+    expect((await probe.run("POST", `${one}/status/shutdown`, { timeout: 3, forceStop: 1 })).exitstatus).toBe("OK");
+    expect((await probe.lab.control.vms())["700"]?.status).toBe("stopped");
+    expect(await probe.refusal("POST", `${one}/status/reboot`)).toBe("500 VM is not running, cannot reboot");
+  });
+
+  test("grows its disk while it runs", { timeout: testMs }, async () => {
+    await running();
+    const grown = await probe.run("PUT", `${one}/resize`, { disk: "scsi0", size: "3G" });
+    expect(grown.exitstatus).toBe("OK");
+    const { vms, volumes } = await probe.lab.control.state();
+    expect(vms["700"]).toMatchObject({ status: "running", pending: {} });
+    expect(vms["700"]?.config.scsi0).toContain("size=3G");
+    expect(volumes["pve1/local-lvm"]?.["vm-700-disk-0"]?.size).toBe(3 * 1024 ** 3);
+  });
+});
