@@ -1,11 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import { CloneSet } from "./components/cloneSet.ts";
+import { CloneSet, type Source } from "./components/cloneSet.ts";
 import { proxmoxProvider } from "./components/login.ts";
 import { statusUrn } from "./components/statusUrn.ts";
 import { summary } from "./components/summary.ts";
 import { VmTemplate } from "./components/vmTemplate.ts";
 import { isComplete } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
+import { replicasOf } from "./config/replicas.ts";
 import { loadStackConfig } from "./config/stack.ts";
 import { connectionOf } from "./providers/connect.ts";
 import { Preflight } from "./providers/preflight/resource.ts";
@@ -39,8 +40,11 @@ export default async () => {
     ]),
   );
   const sets = Object.entries(config.cloneSets).flatMap(([key, set]) => {
-    const [template, source] = [config.templates[set.template], sources.get(set.template)];
-    return template && source ? [[key, new CloneSet(key, { fleet, set, template, source }, options)] as const] : [];
+    const [first, ...more] = Object.values(replicasOf(config.templates, set.template)).flatMap((replica): Source[] => {
+      const [template, resource] = [config.templates[replica], sources.get(replica)];
+      return template && resource ? [{ node: template.node, template, resource }] : [];
+    });
+    return first ? [[key, new CloneSet(key, { fleet, set, sources: [first, ...more] }, options)] as const] : [];
   });
 
   const templates = pulumi.output(

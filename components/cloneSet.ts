@@ -1,83 +1,161 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { CloneSet as CloneSetConfig } from "../config/fleet.ts";
+import type { CloneSet as CloneSetConfig, PlacedClone } from "../config/fleet.ts";
 import type { Template } from "../config/template.ts";
-import { Clone } from "../providers/clone/resource.ts";
+import { type CloneInputs, READY_SECONDS, SHUTDOWN_SECONDS } from "../providers/clone/inputs.ts";
+import { Clone, type PlaceArgs } from "../providers/clone/resource.ts";
+import type { CloneInfo } from "./cloneInfo.ts";
 import { ipConfig } from "./cloudInit/ipConfig.ts";
-import { type FleetContext, ownership } from "./fleet.ts";
-import { statusUrn } from "./statusUrn.ts";
+import type { FleetContext } from "./fleet.ts";
+import { diskNames } from "./vmArgs.ts";
 import type { VmTemplate } from "./vmTemplate.ts";
 
-const TYPE = "golden-fleet:index:CloneSet";
+/** The template of a set on one node, as config and as resource. */
+export interface Source {
+  node: string;
+  template: Template;
+  resource: VmTemplate;
+}
 
 export interface CloneSetArgs {
   fleet: FleetContext;
   /** The clone set as the config has it. */
   set: CloneSetConfig;
-  /** The template that the set names, as config and as resource. */
-  template: Template;
-  source: VmTemplate;
+  /** The set's template, on each node that has it; the first is the one that other nodes clone from. */
+  sources: readonly [Source, ...Source[]];
 }
 
-/** What is known of a clone. */
-export interface CloneInfo {
-  name: string;
-  vmId: number;
-  node: string;
-  /** Address without prefix, or `dhcp`. */
-  address: string;
-  running: boolean;
+/** What differs from its default: the rest would only fill the state. */
+function given<T extends object>(values: T, defaults: Partial<T> = {}): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const keys = (Object.keys(values) as (keyof T)[]).filter(
+    (key) => values[key] !== undefined && values[key] !== defaults[key],
+  );
+  return Object.fromEntries(keys.map((key) => [key, values[key]])) as ReturnType<typeof given<T>>;
 }
 
-/** The clones of one template. Its children are `<name>-<clone's name>`. */
+/** What PVE's `ipconfigN` are to say; the first interface is the clone's own, an empty text leaves one out. */
+function ipConfigs(clone: PlacedClone): string[] {
+  const further = clone.nics
+    .slice(1)
+    .map(({ ip, ip6, ...gateways }) => (ip || ip6 ? ipConfig({ ip, ip6, ...gateways }) : ""));
+  while (further.at(-1) === "") further.pop();
+  return [ipConfig(clone), ...further];
+}
+
+/** Bridges and VLANs that are not the template's. */
+function nicChanges({ nics }: PlacedClone): CloneInputs["nics"] {
+  const changes = nics.map(({ bridge, vlan }) => given({ bridge, vlan }));
+  return changes.some((change) => Object.keys(change).length > 0) ? changes : undefined;
+}
+
+/** Hardware that is not the template's. */
+function hardware({ cores, memoryMiB, diskGiB }: PlacedClone, template: Template) {
+  const { balloonMiB = template.gpus.length > 0 ? 0 : memoryMiB } = template;
+  const grows = diskGiB !== undefined && diskGiB > template.disk.sizeGiB;
+  return given({
+    cores,
+    memoryMiB,
+    balloonMiB: memoryMiB === undefined ? undefined : Math.min(balloonMiB ?? memoryMiB, memoryMiB),
+    diskGiB: grows ? diskGiB : undefined,
+    bootDisk: grows ? diskNames(template)[0] : undefined,
+  });
+}
+
+/** The nodes that a clone may be on. With `spread` each clone of a set begins with another one. */
+function placesOf(clone: PlacedClone, index: number, { set, sources }: CloneSetArgs) {
+  const nodes = clone.node === undefined ? set.nodes : [clone.node];
+  const first = set.placement === "spread" ? index % nodes.length : 0;
+  const byNode = new Map(sources.map((source) => [source.node, source]));
+  return [...nodes.slice(first), ...nodes.slice(0, first)].map((node): PlaceArgs => {
+    const source = byNode.get(node) ?? sources[0];
+    return { node, sourceVmId: source.resource.vmId, ...(source.node !== node && { sourceNode: source.node }) };
+  });
+}
+
+/**
+ * The clones of one template. Its children are `<key>-<VMID>`: the VMID is what PVE knows a VM by, so a clone keeps its
+ * identity when it gets another name or place in the list.
+ */
 export class CloneSet extends pulumi.ComponentResource {
   readonly clones: pulumi.Output<CloneInfo[]>;
 
   constructor(key: string, args: CloneSetArgs, opts?: pulumi.ComponentResourceOptions) {
-    super(TYPE, key, {}, opts);
-    const { fleet, set, template, source } = args;
-    const { cluster } = fleet;
+    super("golden-fleet:index:CloneSet", key, {}, opts);
+    const { fleet, set, sources } = args;
+    const { cluster, stack, fleetId } = fleet;
+    const [{ template, resource: source }] = sources;
     const dns = template.cloudInit.dns ?? cluster.network.dns;
-    const clones = set.clones.map((clone) => {
+    const full = set.mode === "full";
+    const clones = set.clones.map((clone, index) => {
       const { name, vmId } = clone;
-      const mark = ownership(fleet, {
-        resource: `cloneSets.${key}.${name}`,
-        vmId,
-        content: set.mode,
-        description: "",
-        tags: set.tags,
-      });
-      const hostname = dns.domain && !name.includes(".") ? `${name}.${dns.domain}` : name;
       const resource = new Clone(
-        `${key}-${name}`,
+        `${key}-${vmId}`,
         {
-          statusUrn: statusUrn("Clone", `${key}-${name}`, TYPE),
-          node: source.nodeName,
-          sourceVmId: source.vmId,
+          stack,
+          fleetId,
+          set: key,
           vmId,
           name,
-          hostname,
-          full: set.mode === "full",
+          hostname: dns.domain && !name.includes(".") ? `${name}.${dns.domain}` : name,
+          template: source.contentHash,
+          full,
           // A linked clone is where its template's disks are.
-          datastore:
-            (set.mode === "full" ? set.datastore : undefined) ?? template.disk.datastore ?? cluster.datastores.disks,
-          ipConfig: ipConfig(clone),
+          datastore: (full ? set.datastore : undefined) ?? template.disk.datastore ?? cluster.datastores.disks,
+          places: placesOf(clone, index, args),
+          ipConfigs: ipConfigs(clone),
           nameservers: dns.servers,
-          ...(dns.domain && { searchDomain: dns.domain }),
-          ...mark,
+          tags: clone.tags,
           onBoot: set.onBoot,
           start: set.start,
+          ...hardware(clone, template),
+          ...given(
+            {
+              searchDomain: dns.domain,
+              nics: nicChanges(clone),
+              description: clone.description,
+              pool: set.pool,
+              placement: set.placement,
+              waitFor: set.waitFor,
+              readyTimeoutSeconds: set.readyTimeoutSeconds,
+              shutdownSeconds: set.shutdownSeconds,
+              onTemplateChange: set.onTemplateChange,
+              maxUnavailable: set.maxUnavailable,
+              rebootOnChange: set.rebootOnChange,
+              adopt: clone.adopt,
+            },
+            {
+              description: "",
+              placement: "spread",
+              waitFor: "started",
+              readyTimeoutSeconds: READY_SECONDS,
+              shutdownSeconds: SHUTDOWN_SECONDS,
+              onTemplateChange: "ignore",
+              maxUnavailable: 1,
+              rebootOnChange: false,
+              adopt: false,
+            },
+          ),
         },
         { parent: this },
       );
-      return pulumi.all([resource.name, resource.vmId, resource.node, resource.running]).apply(
-        ([cloneName, id, node, running]): CloneInfo => ({
-          name: cloneName,
-          vmId: id,
-          node,
-          address: clone.ip.split("/")[0] ?? clone.ip,
-          running,
-        }),
-      );
+      const [configured] = clone.ip.includes("/") ? clone.ip.split("/") : [];
+      return pulumi
+        .all([
+          resource.node,
+          resource.status,
+          resource.address,
+          resource.addresses,
+          resource.pendingReboot,
+          resource.error,
+        ])
+        .apply(
+          ([node, status, address, addresses, pendingReboot, error]): CloneInfo => ({
+            name,
+            vmId,
+            node: node ?? "",
+            status,
+            ...given({ address: address ?? configured, addresses, pendingReboot, error }),
+          }),
+        );
     });
     this.clones = pulumi.all(clones);
     this.registerOutputs({ clones: this.clones });

@@ -28,10 +28,16 @@ export function connectionOf({ cluster, login }: { cluster: Cluster; login: Logi
 }
 
 const clients = new Map<string, PveClient>();
-const known = new WeakMap<ConfigReader, PveClient>();
+const known = new WeakMap<ConfigReader, Access>();
 
-/** The client of this process: all resources of a stack share its login and its connections. */
-export function connect(config: ConfigReader): PveClient {
+/** The cluster as the config describes it, and the way to it. */
+export interface Access {
+  client: PveClient;
+  cluster: Cluster;
+}
+
+/** All resources of a stack share the login and the connections of this process. */
+export function access(config: ConfigReader): Access {
   // The config is read once, not for every call of every clone.
   const before = known.get(config);
   if (before) return before;
@@ -41,6 +47,8 @@ export function connect(config: ConfigReader): PveClient {
   const key = JSON.stringify(connection);
   const client = clients.get(key) ?? new PveClient(connection);
   clients.set(key, client);
-  known.set(config, client);
-  return client;
+  known.set(config, { client, cluster });
+  return { client, cluster };
 }
+
+export const connect = (config: ConfigReader): PveClient => access(config).client;

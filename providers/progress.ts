@@ -5,6 +5,13 @@ import engineProto from "@pulumi/pulumi/proto/engine_pb.js";
 /** Tells the user what is being done, while it is being done. */
 export type Report = (message: string) => void;
 
+/** How a resource speaks to the user. */
+export interface Says {
+  report: Report;
+  /** Stays on the screen. */
+  warn: Report;
+}
+
 let engine: InstanceType<typeof engineGrpc.EngineClient> | undefined;
 
 /** The engine's address is the first argument of the dynamic-provider host; without one (unit tests) nobody listens. */
@@ -40,3 +47,5 @@ export const reporter = (urn: string): Report => sender(urn, engineProto.LogSeve
 
 /** Shows warnings that stay on the screen. */
 export const warner = (urn: string): Report => sender(urn, engineProto.LogSeverity.WARNING, false);
+
+export const saysOf = (urn: string): Says => ({ report: reporter(urn), warn: warner(urn) });

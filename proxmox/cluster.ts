@@ -14,6 +14,9 @@ export function readVersion(client: PveClient): Promise<Version> {
 export interface NodeEntry {
   node: string;
   status: "online" | "offline" | "unknown";
+  /** Memory in use and in all, in bytes; of nodes that are online. */
+  mem?: number;
+  maxmem?: number;
 }
 
 export function listNodes(client: PveClient): Promise<NodeEntry[]> {

@@ -22,6 +22,11 @@ export interface GuestEntry {
   tags?: string;
 }
 
+/** The VMs of one node as they are now, where the cluster's list lags. */
+export function listNodeVms(client: PveClient, node: string): Promise<{ vmid: number; status: PowerStatus }[]> {
+  return client.get(path`/nodes/${node}/qemu`);
+}
+
 export type PowerStatus = "running" | "stopped";
 
 export function listGuests(client: PveClient): Promise<GuestEntry[]> {
@@ -66,12 +71,21 @@ export function readStatus(client: PveClient, node: string, vmId: number): Promi
   return client.get(path`/nodes/${node}/qemu/${vmId}/status/current`);
 }
 
-/** Options of a running VM that PVE has noted and applies at its next start. */
+interface PendingOption {
+  key: string;
+  pending?: unknown;
+  delete?: unknown;
+}
+
+/**
+ * Options of a running VM that take effect at its next start by PVE: those that PVE has only noted, and those of
+ * cloud-init, which are in the config at once, but on the guest's cloud-init drive only then.
+ */
 export async function pendingOptions(client: PveClient, node: string, vmId: number): Promise<string[]> {
-  const options = await client.get<{ key: string; pending?: unknown; delete?: unknown }[]>(
-    path`/nodes/${node}/qemu/${vmId}/pending`,
-  );
-  return options.filter((option) => option.pending !== undefined || option.delete).map(({ key }) => key);
+  const options = await client.get<PendingOption[]>(path`/nodes/${node}/qemu/${vmId}/pending`);
+  const cloudInit = await client.get<PendingOption[]>(path`/nodes/${node}/qemu/${vmId}/cloudinit`);
+  const waiting = [...options, ...cloudInit].filter((one) => one.pending !== undefined || one.delete);
+  return [...new Set(waiting.map(({ key }) => key))].sort();
 }
 
 /** Starts, shuts down or stops; gives the task's UPID. */
@@ -79,15 +93,38 @@ export function power(
   client: PveClient,
   node: string,
   vmId: number,
-  action: "start" | "shutdown" | "stop",
+  action: "start" | "shutdown" | "stop" | "reboot",
   options: Params = {},
 ): Promise<string> {
   return client.post(path`/nodes/${node}/qemu/${vmId}/status/${action}`, options);
 }
 
-/** Deletes the VM, its volumes, and its traces in backup jobs and replication; gives the task's UPID. */
-export function destroyGuest(client: PveClient, node: string, vmId: number): Promise<string> {
-  return client.delete(path`/nodes/${node}/qemu/${vmId}`, { purge: true, "destroy-unreferenced-disks": false });
+/**
+ * Deletes the VM, its volumes, and its traces in backup jobs and replication; gives the task's UPID.
+ *
+ * @param unreferenced also the volumes of its VMID that its config does not name
+ */
+export function destroyGuest(client: PveClient, node: string, vmId: number, unreferenced = false): Promise<string> {
+  return client.delete(path`/nodes/${node}/qemu/${vmId}`, {
+    purge: true,
+    "destroy-unreferenced-disks": unreferenced,
+  });
+}
+
+/** Moves a VM to another node, running or not, with the disks that are on local storage; gives the task's UPID. */
+export function migrateGuest(
+  client: PveClient,
+  node: string,
+  vmId: number,
+  target: string,
+  online: boolean,
+): Promise<string> {
+  return client.post(path`/nodes/${node}/qemu/${vmId}/migrate`, { target, online, "with-local-disks": true });
+}
+
+/** Puts a VM into a pool, out of the one that it is in. */
+export function moveToPool(client: PveClient, pool: string, vmId: number): Promise<null> {
+  return client.put("/pools", { poolid: pool, vms: String(vmId), "allow-move": true });
 }
 
 /** Clones; gives the UPID of the task on the source's node. */

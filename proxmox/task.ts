@@ -49,6 +49,25 @@ export async function runningTasks(
   return tasks.filter(({ endtime }) => endtime === undefined);
 }
 
+/** A task as the node's list has it. */
+export interface ListedTask extends RunningTask {
+  /** Who started it, and with which token. */
+  user: string;
+  tokenid?: string;
+  /** Seconds since the epoch; missing while it runs. */
+  endtime?: number;
+  /** How it ended. */
+  status?: string;
+}
+
+/** The latest tasks of a type that concern a VM, running or not: the login's own, and all with Sys.Audit. */
+export function listTasks(client: PveClient, node: string, typefilter: string, vmid: number): Promise<ListedTask[]> {
+  return client.get(path`/nodes/${node}/tasks`, { source: "all", typefilter, vmid, limit: 500 });
+}
+
+/** The whole log of a task. */
+export const readLog = (client: PveClient, upid: string): Promise<string[]> => logLines(client, upid, 0);
+
 export interface WaitOptions {
   /** Told each new line of the task's log while it runs. */
   onLog?: (line: string) => void;

@@ -5,7 +5,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { smbiosSerial } from "../components/cloudInit/hostname.ts";
 import { withSerial } from "../components/cloudInit/smbios.ts";
 import { type Lab, startLab, type VmConfig } from "../lab/lab.ts";
+import { freshness } from "../providers/clone/liveStatus.ts";
+import { markOf } from "../providers/clone/made.ts";
 import { type CloneInputs, type CloneState, pacing, provider } from "../providers/clone/provider.ts";
+import { rollouts } from "../providers/clone/rollout.ts";
 import { markText } from "../proxmox/ownership.ts";
 
 /** Drives the clone provider against the lab, without the engine. */
@@ -13,14 +16,15 @@ import { markText } from "../proxmox/ownership.ts";
 const said: string[] = [];
 const warned: string[] = [];
 vi.mock("../providers/progress.ts", () => ({
-  reporter: () => (text: string) => said.push(text),
-  warner: () => (text: string) => warned.push(text),
+  saysOf: () => ({ report: (text: string) => said.push(text), warn: (text: string) => warned.push(text) }),
 }));
 
 let lab: Lab;
 let folder: string;
 let config: { get(key: string): string | undefined };
-const usualPause = pacing.pauseMs;
+/** The same cluster, with the login that may do everything. */
+let asRoot: typeof config;
+const usual = { pauseMs: pacing.pauseMs, freshMs: freshness.ms };
 
 const TEMPLATE: VmConfig = {
   name: "noble",
@@ -32,6 +36,7 @@ const TEMPLATE: VmConfig = {
   cicustom: "user=local:snippets/noble.yaml",
   ipconfig0: "ip=dhcp",
   tags: "fleet-c1d2be9a",
+  net0: "virtio=BC:24:11:00:00:00,bridge=vmbr0",
   scsi0: "local-lvm:base-9000-disk-0,size=2G",
   scsi30: "local-lvm:vm-9000-cloudinit,media=cdrom",
 };
@@ -42,14 +47,19 @@ beforeAll(async () => {
   await lab.control.addVm({ vmid: 9000, template: true, config: TEMPLATE });
   await lab.control.putFile("local", "snippets", "noble.yaml", "#cloud-config\n");
   pacing.pauseMs = 20;
+  freshness.ms = 0;
   const values: Record<string, string> = {
     cluster: JSON.stringify({ endpoint: lab.endpoint, tls: { caFile: lab.caFile }, node: "pve1" }),
     apiToken: lab.apiToken,
   };
   config = { get: (key) => values[key] };
+  const { apiToken: _, ...others } = values;
+  const root: Record<string, string> = { ...others, username: "root@pam", password: lab.rootPassword };
+  asRoot = { get: (key) => root[key] };
 });
 afterAll(async () => {
-  pacing.pauseMs = usualPause;
+  pacing.pauseMs = usual.pauseMs;
+  freshness.ms = usual.freshMs;
   await lab?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -60,37 +70,38 @@ afterEach(async () => {
   const { vms } = await lab.control.state();
   for (const vmId of Object.keys(vms).map(Number)) if (vmId > 9000) await lab.control.deleteVm(vmId);
   await lab.control.clearRequests();
+  rollouts.clear();
   said.length = 0;
   warned.length = 0;
 });
 
 const FLEET = "c1d2be9a";
-const mark = (name: string, vmId: number, fleetId = FLEET) =>
-  markText({ fleetId, stack: "organization/golden/test", resource: `cloneSets.web.${name}`, vmId, content: "linked" });
 
 /** Inputs of the clone `web-<n>` with the VMID 9100 + n. */
 function inputs(n = 1, change: Partial<CloneInputs> = {}): CloneInputs {
-  const vmId = 9100 + n;
   return {
-    statusUrn: "urn:pulumi:test",
-    node: "pve1",
-    sourceVmId: 9000,
-    vmId,
+    stack: "organization/golden/test",
+    fleetId: FLEET,
+    set: "web",
+    vmId: 9100 + n,
     name: `web-${n}`,
     hostname: `web-${n}.example.net`,
+    template: "0123456789ab",
     full: false,
     datastore: "local-lvm",
-    ipConfig: `ip=10.0.0.${20 + n}/24,gw=10.0.0.1`,
+    places: [{ node: "pve1", sourceVmId: 9000 }],
+    ipConfigs: [`ip=10.0.0.${20 + n}/24,gw=10.0.0.1`],
     nameservers: ["10.0.0.1"],
     searchDomain: "example.net",
-    notes: mark(`web-${n}`, vmId),
-    tags: [`fleet-${FLEET}`, "web"],
+    tags: ["web"],
     onBoot: false,
     start: true,
+    shutdownSeconds: 0,
     ...change,
   };
 }
 
+const mark = (n: number, change: Partial<CloneInputs> = {}) => markText(markOf(inputs(n, change)));
 const create = (one = inputs()) => provider.create(config, one);
 const made = async (one = inputs()): Promise<CloneState> => (await create(one)).outs;
 const read = async (state: CloneState) => provider.read(config, String(state.vmId), state);
@@ -103,29 +114,33 @@ const asked = async () =>
     .filter(({ path }) => !path.includes("/tasks"))
     .map(({ method, path }) => `${method} ${path}`);
 
-interface Failure {
-  message: string;
-  id?: string;
-  properties?: CloneState & { __provider?: string };
+/** The error that a clone ends with; the state that it leaves is that of a clone that the next run tries again. */
+async function errorOf(work: Promise<CloneState>): Promise<string> {
+  const state = await work;
+  expect(state.status).toBe("failed");
+  expect((await diff(state, state)).changes).toBe(true);
+  expect(warned.join("\n")).toContain(state.error);
+  return state.error ?? "";
 }
-const failing = (work: Promise<unknown>): Promise<Failure> =>
+const failing = (work: Promise<unknown>): Promise<Error> =>
   work.then(
     () => expect.unreachable("it went well"),
-    (error: Failure) => error,
+    (error: Error) => error,
   );
 
 describe("a clone", () => {
-  it("is made with three requests and runs", async () => {
+  it("is made with three requests, and one for the whole run, and runs", async () => {
     const { id, outs } = await create();
     expect(id).toBe("9101");
-    expect(outs).toMatchObject({ name: "web-1", node: "pve1", running: true });
+    expect(outs).toMatchObject({ name: "web-1", node: "pve1", template: "0123456789ab", status: "ready" });
     expect(await vm()).toMatchObject({ name: "web-1", status: "running" });
     expect(await asked()).toEqual([
+      "GET /nodes/pve1/storage",
       "POST /nodes/pve1/qemu/9000/clone",
       "PUT /nodes/pve1/qemu/9101/config",
       "POST /nodes/pve1/qemu/9101/status/start",
     ]);
-    expect(said).toEqual(["cloning VM 9000 to 9101", "configuring web-1", "starting web-1", "web-1: running"]);
+    expect(said).toEqual(["cloning VM 9000 to 9101", "configuring web-1", "starting web-1", "web-1: ready"]);
   });
 
   it("has its own name, address, host name, tags and notes; everything else is the template's", async () => {
@@ -137,7 +152,7 @@ describe("a clone", () => {
       searchdomain: "example.net",
       onboot: 0,
       tags: "fleet-c1d2be9a;web",
-      description: expect.stringContaining("resource=cloneSets.web.web-1 vmid=9101"),
+      description: expect.stringContaining("resource=cloneSets.web vmid=9101"),
       smbios1: expect.stringMatching(/^uuid=[0-9a-f-]{36},base64=1,serial=/),
     });
     const serial = /serial=([^,]+)/.exec(String(found.smbios1))?.[1] ?? "";
@@ -169,10 +184,10 @@ describe("a fleet", () => {
   it("of twenty clones at once on one datastore never fails, and says who waits", async () => {
     const fleet = Array.from({ length: 20 }, (_, index) => inputs(index + 1));
     const states = await Promise.all(fleet.map((one) => made(one)));
-    expect(states.every(({ running }) => running)).toBe(true);
+    expect(states.every(({ status }) => status === "ready")).toBe(true);
     const ended = (await lab.control.tasks()).filter(({ type, id }) => type === "qmclone" && id === "9000");
     expect(ended.filter(({ exitstatus }) => exitstatus !== "OK" && exitstatus !== undefined)).toEqual([]);
-    expect(said).toContain("waiting for its turn: PVE takes 4 at a time on local-lvm");
+    expect(said).toContain("waiting for its turn: 4 at a time on local-lvm");
     await Promise.all(states.map(remove));
     expect(Object.keys((await lab.control.state()).vms).filter((vmId) => Number(vmId) > 9000)).toEqual([]);
   });
@@ -184,29 +199,35 @@ describe("a fleet", () => {
     const making = made();
     await expect.poll(() => said, { timeout: 10_000 }).toContain(`clone failed (${busy}); try 4 of 4`);
     await lab.control.releaseStorageLock("local-lvm");
-    expect((await making).running).toBe(true);
+    expect((await making).status).toBe("ready");
     expect(said.filter((text) => text.includes(busy))).toHaveLength(3);
   });
 
   it("gives up after the fourth try, with all that a person needs", async () => {
     await lab.control.holdStorageLock("local-lvm");
-    const error = await failing(create());
+    const error = await errorOf(made());
     await lab.control.releaseStorageLock("local-lvm");
-    expect(error.id).toBeUndefined();
-    expect(error.message).toMatch(
+    expect(error).toMatch(
       /^could not make web-1, a linked clone of template 9000 \(node pve1, VM 9101, datastore local-lvm\)\n/,
     );
-    expect(error.message).toContain(`PVE task qmclone 9000 failed: ${busy}`);
-    expect(error.message).toContain("task log: ");
-    expect(error.message).toContain("Something else holds the lock");
+    expect(error).toContain(`PVE task qmclone 9000 failed: ${busy}`);
+    expect(error).toContain("task log: ");
+    expect(error).toContain("Something else holds the lock");
     expect(await vm()).toBeUndefined();
   });
 
-  it("does not try again what PVE refuses", async () => {
+  it("does not try again what PVE refuses; the others go on, and the next update makes the one", async () => {
     await lab.control.failTask("qmclone", "clone failed: no space left on device", 1);
-    const error = await failing(create());
-    expect(error.message).toContain("Make room on the datastore");
-    expect((await asked()).filter((one) => one.endsWith("/clone"))).toHaveLength(1);
+    const states = await Promise.all([made(), made(inputs(2)), made(inputs(3))]);
+    const [failed, ...others] = states.sort((a, b) => Number(b.status === "failed") - Number(a.status === "failed"));
+    expect(failed?.error).toContain("Make room on the datastore");
+    expect(others.map(({ status }) => status)).toEqual(["ready", "ready"]);
+    expect((await asked()).filter((one) => one.endsWith("/clone"))).toHaveLength(3);
+    const wanted = inputs((failed?.vmId ?? 0) - 9100);
+    expect(await diff(failed as CloneState, wanted)).toMatchObject({ changes: true, replaces: [] });
+    const mended = await update(failed as CloneState, wanted);
+    expect(mended.status).toBe("ready");
+    expect(mended).not.toHaveProperty("error");
   });
 });
 
@@ -217,7 +238,7 @@ describe("a clone that was begun", () => {
     await lab.control.patchConfig(9101, { delete: ["ipconfig0", "tags"], set: { onboot: 1 } });
     const uuid = /uuid=([^,]+)/.exec(String((await vm())?.config.smbios1))?.[1];
     await create(first);
-    expect(await vm()).toMatchObject({ status: "running", config: { ipconfig0: first.ipConfig, onboot: 0 } });
+    expect(await vm()).toMatchObject({ status: "running", config: { ipconfig0: first.ipConfigs[0], onboot: 0 } });
     expect((await vm())?.config.smbios1).toContain(`uuid=${uuid}`);
   });
 
@@ -230,18 +251,42 @@ describe("a clone that was begun", () => {
   it("by a killed run is waited for while its task runs", async () => {
     await lab.control.timeScale(0.3);
     const both = await Promise.all([made(), made(), made(inputs(2))]);
-    expect(both.map(({ running }) => running)).toEqual([true, true, true]);
+    expect(both.map(({ status }) => status)).toEqual(["ready", "ready", "ready"]);
     expect(said).toContain("VM 9101 is being cloned by an earlier task: waiting for it");
   });
 
-  it("whose task died is told with the two commands that remove it", async () => {
+  /** A clone task of ours that is killed in the middle. */
+  async function killedTask(by: typeof config): Promise<void> {
     await lab.control.timeScale(1);
-    const running = create().catch((error) => error);
+    const running = provider.create(by, inputs());
     await expect.poll(async () => (await lab.control.killTask({ type: "qmclone" })).length, { timeout: 5000 }).toBe(1);
-    await running;
-    const error = await failing(create());
-    expect(error.message).toContain("on pve1 run: qm unlock 9101 && qm destroy 9101 --purge");
+    expect((await running).outs.status).toBe("failed");
+    await lab.control.timeScale(0.01);
+  }
+
+  it("whose task died is told with the two commands that remove it: a token may not", async () => {
+    await killedTask(config);
+    const error = await errorOf(made());
+    expect(error).toContain("is what a clone task of ours that died has left (lock: clone)");
+    expect(error).toContain("on pve1 run: qm unlock 9101 && qm destroy 9101 --purge");
     expect((await vm())?.config.lock).toBe("clone");
+  });
+
+  it("whose task died is removed and made again by root with a password", async () => {
+    const volumes = (await lab.control.state()).volumes;
+    await killedTask(asRoot);
+    const { outs } = await provider.create(asRoot, inputs());
+    expect(outs.status).toBe("ready");
+    await provider.delete(asRoot, "9101", outs);
+    expect((await lab.control.state()).volumes).toEqual(volumes);
+  });
+
+  it("by somebody else is left alone when its task has died: nothing shows that it was ours", async () => {
+    // A VMID that no task of the tests before this one has made.
+    await lab.control.addVm({ vmid: 9150, config: { lock: "clone", description: " qmclone temporary file" } });
+    const error = await errorOf(made(inputs(50)));
+    expect(error).toContain("no task shows that it was this stack's; it is left alone");
+    expect(await vm(9150)).toBeDefined();
   });
 
   it.each(["before", "after"] as const)("goes on when the answer to any change is lost %s it is done", async (when) => {
@@ -249,8 +294,8 @@ describe("a clone that was begun", () => {
     await lab.control.cut("PUT", "/nodes/pve1/qemu/9101/config", when);
     await lab.control.cut("POST", "/nodes/pve1/qemu/9101/status/start", when);
     const state = await made();
-    expect(state.running).toBe(true);
-    expect(await vm()).toMatchObject({ status: "running", config: { ipconfig0: state.ipConfig } });
+    expect(state.status).toBe("ready");
+    expect(await vm()).toMatchObject({ status: "running", config: { ipconfig0: state.ipConfigs[0] } });
     await lab.control.cut("POST", "/nodes/pve1/qemu/9101/status/stop", when);
     await lab.control.cut("DELETE", "/nodes/pve1/qemu/9101", when);
     await remove(state);
@@ -259,17 +304,11 @@ describe("a clone that was begun", () => {
 
   it("that was made but did not start is kept in the state, and the next update starts it", async () => {
     await lab.control.failTask("qmstart", "start failed: QEMU exited with code 1", 1);
-    const wanted = { ...inputs(), __provider: "exports.handler = …" } as CloneInputs;
-    const error = await failing(create(wanted));
-    expect(error.message).toMatch(/^could not configure and start web-1 \(node pve1, VM 9101/);
-    expect(error.message).toContain("start failed: QEMU exited with code 1");
-    expect(error).toMatchObject({
-      id: "9101",
-      properties: { vmId: 9101, running: false, __provider: "exports.handler = …" },
-    });
-    const kept = error.properties as CloneState;
-    expect((await diff(kept, inputs())).changes).toBe(true);
-    expect((await update(kept, inputs())).running).toBe(true);
+    const kept = await made();
+    expect(kept).toMatchObject({ status: "failed", node: "pve1", template: "0123456789ab" });
+    expect(kept.error).toMatch(/^could not configure and start web-1 \(node pve1, VM 9101/);
+    expect(kept.error).toContain("start failed: QEMU exited with code 1");
+    expect((await update(kept, inputs())).status).toBe("ready");
     expect((await vm())?.status).toBe("running");
   });
 });
@@ -278,59 +317,101 @@ describe("a VMID that is taken", () => {
   it("by somebody else's VM fails, and the VM stays as it is", async () => {
     await lab.control.addVm({ vmid: 9101, config: { name: "mail", memory: "512" } });
     const before = await vm();
-    expect((await failing(create())).message).toContain(
+    expect(await errorOf(made())).toContain(
       'VMID 9101 is taken by "mail" on node pve1, which this stack did not make; it is left alone. Choose another vmId',
     );
     expect(await vm()).toEqual(before);
   });
 
   it("by another stack's clone, or on another node, fails alike", async () => {
-    await lab.control.addVm({ vmid: 9101, config: { name: "web-1", description: mark("web-1", 9101, "other") } });
-    expect((await failing(create())).message).toContain("which belongs to stack organization/golden/test");
+    await lab.control.addVm({ vmid: 9101, config: { name: "web-1", description: mark(1, { fleetId: "other" }) } });
+    expect(await errorOf(made())).toContain("which belongs to stack organization/golden/test");
     await lab.control.addVm({ vmid: 9102, node: "pve2", config: { name: "db" } });
-    expect((await failing(create(inputs(2)))).message).toContain('taken by "db" on node pve2');
+    expect(await errorOf(made(inputs(2)))).toContain('taken by "db" on node pve2');
   });
 
-  it("by another clone of this stack fails: taking it over would end in its deletion", async () => {
+  it("by a clone of another set fails: taking it over would end in its deletion", async () => {
     await create();
-    const renamed = inputs(1, { name: "app-1", notes: mark("app-1", 9101) });
-    expect((await failing(create(renamed))).message).toContain("which is cloneSets.web.web-1 of this stack");
+    expect(await errorOf(made(inputs(1, { set: "app" })))).toContain("which is one of cloneSets.web of this stack");
     expect((await vm())?.name).toBe("web-1");
   });
 
   it("by a clone of the template that somebody made by hand fails", async () => {
     const description = markText({ fleetId: FLEET, stack: "s", resource: "templates.noble", vmId: 9000, content: "x" });
     await lab.control.addVm({ vmid: 9101, config: { name: "copy", description } });
-    expect((await failing(create())).message).toContain("which this stack did not make");
+    expect(await errorOf(made())).toContain("which this stack did not make");
+  });
+
+  it("is taken over with `adopt: true`, with its notes kept; from then on it is ours", async () => {
+    await lab.control.addVm({
+      vmid: 9101,
+      status: "running",
+      config: { name: "mail", description: "ask Ann", memory: "512", scsi0: "local-lvm:vm-9101-disk-0,size=4G" },
+    });
+    const state = await made(inputs(1, { adopt: true }));
+    expect(state.status).toBe("ready");
+    const found = await vm();
+    expect(found).toMatchObject({ name: "web-1", status: "running", config: { memory: "512" } });
+    expect(found?.config.description).toMatch(/^ask Ann\n\nproxmox-golden-fleet: fleet=c1d2be9a .* vmid=9101/);
+    expect((await read(state))?.outs).toMatchObject({ status: "ready" });
+    await remove(state);
+    expect(await vm()).toBeUndefined();
   });
 });
 
 describe("drift", () => {
+  const stopped = (change: Partial<CloneInputs> = {}) => inputs(1, { start: false, ...change });
+
   it("there is none after create, whatever order PVE has things in", async () => {
-    const wanted = inputs(1, { tags: ["web", `fleet-${FLEET}`], nameservers: ["10.0.0.1", "10.0.0.2"] });
+    const wanted = inputs(1, {
+      tags: ["web", "a"],
+      nameservers: ["10.0.0.1", "10.0.0.2"],
+      description: "the *first* one",
+      cores: 4,
+      memoryMiB: 1024,
+      balloonMiB: 1024,
+      nics: [{ bridge: "vmbr0", vlan: 20 }],
+      diskGiB: 3,
+      bootDisk: "scsi0",
+    });
     const state = await made(wanted);
     const found = await read(state);
     expect(found?.outs).toEqual(state);
     expect((await diff(found?.outs as CloneState, wanted)).changes).toBe(false);
   });
 
-  it("notes that somebody added are none", async () => {
-    const state = await made();
-    await lab.control.patchConfig(9101, { set: { description: `${state.notes}\n\nask Ann` } });
+  it("notes that somebody added, and a disk that somebody has grown, are none", async () => {
+    const state = await made(inputs(1, { diskGiB: 3, bootDisk: "scsi0" }));
+    const { description, scsi0 } = (await vm())?.config ?? {};
+    const set = { description: `ask Ann\n\n${description}`, scsi0: String(scsi0).replace("size=3G", "size=5G") };
+    await lab.control.patchConfig(9101, { set });
     expect((await read(state))?.outs).toEqual(state);
+    await update(state, inputs(1, { diskGiB: 3, bootDisk: "scsi0", onBoot: true }));
+    expect((await vm())?.config).toMatchObject({ ...set, onboot: 1 });
   });
 
   const other = withSerial("uuid=1", smbiosSerial("other"));
   it.each([
     ["name", { name: "renamed" }, { name: "renamed" }],
-    ["address", { ipconfig0: "ip=dhcp" }, { ipConfig: "ip=dhcp" }],
+    ["address", { ipconfig0: "ip=dhcp" }, { ipConfigs: ["ip=dhcp"] }],
+    [
+      "address of a second interface",
+      { ipconfig1: "ip=dhcp" },
+      { ipConfigs: ["ip=10.0.0.21/24,gw=10.0.0.1", "ip=dhcp"] },
+    ],
     ["DNS servers", { nameserver: "1.1.1.1" }, { nameservers: ["1.1.1.1"] }],
     ["search domain", { searchdomain: "lan" }, { searchDomain: "lan" }],
-    ["tags", { tags: "fleet-c1d2be9a;mine;web" }, { tags: ["fleet-c1d2be9a", "mine", "web"] }],
+    ["tags", { tags: "fleet-c1d2be9a;mine;web" }, { tags: ["mine", "web"] }],
+    ["fleet's tag", { tags: "web" }, { tags: ["", "web"] }],
     ["start with the node", { onboot: 1 }, { onBoot: true }],
     ["host name", { smbios1: other }, { hostname: "" }],
+    ["cores", { cores: 8 }, { cores: 8 }],
+    ["memory", { memory: "512" }, { memoryMiB: 512 }],
+    ["bridge", { net0: "virtio=BC:24:11:00:00:01,bridge=vmbr9,tag=20" }, { nics: [{ bridge: "vmbr9", vlan: 20 }] }],
+    ["VLAN", { net0: "virtio=BC:24:11:00:00:01,bridge=vmbr1" }, { nics: [{ bridge: "vmbr1", vlan: 0 }] }],
   ])("of the %s is seen, and mended by an update", async (_what, set, seen) => {
-    const wanted = inputs(1, { start: false });
+    const hardware = { cores: 4, memoryMiB: 1024, balloonMiB: 1024, nics: [{ bridge: "vmbr1", vlan: 20 }] };
+    const wanted = stopped(hardware);
     const state = await made(wanted);
     await lab.control.patchConfig(9101, { set: set as VmConfig });
     const found = await read(state);
@@ -340,23 +421,31 @@ describe("drift", () => {
     expect((await read(mended))?.outs).toEqual(state);
   });
 
+  it("of notes that the config has is seen", async () => {
+    const state = await made(stopped({ description: "the first" }));
+    await lab.control.patchConfig(9101, { set: { description: mark(1) } });
+    const found = (await read(state))?.outs as CloneState;
+    expect((await diff(found, stopped({ description: "the first" }))).changes).toBe(true);
+  });
+
   it("a stopped clone is seen, and started", async () => {
     const state = await made();
     await lab.control.power(9101, "stopped");
     const found = (await read(state))?.outs as CloneState;
-    expect(found.running).toBe(false);
+    expect(found.status).toBe("stopped");
     expect((await diff(found, inputs())).changes).toBe(true);
     await update(found, inputs());
     expect((await vm())?.status).toBe("running");
   });
 
   it("a clone that runs although it need not is left running, and the state says so", async () => {
-    const wanted = inputs(1, { start: false });
-    const state = await made(wanted);
+    const state = await made(stopped());
     await lab.control.power(9101, "running");
     const found = (await read(state))?.outs as CloneState;
-    expect((await diff(found, wanted)).changes).toBe(false);
-    expect((await update(found, { ...wanted, onBoot: true })).running).toBe(true);
+    expect(found.status).toBe("running");
+    expect((await diff(found, stopped())).changes).toBe(false);
+    expect((await update(found, stopped({ onBoot: true }))).status).toBe("ready");
+    expect((await vm())?.status).toBe("running");
   });
 
   it("a clone that is gone, or whose VMID somebody else has now, is gone", async () => {
@@ -365,23 +454,24 @@ describe("drift", () => {
     expect(await read(state)).toBeUndefined();
     await lab.control.addVm({ vmid: 9101, config: { name: "mail" } });
     expect(await read(state)).toBeUndefined();
-    const error = await failing(update(state, inputs(1, { onBoot: true })));
-    expect(error.message).toContain('VMID 9101 is taken by "mail" on node pve1');
-    expect(error.message).toContain("`pulumi refresh`");
+    const error = await errorOf(update(state, inputs(1, { onBoot: true })));
+    expect(error).toContain('VMID 9101 is taken by "mail" on node pve1');
+    expect(error).toContain("`pulumi refresh`");
   });
 
-  it("a clone that was migrated is found, changed and deleted where it is now", async () => {
-    const state = await made(inputs(1, { start: false }));
-    const { description, smbios1 } = (await vm())?.config ?? {};
+  it("a clone that was migrated by hand is found, changed and deleted where it is now", async () => {
+    const state = await made(stopped());
     await lab.control.deleteVm(9101);
-    const moved = { name: "web-1", description, smbios1, ipconfig0: state.ipConfig } as VmConfig;
+    const { description, smbios1 } = {
+      description: mark(1),
+      smbios1: withSerial("uuid=1", smbiosSerial(state.hostname)),
+    };
+    const moved = { name: "web-1", description, smbios1, ipconfig0: String(state.ipConfigs[0]) };
     await lab.control.addVm({ vmid: 9101, node: "pve2", config: moved });
     const found = (await read(state))?.outs as CloneState;
     expect(found.node).toBe("pve2");
-    expect((await update(found, inputs(1, { start: false }))).node).toBe("pve2");
-    expect((await diff(await update(state, inputs(1, { start: false })), inputs(1, { start: false }))).changes).toBe(
-      false,
-    );
+    expect((await update(found, stopped())).node).toBe("pve2");
+    expect((await diff(await update(state, stopped()), stopped())).changes).toBe(false);
     await remove(state);
     expect(await vm()).toBeUndefined();
   });
@@ -393,36 +483,80 @@ describe("drift", () => {
     await lab.control.nodeOnline("pve1", true);
     expect(error.message).toMatch(/^could not look at web-1 \(node pve1, VM 9101\)/);
   }, 30_000);
+
+  it("of a hundred clones takes one request for each, and one for their node", async () => {
+    const states = await Promise.all(Array.from({ length: 100 }, (_, index) => made(stopped({ vmId: 9101 + index }))));
+    await lab.control.clearRequests();
+    freshness.ms = usual.freshMs;
+    const found = await Promise.all(states.map(read));
+    freshness.ms = 0;
+    expect(found.every((one) => one !== undefined)).toBe(true);
+    const kinds = Object.groupBy(await asked(), (one) => (one.endsWith("/config") ? "config" : one));
+    expect(kinds.config).toHaveLength(100);
+    expect(Object.keys(kinds).filter((kind) => kind !== "config")).toEqual(["GET /nodes/pve1/qemu"]);
+    expect(kinds["GET /nodes/pve1/qemu"]?.length).toBeLessThan(5);
+  }, 60_000);
 });
 
 describe("an update", () => {
   it("deletes DNS servers and search domain that the config does not have any more", async () => {
     const state = await made();
     const { searchDomain: _, ...rest } = inputs(1, { nameservers: [] });
-    await update(state, rest);
-    const { config: found, pending } = (await vm()) ?? {};
-    for (const key of ["nameserver", "searchdomain"])
-      expect([found?.[key], pending?.[key]]).toEqual([found?.[key], null]);
-    await lab.control.power(9101, "stopped");
-    await update({ ...rest, running: false }, rest);
+    expect((await update(state, rest)).pendingReboot).toEqual(["nameserver", "searchdomain"]);
     expect((await vm())?.config).not.toHaveProperty("nameserver");
     expect((await vm())?.config).not.toHaveProperty("searchdomain");
   });
 
+  const elsewhere = { ipConfigs: ["ip=10.0.0.99/24,gw=10.0.0.1"] };
+
   it("of a running clone's address says that it takes a restart by PVE, and which options wait for it", async () => {
     const state = await made();
-    await update(state, inputs(1, { ipConfig: "ip=10.0.0.99/24,gw=10.0.0.1" }));
+    const waiting = await update(state, inputs(1, elsewhere));
+    expect(waiting).toMatchObject({ status: "ready", pendingReboot: ["ipconfig0"] });
     expect(warned).toEqual([
-      expect.stringMatching(/^web-1 runs with its old ipconfig0 until .*`qm reboot 9101` on pve1/),
+      expect.stringMatching(/^web-1 runs with its old ipconfig0 until .*rebootOnChange.*`qm reboot 9101` on pve1/),
     ]);
     expect((await vm())?.status).toBe("running");
+    expect((await diff(waiting, inputs(1, elsewhere))).changes).toBe(false);
+
+    const now = inputs(1, { ...elsewhere, rebootOnChange: true });
+    expect((await diff(waiting, now)).changes).toBe(true);
+    const rebooted = await update(waiting, now);
+    expect(rebooted).not.toHaveProperty("pendingReboot");
+    expect((await vm())?.config.ipconfig0).toBe(elsewhere.ipConfigs[0]);
+    expect((await vm())?.pending).toEqual({});
+  });
+
+  it("with a guest that does not shut down leaves the reboot pending, and says so", async () => {
+    const state = await made();
+    await lab.control.guest(9101, { acpi: false });
+    const still = await update(state, inputs(1, { ...elsewhere, rebootOnChange: true, shutdownSeconds: 5 }));
+    expect(still).toMatchObject({ status: "ready", pendingReboot: ["ipconfig0"] });
+    expect(warned[0]).toMatch(/^web-1 was not rebooted: .*got timeout/);
   });
 
   it("of what PVE changes at once says nothing of a restart", async () => {
     const state = await made();
-    await update(state, inputs(1, { onBoot: true, tags: [`fleet-${FLEET}`] }));
+    await update(state, inputs(1, { name: "app-1", onBoot: true, tags: [], description: "new" }));
     expect(warned).toEqual([]);
-    expect((await vm())?.config).toMatchObject({ onboot: 1, tags: `fleet-${FLEET}` });
+    expect(await vm()).toMatchObject({ name: "app-1", config: { onboot: 1, tags: `fleet-${FLEET}` } });
+    expect((await vm())?.config.description).toMatch(/^new\n\nproxmox-golden-fleet:/);
+  });
+
+  it("grows the disk, and never shrinks it", async () => {
+    const state = await made(inputs(1, { start: false }));
+    const grown = inputs(1, { start: false, diskGiB: 5, bootDisk: "scsi0" });
+    const after = await update(state, grown);
+    expect((await vm())?.config.scsi0).toContain("size=5G");
+    const shrunk = inputs(1, { start: false, diskGiB: 4, bootDisk: "scsi0" });
+    const { failures } = (await provider.check?.(config, after, shrunk)) ?? {};
+    expect(failures).toEqual([
+      {
+        property: "diskGiB",
+        reason: "the disk of web-1 has 5 GiB, and PVE cannot shrink disks; expected at least that, found 4",
+      },
+    ]);
+    expect((await provider.check?.(config, after, grown))?.failures).toBeUndefined();
   });
 
   it("that fails is kept as failed, so that the next run tries it again", async () => {
@@ -433,21 +567,40 @@ describe("an update", () => {
       status: 403,
       message: "Permission check failed",
     });
-    const error = await failing(update(state, inputs(1, { onBoot: true })));
-    expect(error).toMatchObject({ id: "9101", properties: { running: true, onBoot: true } });
-    expect(error.message).toContain("preflight lists the missing privileges");
+    const failed = await update(state, inputs(1, { onBoot: true }));
+    expect(failed).toMatchObject({ status: "failed", onBoot: true, node: "pve1", template: "0123456789ab" });
+    expect(failed.error).toContain("preflight lists the missing privileges");
+    expect((await update(failed, inputs(1, { onBoot: true }))).status).toBe("ready");
+    expect((await vm())?.config.onboot).toBe(1);
   });
 
-  it("of VMID or mode makes a new VM, after the old one is gone", async () => {
+  it("of mode or datastore, or of the template if the set says so, makes a new VM after the old one is gone", async () => {
     const state = await made(inputs(1, { start: false }));
-    expect(await diff(state, inputs(1, { vmId: 9105, start: false }))).toMatchObject({
-      replaces: ["vmId"],
-      deleteBeforeReplace: true,
-    });
-    expect(await diff(state, inputs(1, { full: true, start: false }))).toMatchObject({ replaces: ["full"] });
-    // Another template, node or datastore is for new clones.
-    const elsewhere = inputs(1, { sourceVmId: 9001, node: "pve2", datastore: "ceph", start: false });
-    expect((await diff(state, elsewhere)).changes).toBe(false);
+    const full = await made(inputs(2, { start: false, full: true }));
+    const replaces = async (olds: CloneState, change: Partial<CloneInputs>) =>
+      (await diff(olds, { ...olds, ...change })).replaces;
+    expect(await replaces(state, { full: true })).toEqual(["full"]);
+    expect(await replaces(full, { datastore: "ceph" })).toEqual(["datastore"]);
+    expect(await replaces(state, { template: "another", onTemplateChange: "replace" })).toEqual(["template"]);
+    // For new clones alone.
+    const changes = { template: "another", datastore: "ceph", places: [{ node: "pve1", sourceVmId: 9001 }] };
+    expect(await diff(state, { ...state, ...changes })).toMatchObject({ changes: false, deleteBeforeReplace: true });
+  });
+
+  it("keeps what the clone was made from, also in its mark", async () => {
+    const state = await made(inputs(1, { start: false }));
+    const later = inputs(1, { start: false, template: "another", onBoot: true });
+    expect((await update(state, later)).template).toBe("0123456789ab");
+    expect((await vm())?.config.description).toContain("content=0123456789ab-linked");
+  });
+
+  it("that only says how to treat the clone asks PVE nothing", async () => {
+    const state = await made();
+    await lab.control.clearRequests();
+    const news = inputs(1, { shutdownSeconds: 7 });
+    expect((await diff(state, news)).changes).toBe(true);
+    expect(await update(state, news)).toEqual({ ...state, shutdownSeconds: 7 });
+    expect(await asked()).toEqual([]);
   });
 });
 
@@ -460,6 +613,19 @@ describe("delete", () => {
     expect(after.volumes).toEqual(before);
   });
 
+  it.each([true, false])(
+    "gives the guest time to shut down, and stops it when it does not (it listens: %s)",
+    async (acpi) => {
+      const state = await made(inputs(1, { shutdownSeconds: 20 }));
+      await lab.control.guest(9101, { acpi });
+      await remove(state);
+      expect(await vm()).toBeUndefined();
+      const asks = (await asked()).filter((one) => one.startsWith("POST") && one.includes("/status/"));
+      expect(asks.at(-1)).toBe("POST /nodes/pve1/qemu/9101/status/shutdown");
+      expect(said).toContain("shutting web-1 down, for up to 20 s");
+    },
+  );
+
   it("of a clone that is gone is done already", async () => {
     const state = await made();
     await lab.control.deleteVm(9101);
@@ -467,14 +633,23 @@ describe("delete", () => {
     expect(warned).toEqual([]);
   });
 
-  it("leaves a VM alone that is not ours any more, and says so", async () => {
+  it("of a VM that is not ours any more is refused, with the way out", async () => {
     const state = await made();
     await lab.control.patchConfig(9101, { set: { description: "adopted by Ann" } });
-    await remove(state);
+    const { message } = await failing(remove(state));
+    expect(message).toContain(
+      'VMID 9101 is taken by "web-1" on node pve1, which this stack did not make; it is not deleted',
+    );
+    expect(message).toContain("`pulumi refresh` takes the clone out of the state");
     expect((await vm())?.status).toBe("running");
-    expect(warned).toEqual([
-      'VMID 9101 is taken by "web-1" on node pve1, which this stack did not make; it is left alone',
-    ]);
+  });
+
+  it("of a clone that was never made leaves alone whatever is on its VMID", async () => {
+    await lab.control.addVm({ vmid: 9101, config: { name: "mail" } });
+    const state = await made();
+    expect(state.status).toBe("failed");
+    await remove(state);
+    expect((await vm())?.name).toBe("mail");
   });
 
   it("of a protected clone fails before it is stopped, with the way out", async () => {

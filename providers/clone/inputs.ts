@@ -1,94 +1,122 @@
-import { isDeepStrictEqual } from "node:util";
-import { smbiosSerial } from "../../components/cloudInit/hostname.ts";
-import { withSerial } from "../../components/cloudInit/smbios.ts";
-import type { Params } from "../../proxmox/client.ts";
-import type { GuestConfig } from "../../proxmox/guests.ts";
+import type { CloneInfo } from "../../components/cloneInfo.ts";
+import { fleetTag } from "../marks.ts";
 
-export interface CloneInputs {
-  statusUrn: string;
+/** Where a clone can be, and what it is cloned from there. */
+export interface Place {
   node: string;
+  /** VMID of the template. */
   sourceVmId: number;
+  /** Node of the template, if it is another one: then its disks are on shared storage. */
+  sourceNode?: string;
+}
+
+/** What a clone's network interface has unlike the template's. */
+export interface NicChange {
+  bridge?: string;
+  vlan?: number;
+}
+
+/** The state of a stack holds this twice for each clone, so whatever has a default is there only where it differs. */
+export interface CloneInputs {
+  /** `organization/project/stack` */
+  stack: string;
+  fleetId: string;
+  /** Key of the clone set. */
+  set: string;
   vmId: number;
   /** VM name. */
   name: string;
   /** Host name of the guest, with its domain if there is one. */
   hostname: string;
+  /** Content hash of the template; in the state, of the one that the clone was made from, and missing until it is made. */
+  template?: string;
   full: boolean;
   /** Datastore that the clone's disks are on; of a linked clone the template's. */
   datastore: string;
-  /** PVE's `ipconfig0`. */
-  ipConfig: string;
+  /** Where it may be, the best place first. */
+  places: Place[];
+  /** How one of the places is chosen. Default: `spread`, which takes the first. */
+  placement?: "spread" | "packed" | "memory";
+  /** PVE's `ipconfig0`, `ipconfig1`, …; empty: none. */
+  ipConfigs: string[];
   nameservers: string[];
   searchDomain?: string;
-  /** PVE's `description`, with the mark. */
-  notes: string;
+  /** Notes above the mark. Default: whatever is there. */
+  description?: string;
+  /** PVE tags without the fleet's. */
   tags: string[];
+  pool?: string;
   onBoot: boolean;
   start: boolean;
+  /** Cores a socket. Default: the template's, as for everything below. */
+  cores?: number;
+  memoryMiB?: number;
+  /** Goes with `memoryMiB`. */
+  balloonMiB?: number;
+  /** Size of the boot disk in GiB. */
+  diskGiB?: number;
+  /** The boot disk's drive, for example `scsi0`; goes with `diskGiB`. */
+  bootDisk?: string;
+  /** By number of the interface. */
+  nics?: NicChange[];
+  /** Default: `started`. */
+  waitFor?: "none" | "started" | "agent" | "cloud-init";
+  /** How long `waitFor` may take, in seconds. Default: 300. */
+  readyTimeoutSeconds?: number;
+  /** How long a guest may take to shut down before it is stopped, in seconds; 0: it is stopped at once. Default: 60. */
+  shutdownSeconds?: number;
+  /** `replace`: a clone of another template than the set's is made anew. Default: `ignore`. */
+  onTemplateChange?: "ignore" | "replace";
+  /** How many clones of the set may be missing while they are made anew. Default: 1. */
+  maxUnavailable?: number;
+  /** Reboots a running guest for options that need it. Default: they wait. */
+  rebootOnChange?: boolean;
+  /** Take over a VM that is not ours. */
+  adopt?: boolean;
 }
 
-export interface CloneState extends CloneInputs {
-  running: boolean;
+export interface CloneState extends CloneInputs, Pick<CloneInfo, "status" | "addresses" | "pendingReboot" | "error"> {
+  /** Where the clone is; missing until it is made. */
+  node?: string;
+  /** What the guest agent told as its primary address. */
+  address?: string;
 }
 
-/** The inputs that are brought to an existing VM; any other change makes a new one, or concerns new ones alone. */
+export const SHUTDOWN_SECONDS = 60;
+export const READY_SECONDS = 300;
+
+/** A clone that exists has to be made anew for these: PVE cannot change them. */
+export const REPLACING = ["vmId", "full"] as const satisfies (keyof CloneInputs)[];
+
+/** Changes of these are brought to a clone that exists. */
 export const UPDATING = [
   "name",
   "hostname",
-  "ipConfig",
+  "ipConfigs",
+  "nics",
   "nameservers",
   "searchDomain",
-  "notes",
+  "description",
   "tags",
+  "pool",
   "onBoot",
   "start",
+  "cores",
+  "memoryMiB",
+  "balloonMiB",
+  "diskGiB",
 ] as const satisfies (keyof CloneInputs)[];
 
-/**
- * The options that this program sets on a clone; what is not in here stays as the template has it. The SMBIOS serial is
- * how NoCloud learns the host name (docs/decisions/0001).
- *
- * @param smbios the VM's `smbios1`, with its UUID
- */
-export function options(inputs: CloneInputs, smbios: string): Params {
-  const { name, hostname, notes, ipConfig, nameservers, searchDomain, tags, onBoot } = inputs;
-  const values = {
-    name,
-    description: notes,
-    ipconfig0: ipConfig,
-    onboot: onBoot,
-    tags: tags.join(";"),
-    smbios1: withSerial(smbios, smbiosSerial(hostname)),
-    // Unlike an empty value, one that the config does not have any more must be deleted.
-    nameserver: nameservers.join(" ") || undefined,
-    searchdomain: searchDomain || undefined,
-  };
-  const unset = Object.entries(values).flatMap(([key, value]) => (value === undefined ? [key] : []));
-  return { ...values, ...(unset.length > 0 && { delete: unset.join(",") }) };
-}
+/** These say how the clone is treated; `delete` reads them from the state, so a change has to get there. */
+export const TREATING = ["waitFor", "shutdownSeconds"] as const satisfies (keyof CloneInputs)[];
 
-const words = (value: unknown): string[] =>
-  String(value ?? "")
-    .split(/[;,\s]+/)
-    .filter(Boolean);
+/** All tags that PVE is to have, sorted as PVE sorts them. */
+export const allTags = ({ tags, fleetId }: Pick<CloneInputs, "tags" | "fleetId">): string[] =>
+  [...new Set([...tags, fleetTag(fleetId)])].sort();
 
-const hasSerial = (smbios: unknown, serial: string): boolean =>
-  words(smbios).includes(`serial=${Buffer.from(serial).toString("base64")}`);
-
-/** The inputs as PVE has them now, so that drift shows as a difference. Notes that somebody added to ours are no drift. */
-export function observed(inputs: CloneInputs, node: string, config: GuestConfig): CloneInputs {
-  const { searchDomain: _, ...rest } = inputs;
-  const tags = words(config.tags).sort();
-  return {
-    ...rest,
-    node,
-    name: String(config.name ?? ""),
-    hostname: hasSerial(config.smbios1, smbiosSerial(inputs.hostname)) ? inputs.hostname : "",
-    ipConfig: String(config.ipconfig0 ?? ""),
-    nameservers: words(config.nameserver),
-    ...(config.searchdomain !== undefined && { searchDomain: String(config.searchdomain) }),
-    // PVE sorts them.
-    tags: isDeepStrictEqual(tags, [...inputs.tags].sort()) ? inputs.tags : tags,
-    onBoot: Number(config.onboot ?? 0) === 1,
-  };
+/** URN under which the clone shows its progress. */
+export function urnOf({ stack, set, vmId }: Pick<CloneInputs, "stack" | "set" | "vmId">): string {
+  const [, project, name] = stack.split("/");
+  const type = "golden-fleet:index:CloneSet$pulumi-nodejs:dynamic/golden-fleet:Clone";
+  return `urn:pulumi:${name}::${project}::${type}::${set}-${vmId}`;
 }

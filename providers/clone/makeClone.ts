@@ -4,9 +4,10 @@ import { cloneGuest } from "../../proxmox/guests.ts";
 import { isTransient, withRetry } from "../../proxmox/retry.ts";
 import { waitForTask } from "../../proxmox/task.ts";
 import type { Report } from "../progress.ts";
-import type { CloneInputs } from "./inputs.ts";
+import type { CloneInputs, Place } from "./inputs.ts";
+import { notesOf } from "./made.ts";
 import { assertOurs, type Found } from "./owner.ts";
-import { waitForClone } from "./unfinished.ts";
+import { atRest } from "./unfinished.ts";
 
 /** `transferred 1.0 GiB of 8.0 GiB (12.50%)` of a full clone's log. */
 const PROGRESS = /\((\d+)\.\d+%\)/;
@@ -20,26 +21,29 @@ const PROGRESS = /\((\d+)\.\d+%\)/;
 export function makeClone(
   client: PveClient,
   inputs: CloneInputs,
+  { node, sourceVmId, sourceNode = node }: Place,
   report: Report,
   pauseMs: number,
 ): Promise<Found | undefined> {
-  const { node, sourceVmId, vmId, name, full, datastore, notes } = inputs;
+  const { vmId, name, full, datastore, pool } = inputs;
   const attempt = async (): Promise<Found | undefined> => {
     try {
       report(`cloning VM ${sourceVmId} to ${vmId}`);
-      const upid = await cloneGuest(client, node, sourceVmId, {
+      const upid = await cloneGuest(client, sourceNode, sourceVmId, {
         newid: vmId,
         name,
-        description: notes,
+        description: notesOf(inputs, undefined),
         full,
         ...(full && { storage: datastore }),
+        ...(sourceNode !== node && { target: node }),
+        ...(pool && { pool }),
       });
       // A linked clone takes a second or two: no need to ask for its log.
-      await waitForTask(client, upid, full ? { onLog: (line) => show(line), pauseMs } : { pauseMs });
+      await waitForTask(client, upid, full ? { onLog: show, pauseMs } : { pauseMs });
       return undefined;
     } catch (error) {
       if (!/already exists|File exists/i.test(answerOf(error)) && !isTransient(error)) throw error;
-      const found = await waitForClone(client, inputs, report, pauseMs);
+      const found = await atRest(client, { ...inputs, node }, report, pauseMs);
       if (!found) throw error;
       assertOurs(found, inputs);
       return found;
@@ -50,7 +54,7 @@ export function makeClone(
     if (percent) report(`cloning VM ${sourceVmId} to ${vmId}: ${percent}%`);
   };
   return withRetry(attempt, {
-    when: isTransient,
+    when: (error) => isTransient(error) || /already exists/i.test(answerOf(error)),
     pauseMs,
     onRetry: (error, number, attempts) => report(`clone failed (${answerOf(error)}); try ${number + 1} of ${attempts}`),
   });

@@ -1,120 +1,246 @@
-import { randomUUID } from "node:crypto";
-import pLimit, { type LimitFunction } from "p-limit";
 import { ProxmoxError } from "../../proxmox/errors.ts";
-import { readStatus } from "../../proxmox/guests.ts";
-import { connect } from "../connect.ts";
+import { locate, moveToPool } from "../../proxmox/guests.ts";
+import { type Access, access } from "../connect.ts";
 import { changedKeys } from "../diff.ts";
 import { stage } from "../failure.ts";
-import type { Handlers } from "../handlers.ts";
-import { type Report, reporter, warner } from "../progress.ts";
-import { finish, type Says } from "./finish.ts";
-import { type CloneInputs, type CloneState, observed, UPDATING } from "./inputs.ts";
+import type { ConfigReader, Handlers } from "../handlers.ts";
+import { type Says, saysOf } from "../progress.ts";
+import { primaryAddress } from "./addresses.ts";
+import { bring, type Power, type Target } from "./bring.ts";
+import { diff, movesAway, waits } from "./diff.ts";
+import {
+  type CloneInputs,
+  type CloneState,
+  READY_SECONDS,
+  SHUTDOWN_SECONDS,
+  TREATING,
+  UPDATING,
+  urnOf,
+} from "./inputs.ts";
+import { liveStatus } from "./liveStatus.ts";
+import { madeFrom } from "./made.ts";
 import { makeClone } from "./makeClone.ts";
-import { findOurs } from "./owner.ts";
-import { removeClone } from "./remove.ts";
+import { migrate } from "./migrate.ts";
+import { observed } from "./options.ts";
+import { findOurs, notOurs } from "./owner.ts";
+import { choosePlace } from "./place.ts";
+import { shutDown } from "./power.ts";
+import { waitUntilReady } from "./ready.ts";
+import { assertUnprotected, removeVm } from "./remove.ts";
+import { rolloutOf } from "./rollout.ts";
+import { inTurn } from "./turns.ts";
+import { atRest } from "./unfinished.ts";
 
 export type { CloneInputs, CloneState } from "./inputs.ts";
 
 /** First pause before something is tried again, in milliseconds; tests have less time. */
 export const pacing = { pauseMs: 1000 };
 
-/** PVE lets about four tasks at a time write to a datastore; more of them meet its lock and fail after a while. */
-const AT_A_TIME = 4;
-const limits = new Map<string, LimitFunction>();
-
-/** Runs work when it is its turn on the clone's datastore. */
-function inTurn<T>({ node, datastore }: CloneInputs, report: Report, work: () => Promise<T>): Promise<T> {
-  const key = `${node}/${datastore}`;
-  const limit = limits.get(key) ?? pLimit(AT_A_TIME);
-  limits.set(key, limit);
-  if (limit.activeCount >= AT_A_TIME) report(`waiting for its turn: PVE takes ${AT_A_TIME} at a time on ${datastore}`);
-  return limit(work);
+interface Run extends Access {
+  says: Says;
 }
 
-const saysOf = ({ statusUrn }: CloneInputs): Says => ({ report: reporter(statusUrn), warn: warner(statusUrn) });
+const runOf = (config: ConfigReader, clone: CloneInputs): Run => ({ ...access(config), says: saysOf(urnOf(clone)) });
 
-/** The engine keeps a resource that failed half-way if the error says what there is; the next run then updates it. */
-function partialFailure(error: Error, inputs: CloneInputs, running: boolean): Error {
-  const provider = (inputs as unknown as Record<string, unknown>).__provider;
-  return Object.assign(error, {
-    id: String(inputs.vmId),
-    properties: { ...inputs, running, __provider: provider },
-    reasons: [error.message],
+/** What there is of a clone; filled while it is worked on, so that a failure does not lose it. */
+type Known = Pick<CloneState, "node" | "template" | "full" | "datastore">;
+
+/** Makes the VM, or takes up the one that an earlier run has made. */
+async function make({ client, cluster, says }: Run, inputs: CloneInputs, known: Known): Promise<Target> {
+  const { vmId, name, full, datastore, places } = inputs;
+  const [first] = places;
+  const where = { node: first?.node ?? "", vmId, datastore };
+  const place = await stage({ ...where, stage: `find a node for ${name}` }, () => choosePlace(client, inputs));
+  const { node, sourceVmId, sourceNode = node } = place;
+  const cloning = `make ${name}, a ${full ? "full" : "linked"} clone of template ${sourceVmId}`;
+  const found = await inTurn(client, { node: sourceNode, datastore, sourceVmId }, cluster.limits, says.report, () =>
+    stage({ ...where, node, stage: cloning }, () => makeClone(client, inputs, place, says.report, pacing.pauseMs)),
+  );
+  Object.assign(known, {
+    node: found?.node ?? node,
+    template: inputs.template,
+    ...madeFrom(found?.config.description),
   });
+  return { node: found?.node ?? node, config: found?.config };
 }
 
-/** A clone of a template: made, configured, started. */
+/** The clone's VM, where the config wants it to be. */
+async function find({ client, says }: Run, olds: CloneState, news: CloneInputs): Promise<Target> {
+  const { vmId } = news;
+  const [found, whose] = await findOurs(client, olds, olds.node ?? "");
+  if (!found) {
+    const gone = whose ? `VMID ${vmId} is taken by ${whose}` : `VM ${vmId} is gone`;
+    throw new ProxmoxError("missing", `${gone}; \`pulumi refresh\` takes the clone out of the state`);
+  }
+  if (!movesAway({ ...olds, node: found.node }, news)) return found;
+  const place = await choosePlace(client, news);
+  await migrate(client, news, found, place, says.report);
+  return { ...found, node: place.node };
+}
+
+/** Waits until the guest is what `waitFor` asks for, and gives what is known of it then. */
+async function ready({ client, says }: Run, inputs: CloneInputs, node: string, power: Power, olds?: CloneState) {
+  const { vmId, name, waitFor, readyTimeoutSeconds = READY_SECONDS, ipConfigs } = inputs;
+  const pending = power.pendingReboot.length > 0 ? { pendingReboot: power.pendingReboot } : {};
+  if (!power.running) return { status: "stopped" as const };
+  if (!waits(inputs) || (waitFor !== "agent" && waitFor !== "cloud-init")) {
+    return { status: waitFor === "none" ? ("running" as const) : ("ready" as const), ...pending };
+  }
+  const { status, addresses, address, waitFor: waited } = olds ?? {};
+  if (status === "ready" && waited === waitFor && !power.started) {
+    return { status, ...(addresses && { addresses }), ...(address && { address }), ...pending };
+  }
+  const { ip, ip6 } = Object.fromEntries((ipConfigs[0] ?? "").split(",").map((part) => part.split("=")));
+  const found = await waitUntilReady(
+    client,
+    { node, vmId, name },
+    { waitFor, timeoutSeconds: readyTimeoutSeconds, static: String(ip).includes("/") },
+    says,
+    pacing.pauseMs,
+  );
+  if (!found.ready) says.warn(`${name} is not ready: ${found.reason}`);
+  const primary = found.addresses && primaryAddress(found.addresses, { ip, ip6 });
+  return {
+    status: found.ready ? ("ready" as const) : ("running" as const),
+    ...(found.addresses && { addresses: found.addresses }),
+    ...(primary && { address: primary }),
+    ...pending,
+  };
+}
+
+/**
+ * Makes the clone, or what is missing of it. A failure is the clone's own: it is told, kept in the state, and tried again by
+ * the next run; the engine, which would stop all others, hears nothing of it.
+ */
+async function ensure(config: ConfigReader, inputs: CloneInputs, olds?: CloneState): Promise<CloneState> {
+  const run = runOf(config, inputs);
+  const { vmId, name } = inputs;
+  const rollout = rolloutOf(inputs);
+  const { template: _, ...wanted } = inputs;
+  const exists = olds?.template !== undefined;
+  const known: Known = exists
+    ? { node: olds.node ?? "", template: olds.template ?? "", full: olds.full, datastore: olds.datastore }
+    : { full: inputs.full, datastore: inputs.datastore };
+  rollout.begin(vmId);
+  try {
+    const target = exists
+      ? await stage({ stage: `find ${name}`, node: known.node ?? "", vmId }, () => find(run, olds, inputs))
+      : await make(run, inputs, known);
+    const { node } = target;
+    known.node = node;
+    const marked = { ...inputs, ...known };
+    const outs = await stage(
+      { stage: `configure and start ${name}`, node, vmId, datastore: inputs.datastore },
+      async () => {
+        if (exists && inputs.pool !== undefined && inputs.pool !== olds.pool)
+          await moveToPool(run.client, inputs.pool, vmId);
+        const power = await bring(run.client, marked, target, run.says, pacing.pauseMs);
+        return { ...wanted, ...known, ...(await ready(run, inputs, node, power, olds)) };
+      },
+    );
+    run.says.report(`${name}: ${outs.status}`);
+    if (waits(inputs) && outs.status !== "ready") rollout.unhealthy(vmId, "not ready in time");
+    else rollout.healthy(vmId);
+    return outs;
+  } catch (error) {
+    const { message } = error as Error;
+    rollout.unhealthy(vmId, message.split("\n", 1)[0] ?? "failed");
+    run.says.warn(`${name} failed; the other clones go on, and the next \`pulumi up\` tries it again\n${message}`);
+    return { ...wanted, ...known, status: "failed", error: message };
+  }
+}
+
+/** A clone of a template: made, configured, started, ready. */
 export const provider: Handlers<CloneInputs, CloneState> = {
-  // A migrated VM is where it is: node, template and datastore only say how a new one is made.
+  async check(_config, olds, news) {
+    const { diskGiB: had = 0, name } = olds;
+    const { diskGiB: wants } = news;
+    const shrinks = typeof wants === "number" && wants < had && olds.vmId === news.vmId;
+    const reason = `the disk of ${name} has ${had} GiB, and PVE cannot shrink disks; expected at least that, found ${wants}`;
+    return { inputs: news, ...(shrinks && { failures: [{ property: "diskGiB", reason }] }) };
+  },
+
   async diff(_config, _id, olds, news) {
-    const replaces = changedKeys<CloneInputs>(olds, news, ["vmId", "full"]);
-    const updates = changedKeys<CloneInputs>(olds, news, UPDATING);
-    const stopped = news.start && !olds.running;
-    return { changes: replaces.length > 0 || updates.length > 0 || stopped, replaces, deleteBeforeReplace: true };
+    const result = diff(olds, news);
+    const rollout = rolloutOf(news);
+    rollout.limit = news.maxUnavailable ?? 1;
+    if ((result.replaces ?? []).length > 0) rollout.replacing.add(olds.vmId);
+    else if (olds.status === "failed") rollout.begin(olds.vmId);
+    return result;
   },
 
   async create(config, inputs) {
-    const client = connect(config);
-    const says = saysOf(inputs);
-    const { node, vmId, sourceVmId, name, full } = inputs;
-    const where = { node, vmId, datastore: inputs.datastore };
-    const cloning = { ...where, stage: `make ${name}, a ${full ? "full" : "linked"} clone of template ${sourceVmId}` };
-    const found = await inTurn(inputs, says.report, () =>
-      stage(cloning, () => makeClone(client, inputs, says.report, pacing.pauseMs)),
-    );
-    const placed = { ...inputs, node: found?.node ?? node };
-    // PVE has given the clone a UUID; a new one of ours saves asking for it.
-    const smbios = found ? String(found.config.smbios1 ?? "") : `uuid=${randomUUID()}`;
-    const existing = found !== undefined;
-    try {
-      const outs = await stage({ ...where, node: placed.node, stage: `configure and start ${name}` }, () =>
-        finish(client, placed, { smbios, existing }, says, pacing.pauseMs),
-      );
-      return { id: String(vmId), outs };
-    } catch (error) {
-      throw partialFailure(error as Error, placed, false);
-    }
+    return { id: String(inputs.vmId), outs: await ensure(config, inputs) };
   },
 
   async read(config, _id, state) {
-    const client = connect(config);
-    const { node, vmId, name } = state;
+    const { client } = access(config);
+    const { node = state.places[0]?.node ?? "", vmId, name } = state;
     return stage({ stage: `look at ${name}`, node, vmId }, async () => {
-      const [found] = await findOurs(client, state);
-      if (!found) return undefined;
-      const { status } = await readStatus(client, found.node, vmId);
-      const inputs = observed(state, found.node, found.config);
-      return { outs: { ...inputs, running: status === "running" }, inputs };
+      const found = await locate(client, node, vmId);
+      // What a clone task that died has left is in the way of the next run, which knows what to do about it.
+      if (found?.config.lock === "clone" && state.template === undefined) return { outs: state };
+      if (!found || notOurs(found, state) !== undefined) return undefined;
+      const running = (await liveStatus(client, found.node, vmId)) === "running";
+      const { node: _n, address, addresses, status, pendingReboot, error, ...old } = state;
+      const inputs = observed(old, found.config);
+      const told = {
+        ...(address && { address }),
+        ...(addresses && { addresses }),
+        ...(pendingReboot && { pendingReboot }),
+      };
+      const outs: CloneState = {
+        ...inputs,
+        node: found.node,
+        ...(running ? told : {}),
+        status: status === "failed" ? "failed" : !running ? "stopped" : status === "stopped" ? "running" : status,
+        ...(error && { error }),
+      };
+      return { outs, inputs };
     });
   },
 
   async update(config, _id, olds, news) {
-    const client = connect(config);
-    const { vmId, name } = news;
-    const { node, running } = olds;
-    try {
-      return await stage({ stage: `bring ${name} up to date`, node, vmId }, async () => {
-        const [found, whose] = await findOurs(client, olds);
-        if (!found) {
-          const gone = whose ? `VMID ${vmId} is taken by ${whose}` : `VM ${vmId} is gone`;
-          throw new ProxmoxError("missing", `${gone}; \`pulumi refresh\` takes the clone out of the state`);
-        }
-        const smbios = String(found.config.smbios1 ?? "");
-        return finish(client, { ...news, node: found.node }, { smbios, existing: true }, saysOf(news), pacing.pauseMs);
-      });
-    } catch (error) {
-      throw partialFailure(error as Error, { ...news, node }, running);
+    const isTreatment =
+      olds.status !== "failed" &&
+      olds.template !== undefined &&
+      changedKeys<CloneInputs>(olds, news, TREATING).length > 0 &&
+      changedKeys<CloneInputs>(olds, news, UPDATING).length === 0;
+    // Nothing that the VM would have to be asked for.
+    if (isTreatment && !waits(news) && !diff({ ...olds, ...pick(news, TREATING) }, news).changes) {
+      return { ...olds, ...pick(news, TREATING) };
     }
+    return ensure(config, news, olds);
   },
 
   async delete(config, _id, state) {
-    const client = connect(config);
-    const { node, vmId, name } = state;
-    const { report, warn } = saysOf(state);
+    const { client, cluster, says } = runOf(config, state);
+    const { vmId, name, datastore, shutdownSeconds = SHUTDOWN_SECONDS } = state;
+    const node = state.node ?? state.places[0]?.node ?? "";
+    const rollout = rolloutOf(state);
+    const isReplacement = rollout.replacing.has(vmId);
     await stage({ stage: `delete ${name}`, node, vmId }, async () => {
-      const [found, whose] = await findOurs(client, state);
-      if (whose) warn(`VMID ${vmId} is taken by ${whose}; it is left alone`);
-      if (found) await inTurn(state, report, () => removeClone(client, state, found, report, pacing.pauseMs));
+      if (isReplacement) await rollout.enter(vmId);
+      const found = await atRest(client, { ...state, node }, says.report, pacing.pauseMs);
+      if (!found) return;
+      const whose = notOurs(found, state);
+      // A clone that was never made is not missed.
+      if (whose !== undefined && state.template === undefined) return;
+      if (whose !== undefined) {
+        const text = `VMID ${vmId} is taken by ${whose}; it is not deleted. \`pulumi refresh\` takes the clone out of the state`;
+        throw new ProxmoxError("not-ours", text);
+      }
+      assertUnprotected(found, vmId);
+      const guest = { node: found.node, vmId, name };
+      await shutDown(client, guest, shutdownSeconds, says.report, pacing.pauseMs);
+      await inTurn(client, { node: found.node, datastore }, cluster.limits, says.report, () =>
+        removeVm(client, guest, says.report, pacing.pauseMs),
+      );
     });
+    if (isReplacement) rollout.gone(vmId);
   },
 };
+
+function pick<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(keys.flatMap((key) => (from[key] === undefined ? [] : [[key, from[key]]]))) as Pick<T, K>;
+}

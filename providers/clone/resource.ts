@@ -1,20 +1,32 @@
 import * as pulumi from "@pulumi/pulumi";
 import { shell } from "../shell.ts";
-import type { CloneInputs } from "./provider.ts";
+import type { CloneInputs, CloneState, Place } from "./inputs.ts";
 
-const clone = shell("clone/provider.ts");
+const clone = shell("clone/provider.ts", { checks: true });
 
-type Args = { [K in keyof CloneInputs]: pulumi.Input<CloneInputs[K]> };
+type Inputs<T> = { [K in keyof T]: pulumi.Input<T[K]> };
+export type PlaceArgs = Omit<Place, "sourceVmId"> & { sourceVmId: pulumi.Input<number> };
+type Args = Inputs<Omit<CloneInputs, "places">> & { places: PlaceArgs[] };
 
 /** One clone of a template (PVE: `qm clone`, `qm set`, `qm start`). */
 export class Clone extends pulumi.dynamic.Resource {
-  declare readonly vmId: pulumi.Output<number>;
-  declare readonly name: pulumi.Output<string>;
-  declare readonly node: pulumi.Output<string>;
-  declare readonly ipConfig: pulumi.Output<string>;
-  declare readonly running: pulumi.Output<boolean>;
+  declare readonly node: pulumi.Output<CloneState["node"]>;
+  declare readonly status: pulumi.Output<CloneState["status"]>;
+  declare readonly address: pulumi.Output<CloneState["address"]>;
+  declare readonly addresses: pulumi.Output<CloneState["addresses"]>;
+  declare readonly pendingReboot: pulumi.Output<CloneState["pendingReboot"]>;
+  declare readonly error: pulumi.Output<CloneState["error"]>;
 
   constructor(name: string, args: Args, opts?: pulumi.CustomResourceOptions) {
-    super(clone, name, { running: undefined, ...args }, opts, "golden-fleet", "Clone");
+    // Outputs of a dynamic resource have to be named among its inputs.
+    const outputs = {
+      node: undefined,
+      status: undefined,
+      address: undefined,
+      addresses: undefined,
+      pendingReboot: undefined,
+      error: undefined,
+    };
+    super(clone, name, { ...outputs, ...args }, opts, "golden-fleet", "Clone");
   }
 }
