@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { CloneInfo } from "./cloneSet.ts";
+import type { CloneInfo } from "./cloneInfo.ts";
 import { summary, type TemplateInfo } from "./summary.ts";
 
 const noble = {
@@ -16,26 +16,29 @@ const clones = (count: number, change: Partial<CloneInfo> = {}): CloneInfo[] =>
     vmId: 9101 + index,
     node: "pve1",
     address: `10.0.${Math.floor(index / 250)}.${(index % 250) + 1}`,
-    running: true,
+    status: "ready",
     ...change,
   }));
+const withoutAddress = ({ address: _, ...clone }: CloneInfo): CloneInfo => clone;
 
 const lines = (text: string) => text.split("\n");
 
 describe("the summary", () => {
   it("shows each template and clone in columns, and how to log in", () => {
-    expect(lines(summary([noble], { web: clones(2) }, "ubuntu")).slice(0, 11)).toEqual([
-      "1 template, 2 clones, 2 of them running",
+    expect(lines(summary([noble], { web: clones(2) }, "ubuntu")).slice(0, 13)).toEqual([
+      "1 template, 2 clones: 2 ready",
       "",
       "Templates",
       "  9000  noble  pve1  template  noble-48bbece7.qcow2 (cached, sha256 verified)",
       "",
       "Clones of web",
-      "  9101  web-1  pve1  10.0.0.1  running",
-      "  9102  web-2  pve1  10.0.0.2  running",
+      "  9101  web-1  pve1  10.0.0.1  ready",
+      "  9102  web-2  pve1  10.0.0.2  ready",
       "",
       "Next",
       "  ssh ubuntu@10.0.0.1",
+      "  pulumi stack output ansibleInventory > inventory.yaml   for ansible -i inventory.yaml",
+      "  pulumi stack output sshConfig > ssh_config              for ssh -F ssh_config <name>",
     ]);
   });
 
@@ -48,28 +51,76 @@ describe("the summary", () => {
     expect(text).not.toContain("pulumi destroy");
   });
 
-  it("of 500 clones lists twenty, with those that are stopped wherever they are", () => {
-    const many = clones(500);
-    many[321] = { ...(many[321] as CloneInfo), running: false };
+  it("of templates alone offers no inventory", () => {
+    const text = summary([noble], {}, "ubuntu");
+    expect(lines(text)[0]).toBe("1 template, 0 clones");
+    expect(text).not.toContain("ansible");
+  });
+
+  it("begins with what failed and why, what is not ready, what waits for a reboot, each with what to do", () => {
+    const [good, full, silent, changed] = clones(4) as [CloneInfo, CloneInfo, CloneInfo, CloneInfo];
+    const error =
+      "could not make web-2, a linked clone of template 9000 (node pve1, VM 9102)\n  PVE task qmclone 9000 failed: no space left\n  task log: …";
+    const web = [
+      good,
+      { ...full, status: "failed", error },
+      { ...silent, name: "web-03", status: "running", error: "after 300 s its guest agent did not answer" },
+      { ...changed, pendingReboot: ["cores", "memory"] },
+    ] satisfies CloneInfo[];
+    expect(lines(summary([noble], { web }, "ubuntu")).slice(0, 14)).toEqual([
+      "1 template, 4 clones: 2 ready, 1 not ready, 1 failed",
+      "",
+      "Failed",
+      "  9102  web-2  pve1  could not make web-2, a linked clone of template 9000 (node pve1, VM 9102)",
+      "                     PVE task qmclone 9000 failed: no space left",
+      "  pulumi up tries just these again",
+      "",
+      "Running, but not ready",
+      "  9103  web-03  pve1  after 300 s its guest agent did not answer",
+      "  they run on and may get ready yet; what their cloud-init does is on their console",
+      "",
+      "Waiting for a reboot",
+      "  9104  web-4  pve1  cores, memory",
+      "  set rebootOnChange: true for their set, or run qm reboot <VMID> on the node (a reboot from inside does not do)",
+    ]);
+  });
+
+  it("takes a clone that runs, and that nobody waited for, for no trouble", () => {
+    const text = summary([noble], { web: clones(1, { status: "running" }) }, "");
+    expect(lines(text)[0]).toBe("1 template, 1 clone: 1 running");
+    expect(text).not.toContain("not ready");
+  });
+
+  it("of 1000 clones lists twenty, with those in trouble wherever they are", () => {
+    const many = clones(1000);
+    many[321] = { ...(many[321] as CloneInfo), status: "stopped" };
     const text = summary([noble], { web: many }, "ubuntu");
-    expect(lines(text)[0]).toBe("1 template, 500 clones, 499 of them running");
-    expect(text).toContain("  … and 480 more, all running: pulumi stack output clones");
+    expect(lines(text)[0]).toBe("1 template, 1000 clones: 999 ready, 1 stopped");
+    expect(text).toContain("  … and 980 more (980 ready): pulumi stack output clones");
     expect(text).toMatch(/9422 {2}web-322 .* stopped/);
     expect(lines(text).length).toBeLessThan(40);
   });
 
-  it("of 500 stopped clones is no longer, and says how many of the rest are stopped", () => {
-    const text = summary([noble], { web: clones(500, { running: false }) }, "ubuntu");
-    expect(lines(text)[0]).toBe("1 template, 500 clones, none of them running");
-    expect(text).toContain("  … and 480 more, 480 of them stopped: pulumi stack output clones");
-    expect(text).not.toContain("ssh ");
-    expect(lines(text).length).toBeLessThan(40);
+  it("of 1000 clones that failed, or are not ready, is no longer than a page", () => {
+    const failed = summary([noble], { web: clones(1000, { status: "failed", error: "could not\n  no\n  more" }) }, "");
+    expect(lines(failed)[0]).toBe("1 template, 1000 clones: 1000 failed");
+    expect(failed).toContain("  … and 992 more: pulumi stack output clones");
+    expect(failed).not.toContain("ssh 10");
+    expect(lines(failed).length).toBeLessThan(60);
+    const unready = summary(
+      [noble],
+      { web: clones(1000, { status: "running", error: "no agent", pendingReboot: ["x"] }) },
+      "",
+    );
+    expect(lines(unready).length).toBeLessThan(60);
   });
 
   it("offers no login to an address that nobody knows, but to the first clone that has one", () => {
-    expect(summary([noble], { web: clones(2, { address: "dhcp" }) }, "ubuntu")).not.toContain("ssh ");
-    const sets = { web: clones(1, { address: "dhcp" }), db: clones(1, { address: "10.0.0.9" }) };
-    expect(summary([noble], sets, "")).toContain("  ssh 10.0.0.9");
+    const unknown = clones(2).map(withoutAddress);
+    expect(summary([noble], { web: unknown }, "")).not.toMatch(/^ {2}ssh /m);
+    expect(summary([noble], { web: unknown }, "")).toContain("  9101  web-1  pve1  address unknown  ready");
+    expect(summary([noble], { web: unknown, db: clones(1, { address: "10.0.0.9" }) }, "")).toContain("  ssh 10.0.0.9");
+    expect(summary([noble], { web: clones(2, { status: "stopped" }) }, "")).not.toMatch(/^ {2}ssh /m);
   });
 
   it("does not call a plain VM a template, nor an image verified that was not", () => {

@@ -1,4 +1,4 @@
-import type { CloneInfo } from "./cloneSet.ts";
+import type { CloneInfo } from "./cloneInfo.ts";
 import type { ImageInfo } from "./vmTemplate.ts";
 
 export interface TemplateInfo {
@@ -11,6 +11,12 @@ export interface TemplateInfo {
 
 /** More clones than this of one set are counted, not listed. */
 const LISTED = 20;
+
+/** More clones than this with one kind of trouble are counted, not listed. */
+const TROUBLES = 8;
+
+/** Lines of an error that say what was tried and what PVE answered; the rest is in the output `clones`. */
+const CAUSE_LINES = 2;
 
 /** Cells in columns, two blanks apart. */
 function table(lines: readonly (readonly string[])[]): string[] {
@@ -25,28 +31,77 @@ function templateRow({ vmId, name, nodeName, isTemplate, image }: TemplateInfo):
   return [String(vmId), name, nodeName, isTemplate ? "template" : "VM", `${image.file} (${image.origin}, ${verified})`];
 }
 
-const cloneRow = ({ vmId, name, node, address, running }: CloneInfo): string[] => [
-  String(vmId),
-  name,
-  node,
-  address,
-  running ? "running" : "stopped",
-];
+/** How clones are, the best first; one that runs is not ready if there is a reason why. */
+const STATES = ["ready", "running", "stopped", "not ready", "failed"] as const;
 
-/** The first clones of a set; of a large one those that are stopped come first, as they are what is looked for. */
+const stateOf = ({ status, error }: CloneInfo): (typeof STATES)[number] =>
+  status === "running" && error !== undefined ? "not ready" : status;
+
+/** How many clones there are of each state: `9 ready, 1 failed`. */
+const tally = (clones: readonly CloneInfo[]): string =>
+  STATES.map((state) => [clones.filter((clone) => stateOf(clone) === state).length, state] as const)
+    .filter(([number]) => number > 0)
+    .map((parts) => parts.join(" "))
+    .join(", ");
+
+const place = ({ vmId, name, node }: CloneInfo): string[] => [String(vmId), name, node];
+
+const cloneRow = (clone: CloneInfo): string[] => [...place(clone), clone.address ?? "address unknown", stateOf(clone)];
+
+/** Of a large set those come first that are looked for here: what failed or is not ready is told above. */
+const LISTING: readonly CloneInfo["status"][] = ["stopped", "running", "ready", "failed"];
+const rank = ({ status, error }: CloneInfo) => (error === undefined ? LISTING.indexOf(status) : LISTING.length);
+
+/** The clones of a set, in their order; of a large set not all of them. */
 function cloneLines(clones: readonly CloneInfo[]): string[] {
   if (clones.length <= LISTED) return table(clones.map(cloneRow));
-  const listed = clones.toSorted((one, other) => Number(one.running) - Number(other.running)).slice(0, LISTED);
-  const rest = clones.filter((clone) => !listed.includes(clone));
-  const stopped = rest.filter(({ running }) => !running).length;
-  const state = stopped === 0 ? "all running" : `${stopped} of them stopped`;
+  const sorted = clones.toSorted((one, other) => rank(one) - rank(other));
+  const listed = new Set(sorted.slice(0, LISTED));
   return [
-    ...table(clones.filter((clone) => listed.includes(clone)).map(cloneRow)),
-    `  … and ${rest.length} more, ${state}: pulumi stack output clones`,
+    ...table(clones.filter((clone) => listed.has(clone)).map(cloneRow)),
+    `  … and ${clones.length - LISTED} more (${tally(sorted.slice(LISTED))}): pulumi stack output clones`,
   ];
 }
 
-/** What exists now and what to do next, in a few lines. */
+/** Clones with one kind of trouble: what it is of each, and what to do. */
+function trouble(title: string, clones: readonly CloneInfo[], what: (clone: CloneInfo) => string, next: string) {
+  if (clones.length === 0) return [];
+  const listed = clones.slice(0, TROUBLES);
+  // The mark at the end keeps the blanks of the column.
+  const places = table(listed.map((clone) => [...place(clone), "|"])).map((line) => line.slice(0, -1));
+  const lines = listed.flatMap((clone, index) => {
+    const [first, ...further] = what(clone).split("\n");
+    const at = places[index] ?? "";
+    return [`${at}${first}`, ...further.map((line) => " ".repeat(at.length) + line.trim())];
+  });
+  const rest = clones.length - listed.length;
+  return [title, ...lines, ...(rest > 0 ? [`  … and ${rest} more: pulumi stack output clones`] : []), `  ${next}`];
+}
+
+const cause = ({ error = "no cause is known" }: CloneInfo) => error.split("\n").slice(0, CAUSE_LINES).join("\n");
+
+function troubles(clones: readonly CloneInfo[]): string[][] {
+  const failed = clones.filter(({ status }) => status === "failed");
+  const unready = clones.filter((clone) => stateOf(clone) === "not ready");
+  const pending = clones.filter(({ pendingReboot = [] }) => pendingReboot.length > 0);
+  return [
+    trouble("Failed", failed, cause, "pulumi up tries just these again"),
+    trouble(
+      "Running, but not ready",
+      unready,
+      cause,
+      "they run on and may get ready yet; what their cloud-init does is on their console",
+    ),
+    trouble(
+      "Waiting for a reboot",
+      pending,
+      ({ pendingReboot = [] }) => pendingReboot.join(", "),
+      "set rebootOnChange: true for their set, or run qm reboot <VMID> on the node (a reboot from inside does not do)",
+    ),
+  ];
+}
+
+/** What exists now, what is wrong with it, and what to do next, in a few lines. */
 export function summary(
   templates: readonly TemplateInfo[],
   cloneSets: Readonly<Record<string, readonly CloneInfo[]>>,
@@ -56,20 +111,27 @@ export function summary(
   if (templates.length + clones.length === 0) {
     return "no templates and no clones yet\n\nNext\n  say in Pulumi.<stack>.yaml which templates you want, and run pulumi up";
   }
-  const running = clones.filter((clone) => clone.running);
-  const reachable = running.find(({ address }) => address !== "dhcp");
-  const existing = [count(templates.length, "template"), count(clones.length, "clone")];
+  const reachable = (["ready", "running"] as const)
+    .map((status) => clones.find((clone) => clone.status === status && clone.address))
+    .find((clone) => clone !== undefined);
+  const existing = [count(templates.length, "template"), count(clones.length, "clone")].join(", ");
   const parts = [
-    [[...existing, ...(clones.length > 0 ? [`${running.length || "none"} of them running`] : [])].join(", ")],
+    [clones.length > 0 ? `${existing}: ${tally(clones)}` : existing],
+    ...troubles(clones),
     templates.length > 0 ? ["Templates", ...table(templates.map(templateRow))] : [],
     ...Object.entries(cloneSets).map(([key, set]) => (set.length > 0 ? [`Clones of ${key}`, ...cloneLines(set)] : [])),
     [
       "Next",
       ...(reachable ? [`  ssh ${user ? `${user}@` : ""}${reachable.address}`] : []),
-      "  pulumi stack output clones   names, VMIDs and addresses, for other tools with --json",
-      "  pulumi up                    again changes nothing; after a change in the config, just that change",
-      "  pulumi refresh               shows what was changed behind Pulumi's back",
-      "  pulumi destroy               removes all of this, and nothing else",
+      ...(clones.length > 0
+        ? [
+            "  pulumi stack output ansibleInventory > inventory.yaml   for ansible -i inventory.yaml",
+            "  pulumi stack output sshConfig > ssh_config              for ssh -F ssh_config <name>",
+          ]
+        : []),
+      "  pulumi up        again changes nothing; after a change in the config, just that change",
+      "  pulumi refresh   shows what was changed behind Pulumi's back",
+      "  pulumi destroy   removes all of this, and nothing else",
     ],
   ];
   return parts
