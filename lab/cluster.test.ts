@@ -146,3 +146,73 @@ describe("lists", () => {
     await expect.poll(async () => (await usage())?.mem, { timeout: 5_000 }).toBe((before?.mem ?? 0) + 2 * 1024 ** 3);
   });
 });
+
+describe("migration", () => {
+  const migrate = (vmid: number, params: Record<string, string | number> = {}) =>
+    probe.run("POST", `/nodes/pve1/qemu/${vmid}/migrate`, { target: "pve2", ...params }, "root-token");
+  const refusal = (vmid: number, params: Record<string, string | number>) =>
+    probe.refusal("POST", `/nodes/pve1/qemu/${vmid}/migrate`, params, "root-token");
+
+  test("moves a stopped VM with its local disks; its config is on the other node", { timeout: testMs }, async () => {
+    await probe.lab.control.addVm({
+      vmid: 640,
+      config: { scsi0: "local-lvm:vm-640-disk-0,size=1G", ide2: "local-lvm:vm-640-cloudinit,media=cdrom" },
+    });
+    const moved = await migrate(640);
+    expect(moved).toMatchObject({ type: "qmigrate", exitstatus: "OK" });
+    const { vms, volumes } = await probe.lab.control.state();
+    expect(vms["640"]).toMatchObject({ node: "pve2", config: { scsi0: "local-lvm:vm-640-disk-0,size=1G" } });
+    expect(vms["640"]?.config).not.toHaveProperty("lock");
+    expect(Object.keys(volumes["pve2/local-lvm"] ?? {})).toEqual(["vm-640-cloudinit", "vm-640-disk-0"]);
+    expect(Object.keys(volumes["pve1/local-lvm"] ?? {}).filter((name) => name.includes("640"))).toEqual([]);
+    expect(await probe.refusal("GET", "/nodes/pve1/qemu/640/config")).toBe(
+      "500 Configuration file 'nodes/pve1/qemu-server/640.conf' does not exist",
+    );
+  });
+
+  test("moves a running VM online, with local disks only if asked to", { timeout: testMs }, async () => {
+    const config = { scsi0: "local-lvm:vm-641-disk-0,size=1G", memory: "512" };
+    await probe.lab.control.addVm({ vmid: 641, config, status: "running" });
+    expect(await refusal(641, { target: "pve2" })).toBe("500 can't migrate running VM without --online");
+    const refused = await migrate(641, { online: 1 });
+    expect(refused.exitstatus).toBe("migration aborted");
+    expect(refused.log.join("\n")).toContain(
+      "can't migrate local disk 'local-lvm:vm-641-disk-0': can't live migrate attached local disks without with-local-disks option",
+    );
+    expect((await probe.lab.control.vms())["641"]).toMatchObject({ node: "pve1", config });
+    expect((await migrate(641, { online: 1, "with-local-disks": 1 })).exitstatus).toBe("OK");
+    expect((await probe.lab.control.vms())["641"]).toMatchObject({ node: "pve2", status: "running", config });
+  });
+
+  test("is refused for a linked clone on a local directory, and for devices of the node", {
+    timeout: testMs,
+  }, async () => {
+    await probe.lab.control.storage("data", { create: { type: "dir", path: "/var/lib/data", content: "images" } });
+    await probe.template(650, { disk: "data:650/base-650-disk-0.qcow2" });
+    expect((await probe.run("POST", "/nodes/pve1/qemu/650/clone", { newid: 651 })).exitstatus).toBe("OK");
+    const clone = await migrate(651);
+    expect(clone.exitstatus).toBe("migration aborted");
+    expect(clone.log.join("\n")).toContain(
+      "can't migrate 'data:650/base-650-disk-0.qcow2/651/vm-651-disk-0.qcow2' as it's a clone of 'base-650-disk-0.qcow2'",
+    );
+    expect((await migrate(650)).log.join("\n")).toContain("referenced by linked clone(s)");
+    await probe.lab.control.addVm({ vmid: 652, config: { hostpci0: "mapping=rtx4090" } });
+    expect((await migrate(652)).log.join("\n")).toContain("can't migrate to 'pve2': missing mapped devices hostpci0");
+    await probe.lab.control.addVm({ vmid: 653, config: { hostpci0: "0000:01:00.0" } });
+    expect((await migrate(653)).log.join("\n")).toContain("can't migrate VM which uses local devices: hostpci0");
+    for (const vmid of ["650", "651", "652", "653"]) {
+      expect((await probe.lab.control.vms())[vmid]).toMatchObject({ node: "pve1" });
+    }
+  });
+
+  test("goes to another node that is there, and is reachable", { timeout: testMs }, async () => {
+    await probe.lab.control.addVm({ vmid: 654 });
+    expect(await refusal(654, { target: "pve1" })).toMatch(/^400/);
+    expect(await refusal(654, { target: "pve9" })).toBe("500 no such cluster node 'pve9'");
+    await probe.lab.control.nodeOnline("pve2", false);
+    const task = await migrate(654);
+    await probe.lab.control.nodeOnline("pve2", true);
+    expect(task.log.join("\n")).toContain("Can't connect to destination address using public key");
+    expect((await probe.lab.control.vms())["654"]?.node).toBe("pve1");
+  });
+});

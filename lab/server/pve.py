@@ -20,6 +20,7 @@ from .disks import DiskApi
 from .downloads import DownloadApi
 from .guests import GuestApi
 from .locks import Locking
+from .migrate import MigrateApi
 from .nodes import NodeApi
 from .power import PowerApi
 from .seed import SEEDS, make_folders
@@ -29,7 +30,7 @@ from .tasks import TaskApi
 from .volumes import VolumeApi
 
 
-class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, DownloadApi, ConfigApi, CloneApi, PowerApi, AgentApi,
+class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, DownloadApi, ConfigApi, CloneApi, PowerApi, AgentApi, MigrateApi,
              CloudInitApi, GuestApi, DiskApi, CheckApi, NodeApi, ClusterApi, StateStore, FakePve):
     """A cluster that starts from the saved state, or from a seed."""
 
