@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { agentTrouble, guestInterfaces } from "./agent.ts";
+import { agentTrouble, guestInterfaces, hasAgent } from "./agent.ts";
 import type { PveClient } from "./client.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
 
@@ -20,6 +20,19 @@ describe("the guest agent", () => {
     );
     expect(agentTrouble(error)).toBe("disabled");
   });
+});
+
+it.each([
+  ["1", true],
+  [1, true],
+  ["enabled=1,fstrim_cloned_disks=1,type=virtio", true],
+  ["1,freeze-fs-on-backup=0", true],
+  ["0", false],
+  ["enabled=0,fstrim_cloned_disks=1,type=virtio", false],
+  ["0,fstrim_cloned_disks=1", false],
+  [undefined, false],
+])("a VM whose option `agent` is %j has one: %s", (agent, expected) => {
+  expect(hasAgent({ agent })).toBe(expected);
 });
 
 describe("trouble with the agent", () => {

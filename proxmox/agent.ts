@@ -1,6 +1,6 @@
 import { type PveClient, path } from "./client.ts";
 import { ApiError, answerOf, ProxmoxError } from "./errors.ts";
-import { isMissing } from "./guests.ts";
+import { type GuestConfig, isMissing } from "./guests.ts";
 
 /** A network interface as the guest has it (PVE: agent/network-get-interfaces). */
 export interface GuestInterface {
@@ -32,6 +32,12 @@ function resultOf<T>({ result }: { result: T | Refusal }): T {
     throw new ProxmoxError("agent", `the guest agent refused: ${[kind, desc].filter(Boolean).join(": ")}`);
   }
   return result;
+}
+
+/** Whether a VM has the device that an agent needs (PVE: `agent`, for example `1` or `enabled=1,type=virtio`). */
+export function hasAgent({ agent }: GuestConfig): boolean {
+  const parts = String(agent ?? "0").split(",");
+  return parts.some((part) => part === "1" || part === "enabled=1");
 }
 
 // Each is sent once: who waits for an agent asks again anyway, at a pace of its own.

@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 /** A guest that runs; its login may ask the agent everything. */
-async function started(config: Record<string, string> = {}, privileges = ["VM.GuestAgent.Unrestricted"]) {
+async function started(config: Record<string, string> = {}, privileges = ["VM.Audit", "VM.GuestAgent.Unrestricted"]) {
   await lab.control.addVm({
     vmid: 9101,
     status: "running",
@@ -46,8 +46,6 @@ async function started(config: Record<string, string> = {}, privileges = ["VM.Gu
 }
 
 const agent = (answers: Record<string, unknown> = {}) => lab.control.guest(9101, { agent: answers });
-const status = (answer: Record<string, unknown>) =>
-  agent({ exec: { "cloud-init status --format=json": { exitcode: 0, "out-data": JSON.stringify(answer) } } });
 
 /** Waits; time enough that only a wait that never ends needs it, unless the test is about its end. */
 const wait = (change: Partial<Parameters<typeof waitUntilReady>[2]> = {}) =>
@@ -68,9 +66,10 @@ const looked = (what: string) =>
 
 it("an agent that comes late is waited for, and tells the addresses", async () => {
   await started();
+  await lab.control.guest(9101, { agentAfter: "never" });
   const waiting = wait();
   await looked("its guest agent");
-  await agent();
+  await lab.control.guest(9101, { agentAfter: 0 });
   const { ready, addresses = {} } = await waiting;
   expect({ ready, addresses }).toEqual({ ready: true, addresses: { eth0: ["10.0.0.21"] } });
   expect(primaryAddress(addresses, { ip: "10.0.0.21/24" })).toBe("10.0.0.21");
@@ -89,22 +88,27 @@ it("a DHCP server that comes late is waited for; a static address is not", async
   expect(await waiting).toEqual({ ready: true, addresses: { eth0: ["10.0.0.77"] } });
 });
 
-it("cloud-init is waited for, with its stage", async () => {
+it("cloud-init is waited for", async () => {
   await started();
-  await status({ status: "running", stage: "modules-config" });
+  await lab.control.guest(9101, { agentAfter: 0, cloudInit: { seconds: 1e9 } });
   const waiting = wait({ waitFor: "cloud-init" });
-  await waitsFor("cloud-init (modules-config)");
-  await status({ status: "done", extended_status: "done", errors: [], recoverable_errors: {} });
+  await looked("cloud-init");
+  await lab.control.guest(9101, { cloudInit: { seconds: 0 } });
   expect(await waiting).toEqual({ ready: true, addresses: { eth0: ["10.0.0.21"] } });
 });
 
-it("cloud-init's errors are told", async () => {
+it.each([
+  [{ result: "error", errors: ["Failed to install packages: nginx"] }, "Failed to install packages: nginx"],
+  [{ result: "degraded" }, "cloud-init ended with errors: degraded"],
+  [{ result: "disabled" }, "cloud-init is disabled"],
+  [{ missing: true }, "the guest has no cloud-init"],
+] as const)("cloud-init that does not end well is told: %j", async (cloudInit, reason) => {
   await started();
-  await status({ status: "error", errors: ["Failed to install packages: nginx"] });
+  await lab.control.guest(9101, { agentAfter: 0, cloudInit: { seconds: 0, ...cloudInit } });
   expect(await wait({ waitFor: "cloud-init" })).toEqual({
     ready: false,
     addresses: { eth0: ["10.0.0.21"] },
-    reason: expect.stringContaining("Failed to install packages: nginx"),
+    reason: expect.stringContaining(reason),
   });
 });
 
@@ -123,10 +127,10 @@ it("an agent that never answers ends with the likely cause, when the time is ove
   expect(reason).toMatch(/^after 1 s its guest agent did not answer; is qemu-guest-agent in the image/);
 });
 
-it("an agent that hangs does not outlast the time", async () => {
+it.each([true, "commands"] as const)("an agent that hangs does not outlast the time: %s", async (agentHangs) => {
   await lab.control.timeScale(1);
   await started();
-  await lab.control.guest(9101, { agent: {}, agentHangs: true });
+  await lab.control.guest(9101, { agentAfter: 0, agentHangs });
   expect(await wait({ timeoutSeconds: 1 })).toEqual({ ready: false, reason: "after 1 s PVE did not answer" });
   await lab.control.timeScale(0.01);
 });
@@ -139,8 +143,8 @@ it("a VM that is stopped meanwhile ends it", async () => {
   expect(await waiting).toEqual({ ready: false, reason: expect.stringMatching(/^VM 9101 was stopped while/) });
 });
 
-it("a VM without the agent option ends it", async () => {
-  await started({ agent: "0" });
+it.each(["0", "enabled=0,type=virtio"])("a VM without the agent option ends it: %s", async (option) => {
+  await started({ agent: option });
   expect((await wait()).reason).toContain("set `agent: true` for the template");
 });
 

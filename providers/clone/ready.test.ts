@@ -13,10 +13,10 @@ afterEach(() => {
 type Answer = object | Error | "hangs";
 
 /** A guest: what PVE answers one after the other, the last again and again. */
-function pve(answers: { interfaces: Answer[]; status?: Answer[]; exec?: Answer[] }) {
+function pve(answers: { interfaces: Answer[]; status?: Answer[]; exec?: Answer[]; agent?: string }) {
   const asked: { call: string; at: number; params: Params }[] = [];
   const turns = new Map<string, number>();
-  const answer = (key: keyof typeof answers) => async (params: Params) => {
+  const answer = (key: "interfaces" | "status" | "exec") => async (params: Params) => {
     const turn = turns.get(key) ?? 0;
     turns.set(key, turn + 1);
     asked.push({ call: key, at: Date.now(), params });
@@ -28,12 +28,13 @@ function pve(answers: { interfaces: Answer[]; status?: Answer[]; exec?: Answer[]
   };
   const calls: Record<string, (params: Params) => Promise<unknown>> = {
     "/nodes/pve1/qemu/101/agent/network-get-interfaces": answer("interfaces"),
+    "/nodes/pve1/qemu/101/config": async () => ({ agent: answers.agent ?? "1" }),
     "/nodes/pve1/qemu/101/agent/exec": answers.exec ? answer("exec") : async () => ({ pid: 7 }),
     "/nodes/pve1/qemu/101/agent/exec-status": answer("status"),
   };
   const send = (path: string, params: Params = {}) =>
     calls[path]?.(params) ?? Promise.reject(new Error(`nobody knows ${path}`));
-  return { client: { getOnce: send, post: send } as unknown as PveClient, asked };
+  return { client: { get: send, getOnce: send, post: send } as unknown as PveClient, asked };
 }
 
 const failed = (text: string, status = 500) => new ApiError("GET", status, text);
@@ -157,6 +158,11 @@ describe("what will not pass ends the wait at once", () => {
     const ended = await wait(client);
     expect(ended).toMatchObject({ ready: false, reason: expect.stringMatching(reason), seconds: 0.25 });
     expect(asked).toHaveLength(2);
+  });
+
+  it("an agent that is switched off, of which PVE says that it does not run", async () => {
+    const ended = await wait(pve({ interfaces: [silent], agent: "enabled=0,type=virtio" }).client);
+    expect(ended).toMatchObject({ ready: false, reason: expect.stringContaining("set `agent: true`"), seconds: 0 });
   });
 
   it("a mistake of ours is not taken for the guest's", async () => {

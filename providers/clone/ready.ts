@@ -1,6 +1,7 @@
-import { agentTrouble, exec, execStatus, type GuestInterface, guestInterfaces } from "../../proxmox/agent.ts";
+import { agentTrouble, exec, execStatus, type GuestInterface, guestInterfaces, hasAgent } from "../../proxmox/agent.ts";
 import type { PveClient } from "../../proxmox/client.ts";
 import { ApiError, answerOf, ConnectionError, ProxmoxError } from "../../proxmox/errors.ts";
+import { readConfig } from "../../proxmox/guests.ts";
 import type { Says } from "../progress.ts";
 import { type Addresses, addressesOf, isIpv4, outward } from "./addresses.ts";
 import { COMMANDS, parseStatus } from "./cloudInitStatus.ts";
@@ -38,6 +39,9 @@ const IPV4_SECONDS = 5;
 const NO_AGENT =
   "its guest agent did not answer; is qemu-guest-agent in the image or in cloudInit.packages of the template, and could the guest reach its package mirror to install it? (`cloud-init status --long` in its console says)";
 
+const NO_DEVICE =
+  "its VM has no guest agent (PVE: agent); set `agent: true` for the template, or `waitFor: started` for the clones";
+
 const AGENT_LOST = "its guest agent has stopped answering; does the guest restart over and over? Its console shows";
 
 /** Why an error is the end of waiting; undefined if it may pass. */
@@ -45,7 +49,7 @@ function finalReason(error: ProxmoxError, { node, vmId }: Guest): string | undef
   const answer = answerOf(error);
   switch (agentTrouble(error)) {
     case "off":
-      return "its VM has no guest agent (PVE: agent); set `agent: true` for the template, or `waitFor: started` for the clones";
+      return NO_DEVICE;
     case "stopped":
       return `VM ${vmId} was stopped while it was waited for; its console and the task list of ${node} may say why`;
     case "missing":
@@ -66,6 +70,7 @@ function finalReason(error: ProxmoxError, { node, vmId }: Guest): string | undef
 
 /** An error as a look that found nothing. */
 function lookThatFailed(error: unknown, guest: Guest, silent: string): { missing: string; cause: string } {
+  // Also a NotReady.
   if (!(error instanceof ProxmoxError)) throw error;
   const reason = finalReason(error, guest);
   if (reason) throw new NotReady(reason);
@@ -106,8 +111,22 @@ const namesOf = (interfaces: readonly GuestInterface[]) => interfaces.map(({ nam
 /** Looks for the guest's addresses; a static one is known anyway, so that any interface will do. */
 function addressLook(client: PveClient, { node, vmId }: Guest, isStatic: boolean, time: Patience) {
   let only6Since: number | undefined;
+  let mayHaveNone = true;
+  /** Of a VM whose agent is switched off PVE says the same as of one whose agent is not there yet: its config tells. */
+  const interfacesOf = async () => {
+    try {
+      return await guestInterfaces(client, node, vmId);
+    } catch (error) {
+      if (mayHaveNone && agentTrouble(error) === "silent") {
+        mayHaveNone = false;
+        const config = await readConfig(client, node, vmId).catch(() => undefined);
+        if (config && !hasAgent(config)) throw new NotReady(NO_DEVICE);
+      }
+      throw error;
+    }
+  };
   return async (): Promise<Look<Addresses>> => {
-    const interfaces = outward(await guestInterfaces(client, node, vmId));
+    const interfaces = outward(await interfacesOf());
     const addresses = addressesOf(interfaces);
     if (isStatic && interfaces.length > 0) return { found: addresses };
     const all = Object.values(addresses).flat();
