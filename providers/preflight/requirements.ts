@@ -1,6 +1,8 @@
 import type { Fleet } from "../../config/fleet.ts";
 import type { Version } from "../../proxmox/cluster.ts";
-import { bridgeUses, clonesOf, datastoreUses, distinct, mappingUses, templatesOf } from "./needs.ts";
+import { bridgeUses, mappingUses, poolUses } from "./deviceNeeds.ts";
+import { clonesOf, distinct, templatesOf } from "./needs.ts";
+import { datastoreUses } from "./storageNeeds.ts";
 
 /** A privilege that this config needs. */
 export interface Requirement {
@@ -49,12 +51,13 @@ export function requirementsOf(fleet: Fleet, { version, zoneOf }: Surroundings):
   need("/", ["Sys.Audit"]);
 
   const cloned = new Set(clones.map(({ source }) => source?.key));
-  const agent = version.version.startsWith("8.") ? "VM.Monitor" : "VM.GuestAgent.Audit";
+  const old = version.version.startsWith("8.");
+  const agent = old ? "VM.Monitor" : "VM.GuestAgent.Audit";
   for (const { key, node, template } of templates) {
-    const { vmId, pool } = template;
+    const { vmId, pool, replicaOf = key } = template;
     const privileges = [
       ...TEMPLATE,
-      ...(cloned.has(key) ? ["VM.Clone"] : []),
+      ...(cloned.has(replicaOf) ? ["VM.Clone"] : []),
       // A plain VM may be running, and then the plugin asks its agent for addresses.
       ...(template.agent && !template.makeTemplate ? [agent] : []),
     ];
@@ -63,7 +66,6 @@ export function requirementsOf(fleet: Fleet, { version, zoneOf }: Surroundings):
         grant: "/vms",
         ...(pool && { or: { path: `/pool/${pool}`, privileges: [privilege] } }),
       });
-    if (pool) need(`/pool/${pool}`, ["Pool.Allocate", "Pool.Audit"]);
     need(`/nodes/${node}`, ["Sys.AccessNetwork"], { or: { path: "/", privileges: ["Sys.Audit", "Sys.Modify"] } });
     // PVE lets only who may look at the nodes use CPU models of the cluster.
     if (template.cpu.type.startsWith("custom-")) need("/nodes", ["Sys.Audit"]);
@@ -72,8 +74,19 @@ export function requirementsOf(fleet: Fleet, { version, zoneOf }: Surroundings):
     need(`/storage/${datastores.images}`, ["Datastore.AllocateTemplate", "Datastore.Audit"]);
     if (!template.image.keepImage) need(`/storage/${datastores.images}`, ["Datastore.Allocate"]);
   }
-  for (const { clone } of clones) {
-    need(`/vms/${clone.vmId}`, CLONE, { grant: "/vms" });
+  for (const { clone, set, nodes } of clones) {
+    const privileges = [
+      ...CLONE,
+      ...(clone.cores === undefined ? [] : ["VM.Config.CPU"]),
+      ...(clone.memoryMiB === undefined ? [] : ["VM.Config.Memory"]),
+      ...(clone.diskGiB === undefined ? [] : ["VM.Config.Disk"]),
+      ...(clone.nics.some(({ bridge, vlan }) => bridge ?? vlan) ? ["VM.Config.Network"] : []),
+      ...(nodes.length > 1 ? ["VM.Migrate"] : []),
+      ...(set.waitFor === "agent" ? [agent] : []),
+      // That the first boot has ended is asked by a command in the guest.
+      ...(set.waitFor === "cloud-init" ? [old ? "VM.Monitor" : "VM.GuestAgent.Unrestricted"] : []),
+    ];
+    need(`/vms/${clone.vmId}`, privileges, { grant: "/vms" });
     need(`/vms/${clone.vmId}`, ["VM.Config.Cloudinit"], {
       grant: "/vms",
       or: { path: `/vms/${clone.vmId}`, privileges: ["VM.Config.Network"] },
@@ -86,6 +99,7 @@ export function requirementsOf(fleet: Fleet, { version, zoneOf }: Surroundings):
     const path = `/sdn/zones/${zoneOf(bridge)}/${bridge}`;
     need(vlan === undefined ? path : `${path}/${vlan}`, ["SDN.Use"], { grant: path });
   }
+  for (const { pool } of poolUses(fleet)) need(`/pool/${pool}`, ["Pool.Allocate", "Pool.Audit"]);
   for (const { mapping } of mappingUses(fleet)) need(`/mapping/pci/${mapping}`, ["Mapping.Use"]);
   return distinct(needs, ({ path, privilege }) => `${path} ${privilege}`);
 }

@@ -1,5 +1,6 @@
 import type { Check } from "../finding.ts";
 import { addressFree } from "./configuration/addressFree.ts";
+import { clonesDeleted } from "./configuration/clonesDeleted.ts";
 import { vmIdFree } from "./configuration/vmIdFree.ts";
 import { apiReachable } from "./environment/apiReachable.ts";
 import { login } from "./environment/login.ts";
@@ -16,6 +17,7 @@ import { pciDeviceFree, pciMapping } from "./resources/pci.ts";
 import { poolExists } from "./resources/pools.ts";
 import { snippetsFolder } from "./resources/snippetsFolder.ts";
 import { templateInUse } from "./resources/templateInUse.ts";
+import { templateOnNode } from "./resources/templateOnNode.ts";
 
 /** All checks of the cluster, in the order of the report. */
 export const CHECKS: readonly Check[] = [
@@ -38,8 +40,10 @@ export const CHECKS: readonly Check[] = [
   poolExists,
   pciMapping,
   pciDeviceFree,
+  templateOnNode,
   diskSize,
   vmIdFree,
   addressFree,
+  clonesDeleted,
   templateInUse,
 ];

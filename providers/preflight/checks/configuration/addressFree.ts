@@ -1,8 +1,8 @@
-import { addressedOf, hostOf } from "../../../../config/rules/addresses.ts";
+import { addressedOf, hostOf, interfacesOf } from "../../../../config/rules/addresses.ts";
 import type { GuestConfig, GuestEntry } from "../../../../proxmox/guests.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, type Finding, fail, orPass, pass, warn } from "../../finding.ts";
-import { clonesOf, templatesOf } from "../../needs.ts";
+import { clonesOf, type KeyedTemplate, templatesOf } from "../../needs.ts";
 import { isSettled, LOOKED_AT, otherGuests } from "../../others.ts";
 
 interface Network {
@@ -15,19 +15,21 @@ interface Wanted extends Network {
   host: string;
 }
 
+type Nic = { bridge?: string | undefined; vlan?: number | undefined };
+
 /** The static addresses of the config, with the network that their interface hangs on. */
 function wantedAddresses({ fleet }: Facts): Wanted[] {
   const networks = new Map<string, Network>();
-  const first = ({
-    template,
-  }: {
-    template: { nics: { bridge?: string | undefined; vlan?: number | undefined }[] };
-  }) => ({
-    bridge: template.nics[0]?.bridge ?? fleet.cluster.network.bridge,
-    vlan: String(template.nics[0]?.vlan ?? ""),
+  const networkOf = ({ template }: KeyedTemplate, index: number, own: Nic = {}): Network => ({
+    bridge: own.bridge ?? template.nics[index]?.bridge ?? fleet.cluster.network.bridge,
+    vlan: String(own.vlan ?? template.nics[index]?.vlan ?? ""),
   });
-  for (const one of templatesOf(fleet)) networks.set(`${one.path}.cloudInit`, first(one));
-  for (const { clone, source } of clonesOf(fleet)) if (source) networks.set(clone.path, first(source));
+  for (const one of templatesOf(fleet)) networks.set(`${one.path}.cloudInit`, networkOf(one, 0));
+  for (const { clone, source } of clonesOf(fleet)) {
+    if (!source) continue;
+    for (const [index, { path }] of interfacesOf(clone).entries())
+      networks.set(path, networkOf(source, index, clone.nics[index]));
+  }
   return addressedOf(fleet).flatMap(({ path, ip, ip6 }) =>
     [
       { key: "ip", cidr: ip },

@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { GuestConfig, GuestEntry } from "../../../../proxmox/guests.ts";
 import { markText } from "../../../../proxmox/ownership.ts";
 import { fakeConfigs, fakeFacts, fakeFleet, found } from "../../fakeFacts.ts";
@@ -45,10 +45,59 @@ test("a VM that the list knows no name of yet has it from its config", async () 
   );
 });
 
-test("a VM that PVE is still creating has no mark yet: up looks again", async () => {
+test("a VM that PVE is still creating or cloning has no mark yet: up looks again", async () => {
   expect(await found(vmIdFree, facts(taken(), { lock: "create" }))).toEqual([
-    `warn ${at}: VMID 9101 is being created on node pve2; if it is not ours, up will stop there`,
+    `warn ${at}: VMID 9101 is being created on node pve2 (lock: create); if it is not ours, up will stop there`,
   ]);
+  expect(await found(vmIdFree, facts(taken(), { lock: "clone" }))).toEqual([
+    `warn ${at}: VMID 9101 is being cloned, or was until the task died, on node pve2 (lock: clone); if it is not ours, up will stop there`,
+  ]);
+});
+
+describe("adopt: true", () => {
+  const clones = [{ name: "web-1", vmId: 9101, adopt: true }];
+  const fleet = fakeFleet({ cloneSets: { web: { template: "noble", clones } } });
+
+  test("takes over a VM, and says what that means", async () => {
+    expect(await found(vmIdFree, facts(taken(), {}, { fleet }))).toEqual([
+      `warn ${at}: VMID 9101 is taken by VM "nas" on node pve2 (running), and is going to be taken over (adopt: true): from then on it is managed, and deleted, like the others`,
+    ]);
+  });
+
+  test("names the stack that loses it", async () => {
+    expect((await found(vmIdFree, facts(taken(), mark("0ther000"), { fleet })))[0]).toMatch(
+      /^warn .* it belongs to stack acme\/fleet\/prod as cloneSets\.web\.web-1, which goes on managing it/,
+    );
+  });
+
+  test("takes over neither a container nor a template", async () => {
+    expect((await found(vmIdFree, facts(taken({ type: "lxc" }), {}, { fleet })))[0]).toMatch(/^fail .*container/);
+    expect((await found(vmIdFree, facts(taken({ template: 1 }), {}, { fleet })))[0]).toMatch(/^fail .*template/);
+  });
+});
+
+test("a VMID that another template of ours still has is not free: replicas keep their order", async () => {
+  const templates = { noble: { vmId: 9000, nodes: ["pve1", "pve3"], image: { url: "http://m/n.img" } } };
+  const fleet = fakeFleet({ templates, cloneSets: {} });
+  const replica = taken({ vmid: 9001, name: "noble", template: 1, tags: "fleet-f1ee7000" });
+  const description = (resource: string) =>
+    markText({ fleetId: "f1ee7000", stack: "o/p/dev", resource, vmId: 9001, content: "old" });
+  const of = (resource: string) =>
+    vmIdFree.run(
+      fakeFacts({
+        fleet,
+        knownVmIds: new Set([9001]),
+        guests: async () => [replica],
+        guestConfig: fakeConfigs({ 9001: { template: 1, description: description(resource) } }),
+      }),
+    );
+  expect(await of("templates.noble-pve3")).toMatchObject([{ status: "pass" }]);
+  const [finding] = await of("templates.noble-pve2");
+  expect(finding).toMatchObject({ status: "fail", path: "templates.noble.vmId" });
+  expect(finding?.message).toMatch(
+    /taken by template "noble" on node pve2, which this stack made as templates.noble-pve2$/,
+  );
+  expect(finding?.todo?.join(" ")).toContain("add nodes at the end");
 });
 
 test("a container is never ours", async () => {

@@ -19,6 +19,20 @@ const everything = fakeFleet({
     },
     plain: { vmId: 9001, image: { url: "http://m/n.img" }, makeTemplate: false },
   },
+  cloneSets: {
+    web: {
+      template: "noble",
+      nodes: ["pve1", "pve2"],
+      pool: "web",
+      cores: 4,
+      memoryMiB: 4096,
+      diskGiB: 40,
+      nics: [{ bridge: "vmbr1", vlan: 8 }],
+      waitFor: "agent",
+      clones: [{ name: "web-1", vmId: 9101 }],
+    },
+    db: { template: "noble", waitFor: "cloud-init", clones: [{ name: "db-1", vmId: 9201 }] },
+  },
 });
 const at9 = { version: { version: "9.2.11", release: "9.2" }, zoneOf: () => "localnetwork" };
 const needsOf = (fleet = fakeFleet(), around = at9) =>
@@ -62,12 +76,21 @@ test("what only some configs need", () => {
     "/mapping/pci/rtx4090 Mapping.Use",
     "/sdn/zones/localnetwork/vmbr0/7 SDN.Use",
     "/vms/9001 VM.GuestAgent.Audit",
+    "/pool/web Pool.Allocate",
+    "/sdn/zones/localnetwork/vmbr1/8 SDN.Use",
+    ...["VM.Config.CPU", "VM.Config.Disk", "VM.Config.Memory", "VM.Config.Network", "VM.Migrate"].map(
+      (name) => `/vms/9101 ${name}`,
+    ),
+    "/vms/9101 VM.GuestAgent.Audit",
+    "/vms/9201 VM.GuestAgent.Unrestricted",
   ])
     expect(needs).toContain(one);
+  expect(needs.filter((one) => one.startsWith("/vms/9201 "))).not.toContain("/vms/9201 VM.Migrate");
   expect(needs).not.toContain("/vms/9000 VM.GuestAgent.Audit");
   const at8 = needsOf(everything, { ...at9, version: { version: "8.4.1", release: "8.4" } });
   expect(at8).toContain("/vms/9001 VM.Monitor");
-  expect(at8).not.toContain("/vms/9001 VM.GuestAgent.Audit");
+  expect(at8).toEqual(expect.arrayContaining(["/vms/9101 VM.Monitor", "/vms/9201 VM.Monitor"]));
+  expect(at8.filter((one) => one.includes("GuestAgent"))).toEqual([]);
 });
 
 test("the lab's role has everything that a config can need", () => {

@@ -2,9 +2,9 @@ import type { Login } from "../../../../config/login.ts";
 import { list } from "../../../../config/text.ts";
 import type { Permissions } from "../../../../proxmox/cluster.ts";
 import { privilegesOn } from "../../../../proxmox/permissions.ts";
+import { bridgeUses } from "../../deviceNeeds.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, fail, orPass } from "../../finding.ts";
-import { bridgeUses } from "../../needs.ts";
 import { type Requirement, requirementsOf } from "../../requirements.ts";
 
 const holds = (permissions: Permissions, { path, privilege, or }: Requirement): boolean =>

@@ -1,7 +1,8 @@
 import { didYouMean } from "../../../../config/text.ts";
 import { privilegesOn } from "../../../../proxmox/permissions.ts";
+import { bridgeUses } from "../../deviceNeeds.ts";
 import { type Check, each, type Finding, fail, orPass, skip } from "../../finding.ts";
-import { bridgeUses, distinct } from "../../needs.ts";
+import { distinct } from "../../needs.ts";
 
 const BRIDGES = new Set(["bridge", "OVSBridge"]);
 

@@ -2,7 +2,8 @@ import { didYouMean } from "../../../../config/text.ts";
 import type { Datastore } from "../../../../proxmox/storage.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, each, type Finding, fail, orPass, warn } from "../../finding.ts";
-import { allocationsOf, type DatastoreUse, datastoreUses, distinct } from "../../needs.ts";
+import { distinct } from "../../needs.ts";
+import { allocationsOf, type DatastoreUse, datastoreUses } from "../../storageNeeds.ts";
 
 /** Looks at every use of a datastore, with the datastore as its node has it. */
 function eachUse(
@@ -132,6 +133,14 @@ const LEAST = GIB;
 
 const gib = (bytes: number) => `${(bytes / GIB).toFixed(bytes < 10 * GIB ? 1 : 0)} GiB`;
 
+/** Of these datastores, those that are one for all nodes. */
+async function sharedDatastores(facts: Facts, places: readonly { node: string }[]): Promise<Set<string>> {
+  const nodes = [...new Set(places.map(({ node }) => node))];
+  // A node that cannot be asked is told below.
+  const lists = await Promise.all(nodes.map((node) => facts.datastores(node).catch(() => [])));
+  return new Set(lists.flat().flatMap(({ storage, shared }) => (shared ? [storage] : [])));
+}
+
 /** There is room for the disks that are to be made. On thin storage disks grow, so there a lack is a warning. */
 export const datastoreSpace: Check = {
   id: "datastore-space",
@@ -142,13 +151,18 @@ export const datastoreSpace: Check = {
     const allocations = allocationsOf(fleet, (vmId) => existing.has(vmId));
     if (allocations.length === 0) return [];
     const configs = new Map((await facts.datastoreConfigs()).map((one) => [one.storage, one]));
-    const places = distinct(allocations, ({ node, datastore }) => `${node} ${datastore}`);
+    const shared = await sharedDatastores(facts, allocations);
+    const places = distinct(allocations, ({ node, datastore }) =>
+      shared.has(datastore) ? datastore : `${node} ${datastore}`,
+    );
     const uses = datastoreUses(fleet);
     const problems = await each(places, async ({ node, datastore }): Promise<Finding[]> => {
       const found = (await facts.datastores(node)).find(({ storage }) => storage === datastore);
       // Missing, disabled or unreachable: other checks say so.
       if (found?.avail === undefined || found.active === 0 || found.enabled === 0) return [];
-      const here = allocations.filter((one) => one.node === node && one.datastore === datastore);
+      const here = allocations.filter(
+        (one) => one.datastore === datastore && (one.node === node || shared.has(datastore)),
+      );
       const wanted = here.reduce((sum, { bytes }) => sum + bytes, 0);
       const vms = new Set(here.map(({ vmId }) => vmId)).size;
       const path = uses.find(

@@ -2,8 +2,9 @@ import { didYouMean, list } from "../../../../config/text.ts";
 import type { PciMapping } from "../../../../proxmox/cluster.ts";
 import type { GuestConfig, GuestEntry } from "../../../../proxmox/guests.ts";
 import { privilegesOn } from "../../../../proxmox/permissions.ts";
+import { mappingUses } from "../../deviceNeeds.ts";
 import { type Check, each, type Finding, fail, orPass, pass, skip, warn } from "../../finding.ts";
-import { clonesOf, distinct, mappingUses } from "../../needs.ts";
+import { clonesOf, distinct } from "../../needs.ts";
 import { isSettled, otherGuests } from "../../others.ts";
 
 /** The PCI addresses that a mapping has on a node. */
@@ -86,9 +87,12 @@ export const pciDeviceFree: Check = {
         // That there is none is told by pci-mapping.
         if (devices.length === 0) return [];
         const perTemplate = (key: string) =>
-          uses.filter((use) => use.node === node && use.mapping === mapping && use.template.key === key).length;
+          uses.filter(
+            ({ template, ...use }) =>
+              use.node === node && use.mapping === mapping && (template.template.replicaOf ?? template.key) === key,
+          ).length;
         const started = clonesOf(facts.fleet).filter(
-          ({ set, source }) => set.start && source && perTemplate(source.key) > 0,
+          (one) => one.set.start && one.node === node && one.source && perTemplate(one.source.key) > 0,
         );
         const wanted = started.reduce((sum, { source }) => sum + perTemplate(source?.key ?? ""), 0);
         const { guests } = await otherGuests(
@@ -103,7 +107,8 @@ export const pciDeviceFree: Check = {
         if (wanted > 0 && wanted + holders.length <= devices.length) return [];
         const taken = holders.length > 0 ? `; ${list(holders)} ${holders.length === 1 ? "uses" : "use"} it now` : "";
         const text = `mapping ${mapping} has ${devices.length} device${devices.length === 1 ? "" : "s"} on node ${node}, and ${wanted} clone${wanted === 1 ? " is" : "s are"} to be started with it${taken}`;
-        if (wanted === 0) return [warn(text, { path })];
+        // Where a clone is put is decided when it is made: here it is counted on its nodes in turn.
+        if (wanted === 0 || started.some(({ nodes }) => nodes.length > 1)) return [warn(text, { path })];
         const sets = [...new Set(started.map(({ key }) => key))];
         return [
           fail(text, {

@@ -1,15 +1,13 @@
 import { privilegesOn } from "../../../../proxmox/permissions.ts";
+import { poolUses } from "../../deviceNeeds.ts";
 import { type Check, type Finding, fail, orPass, skip } from "../../finding.ts";
-import { templatesOf } from "../../needs.ts";
 
 /** Every pool of the config exists. */
 export const poolExists: Check = {
   id: "pool-exists",
   group: "resources",
   async run(facts) {
-    const uses = templatesOf(facts.fleet).flatMap(({ path, template }) =>
-      template.pool === undefined ? [] : [{ pool: template.pool, path: `${path}.pool` }],
-    );
+    const uses = poolUses(facts.fleet);
     if (uses.length === 0) return [];
     const known = (await facts.pools()).map(({ poolid }) => poolid);
     const permissions = await facts.permissions();

@@ -1,82 +1,114 @@
 import { templateContent } from "../../../../components/templateContent.ts";
-import type { Cluster } from "../../../../config/cluster.ts";
 import type { PlacedTemplate } from "../../../../config/fleet.ts";
+import { replicasOf } from "../../../../config/replicas.ts";
 import { list } from "../../../../config/text.ts";
-import { ownerOf, parseMark } from "../../../../proxmox/ownership.ts";
-import { fleetTag } from "../../../marks.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, each, type Finding, fail, orPass, warn } from "../../finding.ts";
-import { clonesOf, type KeyedTemplate, templatesOf, volumesOf } from "../../needs.ts";
-import { isTrusted, tagsOf } from "../../trust.ts";
+import { clonesOf, distinct, type KeyedTemplate, type SetClone, templatesOf } from "../../needs.ts";
+import { volumesOf } from "../../storageNeeds.ts";
+import { isTrusted } from "../../trust.ts";
+import { linkedVmIds } from "./linkedVolumes.ts";
+import { left } from "./templateLeft.ts";
+import { alive, bySet, type ContentOf, markOf } from "./templateUsers.ts";
 
-/** Hash of what a template is made from. */
-type ContentOf = (template: PlacedTemplate, cluster: Cluster) => string;
-
-/** VMIDs of the disks that are linked to a template's, on datastores that show it in the volume id. */
-async function linkedVmIds(facts: Facts, one: KeyedTemplate): Promise<number[]> {
-  const { vmId } = one.template;
-  const datastores = [...new Set(volumesOf(one, facts.fleet.cluster).map(({ datastore }) => datastore))];
-  const base = new RegExp(`[:/]base-${vmId}-`);
-  const volumes = await Promise.all(datastores.map((datastore) => facts.volumes(one.node, datastore)));
-  return volumes.flat().flatMap((volume) => {
-    const linked = base.test(volume.volid) || base.test(`/${volume.parent ?? ""}`);
-    return linked && volume.vmid !== undefined && volume.vmid !== vmId ? [volume.vmid] : [];
-  });
+/** What a new template means for the clone sets that use it. */
+function consequence(users: readonly SetClone[]): string {
+  const sets = distinct(users, ({ key }) => key);
+  if (sets.length === 0) return "";
+  const names = (wanted: "ignore" | "replace") =>
+    sets.filter(({ set }) => set.onTemplateChange === wanted).map(({ key }) => `cloneSets.${key}`);
+  const [stay, move] = [names("ignore"), names("replace")];
+  return [
+    ` It is the template of ${list(sets.map(({ key }) => `cloneSets.${key}`))}`,
+    ...(stay.length > 0 ? [`clones ${move.length > 0 ? `of ${list(stay)} ` : ""}that exist stay as they are`] : []),
+    ...(move.length > 0 ? [`those of ${list(move)} are made anew, maxUnavailable at a time`] : []),
+  ]
+    .join("; ")
+    .concat(".");
 }
 
-async function look(facts: Facts, one: KeyedTemplate, contentOf: ContentOf): Promise<Finding[]> {
-  const { key, path, template } = one;
-  const { vmId } = template;
-  const guests = await facts.guests();
-  const guest = guests.find(({ vmid }) => vmid === vmId);
-  if (guest?.type !== "qemu" || !tagsOf(guest).includes(fleetTag(facts.fleetId))) return [];
-  const config = await facts.guestConfig(guest);
-  if (Number(config?.template ?? 0) !== 1 || ownerOf(config?.description, vmId, facts.fleetId) !== "ours") return [];
-  if (parseMark(config?.description)?.content === contentOf(template, facts.fleet.cluster)) return [];
+/** What to do instead of moving a template under its linked clones. */
+const wayBack = (node: string, { path, node: wanted, template }: KeyedTemplate): string[] => [
+  `Leave ${path} on node ${node}; with nodes: [${node}, ${wanted}] it gets a replica on the other.`,
+  `If somebody has migrated it, on ${node}: qm migrate ${template.vmId} ${wanted}`,
+];
 
-  const byVmId = new Map(guests.map((other) => [other.vmid, other]));
-  const users = clonesOf(facts.fleet).filter(({ source }) => source?.key === key);
-  const ours = users.filter(({ set, clone }) => {
-    const found = byVmId.get(clone.vmId);
-    return set.mode === "linked" && found !== undefined && isTrusted(found, facts);
+/** What to do instead of changing a template under its linked clones. */
+const waysOut = ({ key, path, template: { replicaOf = key } }: KeyedTemplate, sets: readonly string[]): string[] => [
+  `Give ${path}.vmId a VMID that is free: the new template is made beside the old one, and clones of sets with`,
+  "onTemplateChange: replace move to it, maxUnavailable at a time.",
+  `Or leave this template as it was, and put the change into a new one, for example templates.${replicaOf}-2; then set the`,
+  `template of ${list(sets.length > 0 ? sets : ["a clone set"])} to it: new clones come from the new one.`,
+  "Or remove the linked clones first (createClones: false, pulumi up), then change the template.",
+];
+
+/** A template that keeps its VMID but not its content or node: PVE has one VM for a VMID, so the old one goes first. */
+async function changed(facts: Facts, one: KeyedTemplate, contentOf: ContentOf): Promise<Finding[]> {
+  const { key, path, node, template } = one;
+  const { vmId, replicaOf = key } = template;
+  const { fleet } = facts;
+  const guests = new Map((await facts.guests()).map((guest) => [guest.vmid, guest]));
+  const guest = guests.get(vmId);
+  const found = await markOf(facts, guest);
+  // That its VMID is another template's is told by vmid-free.
+  if (!guest || !found || found.mark.resource !== `templates.${key}`) return [];
+  const sameContent = found.mark.content === contentOf(template, fleet.cluster);
+  if (sameContent && guest.node === node) return [];
+
+  const datastores = volumesOf(one, fleet.cluster).map(({ datastore }) => datastore);
+  const linked = await linkedVmIds(facts, { node: guest.node, vmId, datastores });
+  const replicas = Object.keys(replicasOf(fleet.templates, replicaOf));
+  const users = clonesOf(fleet).filter(({ source }) => source?.key === replicaOf);
+  // Clones that are to go are there until the end of the run.
+  const leaving = clonesOf({ ...fleet, cloneSets: fleet.leftOut }).filter(({ source }) => source?.key === replicaOf);
+  // Not every datastore shows what is linked: a clone is taken to be made from the replica on its node.
+  const ours = [...users, ...leaving].filter(({ set, clone }) => {
+    const vm = guests.get(clone.vmId);
+    if (set.mode !== "linked" || !vm || !isTrusted(vm, facts)) return false;
+    return linked.includes(clone.vmId) || vm.node === guest.node || (replicaOf === key && !replicas.includes(vm.node));
   });
   const known = new Set(ours.map(({ clone }) => clone.vmId));
-  const others = [...new Set(await linkedVmIds(facts, one))].filter((id) => !known.has(id)).sort((a, b) => a - b);
-  const sets = [...new Set(ours.map((clone) => `cloneSets.${clone.key}`))];
+  const others = linked.filter((id) => !known.has(id));
   const concerned = [...new Set(users.map((clone) => `cloneSets.${clone.key}`))];
+  const what = sameContent ? `is to move from node ${guest.node} to ${node}` : "has changed";
   if (ours.length + others.length === 0) {
-    const clones =
-      concerned.length > 0 ? ` It is the template of ${list(concerned)}; clones that exist stay as they are.` : "";
-    return [warn(`the template has changed: VM ${vmId} is going to be replaced.${clones}`, { path })];
+    return [warn(`the template ${what}: VM ${vmId} is going to be replaced.${consequence(users)}`, { path })];
   }
-  const alive = [
-    ...sets.map((set) => `${ours.filter((clone) => `cloneSets.${clone.key}` === set).length} of ${set}`),
-    ...others.slice(0, 10).map((id) => `VM ${id} "${byVmId.get(id)?.name ?? ""}"`),
-    ...(others.length > 10 ? [`${others.length - 10} more VMs`] : []),
-  ];
   return [
     fail(
-      `the template has changed, so VM ${vmId} would have to be replaced, but linked clones of it are alive: ${list(alive)}`,
+      `the template ${what}, so VM ${vmId} would have to be replaced, but linked clones of it are alive: ${alive(bySet(ours), others, guests)}`,
       {
         path,
-        todo: [
-          `Leave templates.${key} as it was, and put the change into a new template with a VMID of its own, for example templates.${key}-2;`,
-          `then set the template of ${list(concerned.length > 0 ? concerned : ["a clone set"])} to it: new clones come from the new one.`,
-          "Or remove the linked clones first (createClones: false, pulumi up), then change the template.",
-        ],
+        todo: sameContent ? wayBack(guest.node, one) : waysOut(one, concerned),
       },
     ),
   ];
 }
 
-/** A template that has changed, and so would be replaced, has no linked clones. Asked last: it reads each template. */
+/** Hashes a template once: a password in it takes its time. */
+function once(contentOf: ContentOf): ContentOf {
+  const known = new Map<PlacedTemplate, string>();
+  return (template, cluster) => {
+    const content = known.get(template) ?? contentOf(template, cluster);
+    known.set(template, content);
+    return content;
+  };
+}
+
+/** No template with linked clones would have to go: one that has changed, or that the config no longer has. */
 export const templateInUseBy = (contentOf: ContentOf): Check => ({
   id: "template-in-use",
   group: "resources",
   async run(facts) {
     const templates = templatesOf(facts.fleet);
-    if (templates.length === 0) return [];
-    const problems = await each(templates, (one) => look(facts, one, contentOf));
+    const vmIds = new Set(templates.map(({ template }) => template.vmId));
+    const old = (await facts.guests()).filter(({ vmid, template }) => template && !vmIds.has(vmid));
+    if (templates.length + old.length === 0) return [];
+    const content = once(contentOf);
+    const problems = [
+      ...(await each(templates, (one) => changed(facts, one, content))),
+      ...(await each(old, (one) => left(facts, one, content))),
+    ];
     return orPass(problems, "no template with linked clones has changed");
   },
 });

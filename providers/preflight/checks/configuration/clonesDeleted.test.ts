@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import type { GuestEntry } from "../../../../proxmox/guests.ts";
+import { fakeFacts, fakeFleet, found } from "../../fakeFacts.ts";
+import { clonesDeleted, ranges } from "./clonesDeleted.ts";
+
+const guest = (vmid: number, more: Partial<GuestEntry> = {}): GuestEntry => ({
+  vmid,
+  node: "pve1",
+  type: "qemu",
+  tags: "fleet-f1ee7000",
+  ...more,
+});
+const counted = (firstVmId: number, count: number, more: object = {}) => ({
+  template: "noble",
+  count,
+  namePattern: `vm${firstVmId}-{n}`,
+  firstVmId,
+  ...more,
+});
+const off = { createClones: false };
+
+test("what createClones: false is going to delete is counted, and nothing else", async () => {
+  const fleet = fakeFleet({ cloneSets: { web: counted(9101, 10, off), db: counted(9201, 3, off) } });
+  const guests = async () => [
+    ...[9101, 9102, 9103, 9105].map((vmid) => guest(vmid)),
+    guest(9106, { tags: "debian" }),
+    guest(9107, { tags: "fleet-0ther000" }),
+    guest(9108, { type: "lxc" }),
+    guest(9111),
+    guest(9202),
+  ];
+  expect(await found(clonesDeleted, fakeFacts({ fleet, guests }))).toEqual([
+    "warn cloneSets.web.createClones: createClones is false: 4 VMs of cloneSets.web are going to be deleted (9101 to 9103, 9105)",
+    "warn cloneSets.db.createClones: createClones is false: 1 VM of cloneSets.db is going to be deleted (9202)",
+  ]);
+});
+
+test("a VM that another set has now stays", async () => {
+  const fleet = fakeFleet({ cloneSets: { web: counted(9101, 2, off), new: counted(9102, 1) } });
+  const guests = async () => [guest(9102)];
+  expect(await found(clonesDeleted, fakeFacts({ fleet, guests }))).toEqual(["pass there is no clone to delete"]);
+});
+
+test("without such a set there is nothing to say", async () => {
+  expect(await clonesDeleted.run(fakeFacts())).toEqual([]);
+});
+
+test("numbers in a row are a range, in whatever order they come", () => {
+  expect(ranges([5, 3, 1, 2, 9, 8])).toBe("1 to 3, 5, 8 to 9");
+});
