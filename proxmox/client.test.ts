@@ -57,7 +57,7 @@ describe("what goes to PVE", () => {
     expect(path`/x/${"local:import/a.qcow2"}`).toBe("/x/local%3Aimport%2Fa.qcow2");
   });
 
-  it("says booleans as PVE's forms take them, leaves out what is undefined, and has no body with a DELETE", async () => {
+  it("says booleans and lists as PVE's forms take them, leaves out what is undefined, and has no body with a DELETE", async () => {
     const seen: string[] = [];
     const client = await clientOf((request, response, body) => {
       seen.push(`${request.method} ${request.url} ${body}`);
@@ -65,7 +65,12 @@ describe("what goes to PVE", () => {
     });
     await client.put("/a", { onboot: true, full: false, searchdomain: undefined, name: "a b" });
     await client.delete("/b", { purge: true });
-    expect(seen).toEqual(["PUT /api2/json/a onboot=1&full=0&name=a+b", "DELETE /api2/json/b?purge=1 "]);
+    await client.post("/c", { command: ["cloud-init", "status"] });
+    expect(seen).toEqual([
+      "PUT /api2/json/a onboot=1&full=0&name=a+b",
+      "DELETE /api2/json/b?purge=1 ",
+      "POST /api2/json/c command=cloud-init&command=status",
+    ]);
   });
 });
 
