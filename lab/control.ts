@@ -202,9 +202,12 @@ export class LabControl {
     return this.#do("fail", fault);
   }
 
-  /** The next tasks of a type (`qmclone`, `qmcreate`, `download`, …) end with this text. */
-  failTask(type: string, message: string, times = 1): Promise<null> {
-    return this.#do("fail_task", { type, message, times });
+  /**
+   * The next tasks of a type (`qmclone`, `qmcreate`, `download`, …) end with this text, and clean up as PVE's do. With a
+   * VMID, only those about that VM (of a clone: about the new one). `times` null: always, until `clearFaults`.
+   */
+  failTask(type: string, message: string, times: number | null = 1, vmid?: number): Promise<null> {
+    return this.#do("fail_task", { type, message, times, vmid: vmid ?? null });
   }
 
   /** Cut the connection of matching requests, before or after they are carried out. `method` may be `*`. */
@@ -242,6 +245,7 @@ export class LabControl {
     return this.#do("network", trouble);
   }
 
+  /** False: the node loses its power. It answers 595, its tasks die, its guests stop; true: it is back, without them. */
   nodeOnline(node: string, online: boolean): Promise<null> {
     return this.#do("node_online", { node, online });
   }
@@ -355,6 +359,11 @@ export class LabControl {
     },
   ): Promise<Readonly<Record<string, unknown>> | null> {
     return this.#do("storage", { name, ...change });
+  }
+
+  /** Bytes of a volume that are written to (those of `addVm` are empty): what a full clone copies. */
+  volume(storage: string, name: string, has: { readonly used: number; readonly node?: string }): Promise<null> {
+    return this.#do("volume", { storage, name, ...has });
   }
 
   putFile(storage: string, content: string, name: string, text: string, node?: string): Promise<null> {

@@ -138,7 +138,8 @@ class CloneApi:
             new.node = target or node
             if pool:
                 self._pool_join(pool, newid)
-        return await self.start_task(node, "qmclone", vmid, user, body)
+        return await self.start_task(node, "qmclone", vmid, user, body, target=newid,
+                                     undo=lambda: self._forget(new, []))
 
     async def _clone_config(self, values: dict, source, newid: int, full: bool, copies: list[Drive], task: Task,
                             made: list[str]) -> dict:
@@ -157,7 +158,7 @@ class CloneApi:
                 volid = self._allocate_copy(values, source, newid, full, drive, task, made)
             volume = self.volume(volid, source.node)
             if not drive.is_cloudinit and not self._is_linked(full, drive):
-                await self._copy_content(values, source, drive, task)
+                await self._copy_content(values, source, drive, volid, task)
             options = dict(drive.options)
             options["size"] = drives.format_size(volume.size)
             config[drive.key] = str(Drive(drive.key, volid, options))
@@ -195,6 +196,7 @@ class CloneApi:
                          f"preallocation={how} compression_type=zlib size={volume.size} backing_file=../{base} "
                          f"backing_fmt={volume.format} lazy_refcounts=off refcount_bits=16")
             else:
+                self.check_thin_room(storage, node, f"clone image '{self.volume_group(storage)}/{base}' error")
                 volid = self.allocate(storage, node, newid, volume.size, "raw", name=f"vm-{newid}-disk-{number}")
                 task.log(f'  Logical volume "vm-{newid}-disk-{number}" created.')
             made.append(volid)
@@ -207,14 +209,23 @@ class CloneApi:
             fmt = "qcow2" if self.is_dir(storage) else "raw"
             volid = self.allocate(storage, node, newid, CLOUDINIT_SIZE, fmt, name=f"vm-{newid}-cloudinit")
         else:
-            volid = self.allocate(storage, node, newid, volume.size, fmt, data=volume.used)
+            volid = self.allocate(storage, node, newid, volume.size, fmt)
         made.append(volid)
         self.log_formatting(task, volid, node)
         task.log(f"allocated target volume '{volid}'")
         return volid
 
-    async def _copy_content(self, values: dict, source, drive: Drive, task: Task) -> None:
-        volume = self.volume(drive.volume, source.node)
+    async def _copy_content(self, values: dict, source, drive: Drive, volid: str, task: Task) -> None:
+        """What qemu-img copies into the new volume; it finds out on the way that there is no room."""
+        volume, target = self.volume(drive.volume, source.node), self.volume(volid, source.node)
+        _, _, room = self.space(split_volid(volid)[0], source.node)
+        if volume.used > room:
+            await self.copy_data(room, values.get("bwlimit"))
+            task.log(f"qemu-img: error while writing at byte {room}: No space left on device")
+            raise TaskError(f"copy failed: command '/usr/bin/qemu-img convert -p -n -f {volume.format} "
+                            f"-O {target.format} {self.volume_path(drive.volume)} zeroinit:{self.volume_path(volid)}' "
+                            "failed: exit code 1")
+        target.used = max(target.used, volume.used)
         await self.copy_data(volume.used, values.get("bwlimit"))
         if not drive.key.startswith("efidisk"):
             shown = drives.human_size(volume.size)

@@ -19,6 +19,7 @@ from .imageserver import ImageServer, Knobs
 from .locks import STORAGE_SLOTS, STORAGE_WAIT
 from .seed import make_folders
 from .settings import FLEET_USER, fleet_role
+from .tasks import TaskFault
 from .volumes import FOLDERS, SHARED_TYPES, Volume
 
 NETWORK = {"latency": 0.0, "jitter": 0.0, "node_latency": {}, "drop_rate": 0.0, "hang_rate": 0.0, "hang_secs": 120,
@@ -114,9 +115,10 @@ class Control:
         """Answer matching requests with PVE's own error of a name, or with a status and text."""
         self.pve.fail(method, path, status=status, message=message, html=html, error=error, times=times)
 
-    def do_fail_task(self, type: str, message: str, times: int = 1) -> None:  # noqa: A002 - the API's word
-        """The next tasks of a type end with this text."""
-        self.pve.task_faults.setdefault(type, []).extend([message] * times)
+    def do_fail_task(self, type: str, message: str, times: int | None = 1,  # noqa: A002 - the API's word
+                     vmid: int | None = None) -> None:
+        """The next tasks of a type, or all of them, end with this text; with a VMID, only those about that VM."""
+        self.pve.task_faults.append(TaskFault(type, message, 1_000_000 if times is None else times, vmid))
 
     def do_cut(self, method: str, path: str, times: int = 1, when: str = "before") -> None:
         """Cut the connection of matching requests before or after they are carried out."""
@@ -163,7 +165,17 @@ class Control:
             self.pve._random.seed(seed)
 
     def do_node_online(self, node: str, online: bool) -> None:
-        self.pve.set_node_offline(node, not online)
+        """A node loses its power: its workers die, its guests stop, it answers nothing. It comes back without them."""
+        pve = self.pve
+        pve.set_node_offline(node, not online)
+        if online:
+            return
+        for task in list(pve.running.values()):
+            if task.record["node"] == node:
+                pve.kill_worker(task.upid)
+        for vm in pve.vms:
+            if vm.node == node and vm.status == "running":
+                pve.power_off(vm)
 
     def do_node(self, node: str, memoryMiB: int | None = None, cpus: int | None = None) -> None:
         """What a node has."""
@@ -315,6 +327,10 @@ class Control:
             if disable:
                 store["disable"] = 1
         return {k: v for k, v in store.items() if k != "files"}
+
+    def do_volume(self, storage: str, name: str, used: int, node: str | None = None) -> None:
+        """How much of a volume is written to."""
+        self.pve.volumes_of(storage, node or self.pve.first_node())[name].used = used
 
     def do_put_file(self, storage: str, content: str, name: str, text: str, node: str | None = None) -> None:
         """A file on a datastore that nobody asked the lab for."""

@@ -195,7 +195,7 @@ class GuestApi:
                 self._pool_join(pool, vmid)
             if values.get("start"):
                 await self.power_on(vm, task)
-        return await self.start_task(node, "qmcreate", vmid, user, body)
+        return await self.start_task(node, "qmcreate", vmid, user, body, undo=lambda: self._forget(vm, []))
 
     def _forget(self, vm, made: list[str]) -> None:
         """Undo a VM that did not come to be."""

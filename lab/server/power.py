@@ -111,7 +111,7 @@ class PowerApi:
                 await self.power_on(vm, task)
         return await self.start_task(node, "qmstart", vmid, user, body)
 
-    def _power_off(self, vm) -> None:
+    def power_off(self, vm) -> None:
         vm.status = vm.qmpstatus = "stopped"
         vm.started_at = None
         vm.config, vm.pending = self.merged(vm), {}
@@ -139,12 +139,12 @@ class PowerApi:
                 if vm.status != "running":
                     return
                 await self.pause(STOP_SECONDS + vm.stop_secs)
-                self._power_off(vm)
+                self.power_off(vm)
             if self.time_scale:
                 asyncio.ensure_future(self._clean_up(vm))
         return await self.start_task(node, "qmstop", vmid, user, body)
 
-    async def _ask_to_power_off(self, vm, values: dict, task: Task) -> None:
+    async def _ask_topower_off(self, vm, values: dict, task: Task) -> None:
         timeout = int(values.get("timeout") or SHUTDOWN_PATIENCE)
         takes = vm.shutdown_secs or SHUTDOWN_SECONDS
         if self.has_system(vm) and takes <= timeout:
@@ -154,7 +154,7 @@ class PowerApi:
             if not values.get("forceStop"):
                 raise TaskError("VM quit/powerdown failed - got timeout")
             task.log("VM quit/powerdown failed - terminating now with SIGTERM")
-        self._power_off(vm)
+        self.power_off(vm)
 
     async def power_shutdown(self, values: dict, user: str) -> str:
         node, vmid = values["node"], int(values["vmid"])
@@ -166,7 +166,7 @@ class PowerApi:
                 if vm.config.get("lock"):
                     raise TaskError(f"VM is locked ({vm.config['lock']})")
                 if vm.status == "running":
-                    await self._ask_to_power_off(vm, values, task)
+                    await self._ask_topower_off(vm, values, task)
         return await self.start_task(node, "qmshutdown", vmid, user, body)
 
     async def power_reboot(self, values: dict, user: str) -> str:
@@ -180,7 +180,7 @@ class PowerApi:
             async with self.config_lock(vm, task.upid, task.log):
                 if vm.config.get("lock"):
                     raise TaskError(f"VM is locked ({vm.config['lock']})")
-                await self._ask_to_power_off(vm, values, task)
+                await self._ask_topower_off(vm, values, task)
             again = asyncio.ensure_future(self._start_again(vm, task))
             if not self.time_scale:
                 await again

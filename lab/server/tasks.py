@@ -9,13 +9,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from fakepve.model import PveError, TaskError
 
 KEEP = 1000
 UNEXPECTED = "unexpected status"
+FAULT_SECONDS = 0.5
 Body = Callable[["Task"], Awaitable[Any]]
+
+
+@dataclass
+class TaskFault:
+    """The next `times` tasks of a type end with this text; with a VMID, only those about that VM."""
+
+    type: str
+    message: str
+    times: int
+    vmid: int | None = None
 
 
 class Task:
@@ -46,11 +58,16 @@ class TaskApi:
 
     def init_tasks(self) -> None:
         self.running: dict[str, Task] = {}
-        # Texts that the next tasks of a type end with: {type: [text, …]} (control interface).
-        self.task_faults: dict[str, list[str]] = {}
+        # What the control interface makes fail.
+        self.task_faults: list[TaskFault] = []
 
-    async def start_task(self, node: str, kind: str, ident: object, user: str, body: Body) -> str:
-        """Start a worker and return its UPID; with a time scale of 0 it has ended by then."""
+    async def start_task(self, node: str, kind: str, ident: object, user: str, body: Body, *,
+                         target: int | None = None, undo: Callable[[], None] | None = None) -> str:
+        """Start a worker and return its UPID; with a time scale of 0 it has ended by then.
+
+        `target` is the VM that the task makes, where `ident` is another; `undo` takes away what was made before the
+        worker started, if it fails at once.
+        """
         upid, pid, start = self._upid(node, kind, ident, user)
         record = {"upid": upid, "node": node, "pid": pid, "pstart": pid * 7, "starttime": start, "type": kind,
                   "id": str(ident), "user": user, "status": "running", "log": []}
@@ -62,7 +79,8 @@ class TaskApi:
                 self.tasklog.remove(old)
                 self.tasks.pop(old["upid"], None)
         self.running[upid] = task
-        task.runner = asyncio.ensure_future(self._run(task, body))
+        fault = self._fault_of(kind, str(ident if target is None else target))
+        task.runner = asyncio.ensure_future(self._run(task, self._failing(fault, undo) if fault else body))
         if not self.time_scale:
             await asyncio.wait([task.runner])
         return upid
@@ -81,13 +99,25 @@ class TaskApi:
                 self.release(vm, task.upid)
         return await self.start_task(node, ttype, tid, user, run)
 
+    def _fault_of(self, kind: str, vmid: str) -> str | None:
+        """The text that a task about a VM is to end with; taken now, so that no other task gets it too."""
+        for fault in self.task_faults:
+            if fault.times > 0 and fault.type == kind and str(fault.vmid) in ("None", vmid):
+                fault.times -= 1
+                return fault.message
+        return None
+
+    def _failing(self, message: str, undo: Callable[[], None] | None) -> Body:
+        async def body(task: Task) -> None:
+            await self.pause(FAULT_SECONDS)
+            if undo:
+                undo()
+            raise TaskError(message)
+        return body
+
     async def _run(self, task: Task, body: Body) -> None:
         record = task.record
         try:
-            faults = self.task_faults.get(record["type"])
-            if faults:
-                await self.pause(0.5)
-                raise TaskError(faults.pop(0))
             note = await body(task)
             if note:
                 task.log(str(note))

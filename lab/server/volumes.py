@@ -169,17 +169,23 @@ class VolumeApi:
                 taken.add(int(found.group(1)))
         return next(n for n in range(1000) if n not in taken)
 
-    def check_room(self, storage: str, node: str, data: int) -> None:
+    def volume_group(self, storage: str) -> str:
+        return self.storages[storage].get("vgname", "pve")
+
+    def check_thin_room(self, storage: str, node: str, doing: str, data: int = 0) -> None:
+        """lvcreate makes no volume in a pool that is full."""
+        if self.space(storage, node)[2] < max(data, LVM_EXTENT):
+            pool = f"{self.volume_group(storage)}/{self.storages[storage].get('thinpool', 'data')}"
+            raise die(f"{doing}:   Cannot create new thin volume, free space in thin pool {pool} reached threshold.")
+
+    def check_room(self, storage: str, node: str, name: str, data: int) -> None:
         _, _, avail = self.space(storage, node)
-        store = self.storages[storage]
         if self.is_dir(storage):
             if data > avail:
                 raise die(f"unable to create image: qemu-img: error while writing at byte {avail}: "
                           "No space left on device")
-        elif avail < max(data, LVM_EXTENT):
-            pool = f"{store.get('vgname', 'pve')}/{store.get('thinpool', 'data')}"
-            raise die(f"lvcreate '{pool}' error:   Cannot create new thin volume, free space in thin pool {pool} "
-                      "reached threshold.")
+        else:
+            self.check_thin_room(storage, node, f"lvcreate '{self.volume_group(storage)}/{name}' error", data)
 
     def allocate(self, storage: str, node: str, vmid: int, size: int, fmt: str, *, data: int = 0,
                  name: str | None = None, parent: str | None = None) -> str:
@@ -201,7 +207,7 @@ class VolumeApi:
                 raise die(f"lvcreate '{group}/{name}' error:   Logical Volume \"{name}\" already exists in volume "
                           f"group \"{group}\"")
             size, used = round_up(size, LVM_EXTENT), data
-        self.check_room(storage, node, used)
+        self.check_room(storage, node, name, used)
         volumes[full] = Volume(vmid, fmt, size, used, int(time.time()), parent)
         return f"{storage}:{full}"
 

@@ -1,0 +1,140 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { openProbe, type Probe } from "./probe.ts";
+
+const setupMs = 240_000;
+const testMs = 60_000;
+const busy = "clone failed: can't lock file '/var/lock/pve-manager/pve-storage-local-lvm' - got timeout";
+let probe: Probe;
+
+beforeAll(async () => {
+  probe = await openProbe();
+  await probe.template(700);
+  await probe.lab.control.storage("data", { create: { type: "dir", path: "/var/lib/data", content: "images" } });
+  await probe.lab.control.addVm({
+    vmid: 800,
+    template: true,
+    config: { scsi0: "data:800/base-800-disk-0.qcow2,size=2G" },
+  });
+}, setupMs);
+
+afterAll(() => probe?.close());
+
+afterEach(async () => {
+  const { control } = probe.lab;
+  await control.clearFaults();
+  await control.timeScale(0.02);
+  for (const vmid of Object.keys(await control.vms()).map(Number)) {
+    if (vmid > 700 && vmid !== 800 && vmid < 900) await control.deleteVm(vmid);
+  }
+});
+
+const clone = (newid: number, params = {}, source = 700) =>
+  probe.run("POST", `/nodes/pve1/qemu/${source}/clone`, { newid, ...params });
+
+const volumesOf = async (vmid: number, place = "pve1/local-lvm"): Promise<string[]> =>
+  Object.keys((await probe.lab.control.state()).volumes[place] ?? {}).filter((name) => name.includes(`vm-${vmid}-`));
+
+describe("a task that is made to fail", () => {
+  test("is that of one VM, so often, whatever the others do; and leaves nothing behind", {
+    timeout: testMs,
+  }, async () => {
+    await probe.lab.control.failTask("qmclone", busy, 2, 702);
+    const rounds: string[][] = [];
+    for (let round = 0; round < 3; round++) {
+      const tasks = await Promise.all([701, 702, 703].map((base) => clone(base + 10 * round)));
+      rounds.push(tasks.map(({ exitstatus }) => exitstatus));
+      if (round === 0) expect((await probe.lab.control.vms())["702"]).toBeUndefined();
+    }
+    expect(rounds[0]).toEqual(["OK", busy, "OK"]);
+    expect((await clone(702)).exitstatus).toBe(busy);
+    expect((await clone(702)).exitstatus).toBe("OK");
+  });
+
+  test("five that fail at the same moment fail each with its text", { timeout: testMs }, async () => {
+    await probe.lab.control.failTask("qmclone", busy, 3);
+    const tasks = await Promise.all([701, 702, 703, 704, 705].map((newid) => clone(newid)));
+    expect(tasks.filter(({ exitstatus }) => exitstatus === busy)).toHaveLength(3);
+    expect(tasks.filter(({ exitstatus }) => exitstatus === "OK")).toHaveLength(2);
+    expect(Object.keys(await probe.lab.control.vms()).filter((id) => /^70[1-5]$/.test(id))).toHaveLength(2);
+  });
+});
+
+describe("a full datastore", () => {
+  afterEach(async () => {
+    for (const name of ["local-lvm", "data"]) await probe.lab.control.storage(name, { avail: 50 * 1024 ** 3 });
+  });
+
+  test("stops a linked clone where it makes its volume", { timeout: testMs }, async () => {
+    await probe.lab.control.storage("local-lvm", { avail: 0 });
+    expect((await clone(701)).exitstatus).toBe(
+      "clone failed: clone image 'pve/base-700-disk-0' error:   Cannot create new thin volume, free space in thin pool pve/data reached threshold.",
+    );
+    await probe.lab.control.storage("data", { avail: 0 });
+    expect((await clone(801, {}, 800)).exitstatus).toMatch(/^clone failed: unable to create image: .*No space left/);
+    expect(await probe.lab.control.vms()).not.toHaveProperty("701");
+    expect(await probe.lab.control.vms()).not.toHaveProperty("801");
+  });
+
+  test("stops a full clone while it copies", { timeout: testMs }, async () => {
+    await probe.lab.control.volume("data", "800/base-800-disk-0.qcow2", { used: 1024 ** 3 });
+    await probe.lab.control.storage("data", { avail: 1024 ** 2 });
+    const task = await clone(801, { full: 1 }, 800);
+    expect(task.exitstatus).toMatch(
+      /^clone failed: copy failed: command '\/usr\/bin\/qemu-img convert .* failed: exit code 1$/,
+    );
+    expect(task.log.join("\n")).toContain("No space left on device");
+    expect(await volumesOf(801, "pve1/data")).toEqual([]);
+    expect(await probe.lab.control.vms()).not.toHaveProperty("801");
+  });
+});
+
+describe("what a killed worker leaves", () => {
+  test("a config with a lock, and volumes; root@pam by password removes the lock and the VM, not the volumes", {
+    timeout: testMs,
+  }, async () => {
+    await probe.lab.control.addVm({
+      vmid: 710,
+      template: true,
+      config: { scsi0: "local-lvm:base-710-disk-0,size=1G", scsi1: "local-lvm:base-710-disk-1,size=1G" },
+    });
+    await probe.lab.control.timeScale(0.3);
+    for (const newid of [711, 712]) {
+      const { data } = await probe.session.send("fleet-token", "POST", "/nodes/pve1/qemu/710/clone", { newid });
+      await expect.poll(() => volumesOf(newid), { interval: 5, timeout: 10_000 }).not.toEqual([]);
+      expect(await probe.lab.control.killTask({ upid: String(data) })).toEqual([data]);
+      expect((await probe.session.ended(String(data))).exitstatus).toBe("unexpected status");
+      expect((await probe.lab.control.vms())[newid]?.config).toEqual({
+        ...{ lock: "clone", description: " qmclone temporary file" },
+      });
+    }
+    const config = "/nodes/pve1/qemu/711/config";
+    expect(await probe.refusal("PUT", config, { delete: "lock" })).toBe("500 only root can set 'lock' config");
+    expect(await probe.refusal("PUT", config, { delete: "lock", skiplock: 1 }, "root-token")).toMatch(/^400/);
+    expect(await probe.refusal("PUT", config, { delete: "lock", skiplock: 1 }, "root-password")).toBe("");
+    expect((await probe.run("DELETE", "/nodes/pve1/qemu/711")).exitstatus).toBe("OK");
+    expect((await probe.run("DELETE", "/nodes/pve1/qemu/712", { skiplock: 1 }, "root-password")).exitstatus).toBe("OK");
+    for (const vmid of [711, 712]) expect(await volumesOf(vmid)).not.toEqual([]);
+    await probe.lab.control.timeScale(0.02);
+    expect((await clone(711, {}, 710)).exitstatus).toBe("OK");
+    expect((await probe.lab.control.vms())["711"]?.config.scsi0).not.toContain("disk-0,");
+  });
+});
+
+describe("a node that loses its power", () => {
+  test("answers 595 through another node, its tasks die and its guests stop", { timeout: testMs }, async () => {
+    await probe.lab.control.addVm({ vmid: 720, node: "pve2", config: {}, status: "running" });
+    await probe.template(721, { node: "pve2" });
+    await probe.lab.control.timeScale(1);
+    const { data } = await probe.session.send("fleet-token", "POST", "/nodes/pve2/qemu/721/clone", { newid: 722 });
+    await probe.lab.control.nodeOnline("pve2", false);
+    expect(await probe.refusal("GET", "/nodes/pve2/qemu/722/config")).toBe("595 No route to host");
+    expect(await probe.refusal("GET", `/nodes/pve2/tasks/${encodeURIComponent(String(data))}/status`)).toMatch(/^595/);
+    expect(await probe.get("/cluster/resources?type=vm")).toContainEqual(
+      expect.objectContaining({ vmid: 720, status: "unknown" }),
+    );
+    await probe.lab.control.nodeOnline("pve2", true);
+    expect((await probe.session.ended(String(data))).exitstatus).toBe("unexpected status");
+    expect((await probe.lab.control.vms())["722"]?.config.lock).toBe("clone");
+    expect((await probe.lab.control.vms())["720"]?.status).toBe("stopped");
+  });
+});
