@@ -1,6 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { CloneSet, type Source } from "./components/cloneSet.ts";
+import { failedClones } from "./components/failedClones.ts";
+import { ansibleInventory, type HostSet } from "./components/inventory.ts";
 import { proxmoxProvider } from "./components/login.ts";
+import { sshConfig } from "./components/sshConfig.ts";
 import { statusUrn } from "./components/statusUrn.ts";
 import { summary } from "./components/summary.ts";
 import { VmTemplate } from "./components/vmTemplate.ts";
@@ -58,7 +61,25 @@ export default async () => {
   const clones = pulumi.output(Object.fromEntries(sets.map(([key, set]) => [key, set.clones])));
   const user = Object.values(config.templates).find(({ cloudInit }) => cloudInit.user)?.cloudInit.user ?? "";
   pulumi.all([templates, clones]).apply(([made, byKey]) => {
-    if (!pulumi.runtime.isDryRun()) pulumi.log.info(summary(Object.values(made), byKey, user));
+    if (pulumi.runtime.isDryRun()) return;
+    pulumi.log.info(summary(Object.values(made), byKey, user));
+    const strict = Object.keys(byKey).filter((key) => config.cloneSets[key]?.onError === "fail");
+    const failed = failedClones(strict.flatMap((key) => byKey[key] ?? []));
+    // Logged, not thrown: whatever else there is belongs into the state and the outputs.
+    if (failed) pulumi.log.error(failed);
   });
-  return { templates, clones };
+  const hosts = clones.apply((byKey) =>
+    Object.fromEntries(
+      Object.entries(byKey).map(([key, made]): [string, HostSet] => {
+        const { user: login } = config.templates[config.cloneSets[key]?.template ?? ""]?.cloudInit ?? {};
+        return [key, { clones: made, ...(login && { user: login }) }];
+      }),
+    ),
+  );
+  return {
+    templates,
+    clones,
+    ansibleInventory: hosts.apply(ansibleInventory),
+    sshConfig: hosts.apply(sshConfig),
+  };
 };

@@ -102,6 +102,7 @@ async function ready({ client, says }: Run, inputs: CloneInputs, node: string, p
   const primary = found.addresses && primaryAddress(found.addresses, { ip, ip6 });
   return {
     status: found.ready ? ("ready" as const) : ("running" as const),
+    ...(!found.ready && found.reason && { error: found.reason }),
     ...(found.addresses && { addresses: found.addresses }),
     ...(primary && { address: primary }),
     ...pending,
