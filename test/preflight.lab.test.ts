@@ -78,7 +78,7 @@ function stackConfig(raw: Raw = {}) {
       ssh: {
         username: "root",
         privateKeyFile: lab.ssh.privateKeyFile,
-        nodes: { pve1: { address: lab.ssh.address, port: lab.ssh.port } },
+        nodes: { ...lab.ssh.nodes },
       },
       node: "pve1",
       ...raw.cluster,
@@ -114,28 +114,28 @@ const failedIds = (report: string) => [...new Set([...report.matchAll(/^ {2}FAIL
 /** All of the fleet as a run of the program leaves it. */
 async function makeFleet(raw: Raw, fleetId: string) {
   const { templates, cloneSets, cluster } = readStackConfig(stackConfig(raw));
-  const add = async (vmid: number, resource: string, content: string, config: object) =>
+  const add = async (vmid: number, node: string, resource: string, content: string, config: object) =>
     lab.control.addVm({
       vmid,
-      node: "pve1",
+      node,
       config: {
         description: markText({ fleetId, stack: "o/p/test", resource, vmId: vmid, content }),
         tags: `fleet-${fleetId}`,
         ...config,
       },
     });
+  if (!cluster) throw new Error("the config has no cluster");
   for (const [key, template] of Object.entries(templates)) {
-    if (!cluster) continue;
-    const content = templateContent(template, cluster);
-    await add(template.vmId, `templates.${key}`, content, {
-      name: key,
-      template: 1,
-      scsi0: "local-lvm:base-9000-disk-0,size=20G",
-    });
+    const { vmId, node, name } = template;
+    const scsi0 = `local-lvm:base-${vmId}-disk-0,size=20G`;
+    await add(vmId, node, `templates.${key}`, templateContent(template, cluster), { name, template: 1, scsi0 });
   }
-  for (const { clones } of Object.values(cloneSets))
-    for (const { name, vmId, ip } of clones)
-      await add(vmId, `cloneSets.web.${name}`, "linked", { name, ipconfig0: `ip=${ip}` });
+  for (const [key, { template, nodes, clones }] of Object.entries(cloneSets)) {
+    const source = templates[template];
+    const content = source ? `${templateContent(source, cluster)}-linked` : "";
+    for (const { name, vmId, ip, node = nodes[0] ?? "" } of clones)
+      await add(vmId, node, `cloneSets.${key}`, content, { name, ipconfig0: `ip=${ip}` });
+  }
 }
 
 const hundred = () => ({
@@ -430,7 +430,75 @@ describe("resources", () => {
   });
 });
 
+describe("clones on several nodes", () => {
+  const clone = (more: object) => ({ name: "web-1", vmId: 9101, ...more });
+  const web = (more: object) => ({ web: { template: "noble", clones: [clone({})], ...more } });
+
+  it("takes a template with a replica on each of them", async () => {
+    const templates = { noble: { ...noble(), nodes: ["pve1", "pve2"] } };
+    const { report, inputs } = await preflight({ templates, cloneSets: web({ nodes: ["pve2"] }) });
+    expect(report).toBe("");
+    expect(inputs.vmIds).toEqual([9000, 9001, 9101]);
+  });
+
+  it("refuses a node that the template cannot be cloned to", async () => {
+    const { report } = await preflight({ cloneSets: web({ nodes: ["pve2"] }) });
+    expect(failedIds(report)).toEqual(["template-on-node"]);
+    expect(failures(report, "template-on-node")).toEqual([
+      "cloneSets.web.nodes[0]: clones of cloneSets.web may be put on node pve2, but templates.noble is on pve1 only, and local-lvm and local are not shared",
+    ]);
+    expect(report).toContain("-> Add pve2 to templates.noble.nodes: [pve1, pve2] makes a replica there;");
+  });
+
+  it("knows a clone's node that is missing, and a bridge that is not on it", async () => {
+    const clones = [clone({ node: "pve4" })];
+    const missing = await preflight({ cloneSets: web({ clones }) });
+    expect(failures(missing.report, "node-exists")[0]).toMatch(/^cloneSets\.web\.clones\[0\]\.node: found "pve4"/);
+    const nics = [{ bridge: "vmbr9" }];
+    const bridge = await preflight({ cloneSets: web({ nics }) });
+    expect(failures(bridge.report, "bridge-exists")[0]).toMatch(/^cloneSets\.web\.nics\[0\]\.bridge: found "vmbr9"/);
+  });
+
+  it("needs the right to move them between nodes", async () => {
+    await lab.control.privileges("/vms", ["VM.Allocate", "VM.Audit"]);
+    const templates = { noble: { ...noble(), nodes: ["pve1", "pve2"] } };
+    expect(failures((await preflight({ templates })).report, "privileges")[0]).toContain("VM.Migrate");
+    expect(failures((await preflight({})).report, "privileges")[0]).not.toContain("VM.Migrate");
+  });
+});
+
+describe("a template that gets another VMID", () => {
+  const moved = (more: object = {}) => ({ noble: { ...noble(), vmId: 9010, ...more } });
+  const web = (more: object = {}) => ({
+    web: { template: "noble", clones: [{ name: "web-1", vmId: 9101 }], ...more },
+  });
+
+  it("is refused while linked clones of the old one would stay, and not if they move", async () => {
+    const { inputs } = await preflight();
+    await makeFleet({}, inputs.fleetId ?? "");
+    const { report } = await preflight({ templates: moved({ memoryMiB: 4096 }), cloneSets: web() }, inputs);
+    expect(failures(report, "template-in-use")).toEqual([
+      "templates.noble.vmId: the template has VMID 9010 now, so VM 9000 would be deleted at the end of the run, but linked clones of it would live on: 1 of cloneSets.web",
+    ]);
+    const cloneSets = web({ onTemplateChange: "replace" });
+    expect((await preflight({ templates: moved({ memoryMiB: 4096 }), cloneSets }, inputs)).report).toBe("");
+    // Nothing is made anew from a template of the same content.
+    expect(failedIds((await preflight({ templates: moved(), cloneSets }, inputs)).report)).toEqual(["template-in-use"]);
+    expect((await preflight({ templates: moved(), cloneSets: {} }, inputs)).report).toBe("");
+  });
+});
+
 describe("VMIDs and addresses", () => {
+  it("lets a clone take over a VM, but no container and no template", async () => {
+    const web = (vmId: number) => ({
+      web: { template: "noble", clones: [{ name: "web-1", vmId, adopt: true }] },
+    });
+    expect((await preflight({ cloneSets: web(100) })).report).toBe("");
+    expect(failures((await preflight({ cloneSets: web(900) })).report, "vmid-free")[0]).toMatch(
+      /VMID 900 is taken by template "debian-template"/,
+    );
+  });
+
   it("names the VM that has a VMID of the config, on whatever node", async () => {
     await lab.control.addVm({ vmid: 9101, node: "pve2", config: { name: "build" }, status: "running" });
     const { report } = await preflight({ templates: { noble: { ...noble(), vmId: 900 } } });
