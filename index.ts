@@ -1,15 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { CloneSet, type Source } from "./components/cloneSet.ts";
-import { failedClones } from "./components/failedClones.ts";
-import { ansibleInventory, type HostSet } from "./components/inventory.ts";
+import { CloneSet, sourcesOf } from "./components/cloneSet.ts";
 import { proxmoxProvider } from "./components/login.ts";
-import { sshConfig } from "./components/sshConfig.ts";
+import { report } from "./components/report.ts";
 import { statusUrn } from "./components/statusUrn.ts";
-import { summary } from "./components/summary.ts";
 import { VmTemplate } from "./components/vmTemplate.ts";
 import { isComplete } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
-import { replicasOf } from "./config/replicas.ts";
 import { loadStackConfig } from "./config/stack.ts";
 import { connectionOf } from "./providers/connect.ts";
 import { Preflight } from "./providers/preflight/resource.ts";
@@ -42,44 +38,12 @@ export default async () => {
       new VmTemplate(key, { fleet, template, client }, options),
     ]),
   );
-  const sets = Object.entries(config.cloneSets).flatMap(([key, set]) => {
-    const [first, ...more] = Object.values(replicasOf(config.templates, set.template)).flatMap((replica): Source[] => {
-      const [template, resource] = [config.templates[replica], sources.get(replica)];
-      return template && resource ? [{ node: template.node, template, resource }] : [];
-    });
-    return first ? [[key, new CloneSet(key, { fleet, set, sources: [first, ...more] }, options)] as const] : [];
-  });
+  const sets = new Map(
+    Object.entries(config.cloneSets).map(([key, set]) => {
+      const on = sourcesOf(set.template, config.templates, sources);
+      return [key, new CloneSet(key, { fleet, set, sources: on }, options)];
+    }),
+  );
 
-  const templates = pulumi.output(
-    Object.fromEntries(
-      [...sources].map(([key, { vmId, nodeName, name, image, isTemplate, snippetIds, contentHash }]) => [
-        key,
-        { vmId, nodeName, name, image, isTemplate, snippetIds, contentHash },
-      ]),
-    ),
-  );
-  const clones = pulumi.output(Object.fromEntries(sets.map(([key, set]) => [key, set.clones])));
-  const user = Object.values(config.templates).find(({ cloudInit }) => cloudInit.user)?.cloudInit.user ?? "";
-  pulumi.all([templates, clones]).apply(([made, byKey]) => {
-    if (pulumi.runtime.isDryRun()) return;
-    pulumi.log.info(summary(Object.values(made), byKey, user));
-    const strict = Object.keys(byKey).filter((key) => config.cloneSets[key]?.onError === "fail");
-    const failed = failedClones(strict.flatMap((key) => byKey[key] ?? []));
-    // Logged, not thrown: whatever else there is belongs into the state and the outputs.
-    if (failed) pulumi.log.error(failed);
-  });
-  const hosts = clones.apply((byKey) =>
-    Object.fromEntries(
-      Object.entries(byKey).map(([key, made]): [string, HostSet] => {
-        const { user: login } = config.templates[config.cloneSets[key]?.template ?? ""]?.cloudInit ?? {};
-        return [key, { clones: made, ...(login && { user: login }) }];
-      }),
-    ),
-  );
-  return {
-    templates,
-    clones,
-    ansibleInventory: hosts.apply(ansibleInventory),
-    sshConfig: hosts.apply(sshConfig),
-  };
+  return report(config, sources, sets);
 };

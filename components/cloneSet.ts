@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { CloneSet as CloneSetConfig, PlacedClone } from "../config/fleet.ts";
+import type { CloneSet as CloneSetConfig, PlacedClone, PlacedTemplate } from "../config/fleet.ts";
+import { replicasOf } from "../config/replicas.ts";
 import type { Template } from "../config/template.ts";
 import { type CloneInputs, READY_SECONDS, SHUTDOWN_SECONDS } from "../providers/clone/inputs.ts";
 import { Clone, type PlaceArgs } from "../providers/clone/resource.ts";
@@ -14,6 +15,20 @@ export interface Source {
   node: string;
   template: Template;
   resource: VmTemplate;
+}
+
+/** A template and its replicas as sources of clones; the config sees to it that there is at least one. */
+export function sourcesOf(
+  key: string,
+  templates: Readonly<Record<string, PlacedTemplate>>,
+  resources: ReadonlyMap<string, VmTemplate>,
+): CloneSetArgs["sources"] {
+  const [first, ...more] = Object.values(replicasOf(templates, key)).flatMap((replica): Source[] => {
+    const [template, resource] = [templates[replica], resources.get(replica)];
+    return template && resource ? [{ node: template.node, template, resource }] : [];
+  });
+  if (!first) throw new Error(`there is no template "${key}"`);
+  return [first, ...more];
 }
 
 export interface CloneSetArgs {

@@ -1,0 +1,46 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Fleet } from "../config/fleet.ts";
+import type { CloneSet } from "./cloneSet.ts";
+import { failedClones } from "./failedClones.ts";
+import { ansibleInventory, type HostSet } from "./inventory.ts";
+import { sshConfig } from "./sshConfig.ts";
+import { summary } from "./summary.ts";
+import type { VmTemplate } from "./vmTemplate.ts";
+
+/** Says at the end of an `up` what exists, what failed and what to do next; gives the stack's outputs. */
+export function report(
+  { templates: configured, cloneSets }: Pick<Fleet, "templates" | "cloneSets">,
+  sources: ReadonlyMap<string, VmTemplate>,
+  sets: ReadonlyMap<string, CloneSet>,
+) {
+  const templates = pulumi.output(
+    Object.fromEntries(
+      [...sources].map(([key, { vmId, nodeName, name, image, isTemplate, snippetIds, contentHash }]) => [
+        key,
+        { vmId, nodeName, name, image, isTemplate, snippetIds, contentHash },
+      ]),
+    ),
+  );
+  const clones = pulumi.output(Object.fromEntries([...sets].map(([key, set]) => [key, set.clones])));
+  const userOf = (key: string) => configured[cloneSets[key]?.template ?? ""]?.cloudInit.user;
+
+  pulumi.all([templates, clones]).apply(([made, byKey]) => {
+    if (pulumi.runtime.isDryRun()) return;
+    const keys = Object.keys(byKey);
+    pulumi.log.info(summary(Object.values(made), byKey, keys.map(userOf).find((user) => user !== undefined) ?? ""));
+    const strict = keys.filter((key) => cloneSets[key]?.onError === "fail");
+    const failed = failedClones(strict.flatMap((key) => byKey[key] ?? []));
+    // Logged, not thrown: whatever else there is belongs into the state and the outputs.
+    if (failed) pulumi.log.error(failed);
+  });
+
+  const hosts = clones.apply((byKey) =>
+    Object.fromEntries(
+      Object.entries(byKey).map(([key, made]): [string, HostSet] => {
+        const user = userOf(key);
+        return [key, { clones: made, ...(user && { user }) }];
+      }),
+    ),
+  );
+  return { templates, clones, ansibleInventory: hosts.apply(ansibleInventory), sshConfig: hosts.apply(sshConfig) };
+}
