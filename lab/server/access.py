@@ -68,6 +68,8 @@ class AccessApi:
         self.roles: dict[str, set[str]] = {name: set(privs) for name, privs in BUILT_IN.items()}
         self.entries: list[AclEntry] = []
         self.tokens: dict[str, Token] = {ROOT_TOKEN: Token(ROOT_TOKEN_SECRET, privsep=0)}
+        # What was worked out of all that: {(user, path): privileges}.
+        self._rights: dict[tuple[str, str], dict[str, int]] = {}
         # fakepve asks this one whether there are permissions at all.
         self.acl = {}
 
@@ -106,8 +108,17 @@ class AccessApi:
             return [name for name, meta in self.pool_info.items() if parts[2] in meta["storage"]]
         return []
 
+    def forget_rights(self) -> None:
+        """Users, tokens, roles, ACLs or pools may have changed."""
+        self._rights.clear()
+
     def privileges(self, user: str, path: str) -> dict[str, int]:
         """Effective privileges of a user or token on a path."""
+        if (user, path) not in self._rights:
+            self._rights[user, path] = self._effective(user, path)
+        return self._rights[user, path]
+
+    def _effective(self, user: str, path: str) -> dict[str, int]:
         owner, _, token = user.partition("!")
         if token:
             info = self.tokens.get(user)

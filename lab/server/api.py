@@ -137,6 +137,8 @@ class HttpApi:
                          response.reason)
         if request.method not in ("GET", "HEAD"):
             self.changed()
+            if self._path_of(request).startswith(("/access", "/pools")):
+                self.forget_rights()
         if response.status == 401 and not request.path.endswith("/access/ticket"):
             await self.pause(REFUSAL_DELAY)
             response = web.Response(status=401, reason=response.reason)

@@ -138,6 +138,7 @@ class CloneApi:
             new.node = target or node
             if pool:
                 self._pool_join(pool, newid)
+                self.forget_rights()
         return await self.start_task(node, "qmclone", vmid, user, body, target=newid,
                                      undo=lambda: self._forget(new, []))
 
@@ -218,14 +219,15 @@ class CloneApi:
     async def _copy_content(self, values: dict, source, drive: Drive, volid: str, task: Task) -> None:
         """What qemu-img copies into the new volume; it finds out on the way that there is no room."""
         volume, target = self.volume(drive.volume, source.node), self.volume(volid, source.node)
-        _, _, room = self.space(split_volid(volid)[0], source.node)
+        storage, name = split_volid(volid)
+        _, _, room = self.space(storage, source.node)
         if volume.used > room:
             await self.copy_data(room, values.get("bwlimit"))
             task.log(f"qemu-img: error while writing at byte {room}: No space left on device")
             raise TaskError(f"copy failed: command '/usr/bin/qemu-img convert -p -n -f {volume.format} "
                             f"-O {target.format} {self.volume_path(drive.volume)} zeroinit:{self.volume_path(volid)}' "
                             "failed: exit code 1")
-        target.used = max(target.used, volume.used)
+        self.volumes_of(storage, source.node).set_used(name, max(target.used, volume.used))
         await self.copy_data(volume.used, values.get("bwlimit"))
         if not drive.key.startswith("efidisk"):
             shown = drives.human_size(volume.size)

@@ -9,6 +9,8 @@ from fakepve.routing import die, param_error, sha1
 
 # PVE seconds between two rounds of pvestatd.
 STATUS_CYCLE = 10.0
+# Real seconds until it is looked again whether time stands still.
+IDLE_SECONDS = 0.2
 DEFAULT_VERSION = "9.2.11"
 REPOID = "14a22df35955d97d"
 
@@ -71,6 +73,10 @@ class ClusterApi:
 
     async def _status_rounds(self) -> None:
         while True:
+            # Where time stands still, the lists show what is.
+            if not self.time_scale:
+                await asyncio.sleep(IDLE_SECONDS)
+                continue
             self.seen = {vm.vmid: self._resource(vm) for vm in self.vms}
             self.seen_nodes = {node: self.node_usage(node) for node in self.nodes}
             await asyncio.sleep(max(STATUS_CYCLE * self.time_scale, 0.05))

@@ -71,6 +71,7 @@ class Control:
                 result = await result
         except (TypeError, ValueError, KeyError, PveError, TaskError, StopIteration) as error:
             return web.json_response({"error": f"{type(error).__name__}: {error}"}, status=400)
+        self.pve.forget_rights()
         self.pve.changed()
         return web.json_response({"result": result})
 
@@ -330,7 +331,7 @@ class Control:
 
     def do_volume(self, storage: str, name: str, used: int, node: str | None = None) -> None:
         """How much of a volume is written to."""
-        self.pve.volumes_of(storage, node or self.pve.first_node())[name].used = used
+        self.pve.volumes_of(storage, node or self.pve.first_node()).set_used(name, used)
 
     def do_put_file(self, storage: str, content: str, name: str, text: str, node: str | None = None) -> None:
         """A file on a datastore that nobody asked the lab for."""

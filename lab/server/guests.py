@@ -14,6 +14,7 @@ from fakepve.routing import die, param_error, sha1
 
 from . import drives
 from .drives import one_of, split_volid
+from .fleet import Config
 from .tasks import Task
 
 QEMU_VERSION = "10.0.2"
@@ -35,6 +36,14 @@ class LabVm(FakeVm):
     # What the cloud-init drive was last written from, and what the guest found on it when it booted.
     generated = None
     booted = None
+
+    @property
+    def config(self) -> Config:
+        return self._config
+
+    @config.setter
+    def config(self, values: dict) -> None:
+        self._config = Config(values)
 
     def digest(self) -> str:
         return sha1(json.dumps([self.config, self.pending, self.snapshots], sort_keys=True))
@@ -59,6 +68,8 @@ class GuestApi:
     def merged(self, vm: FakeVm) -> dict:
         """The config with what is pending applied: what GET config shows."""
         config = dict(vm.config)
+        if not vm.pending:
+            return config
         for key, value in vm.pending.items():
             if value is None:
                 config.pop(key, None)
@@ -70,18 +81,22 @@ class GuestApi:
     def masked(config: dict) -> dict:
         return {k: "**********" if k == "cipassword" else v for k, v in config.items()}
 
-    def _vm_usage(self, vm):
-        config = vm.config
-        running = vm.status == "running"
+    @staticmethod
+    def _configured(config: Config) -> tuple[int, int, int]:
+        """(bytes of memory, CPUs, bytes of the first disk) of a config."""
         memory = int(str(config.get("memory", 512)).split("=")[-1].split(",")[0]) * 1024**2
         bootable = [d for d in drives.of_config(config) if not d.is_cdrom and not one_of(d.key, "efidisk", "tpmstate")]
         order = str(config.get("boot", "")).removeprefix("order=").split(";")
         bootable.sort(key=lambda d: (order.index(d.key) if d.key in order else 99, drives.bus_rank(d)))
         size = drives.parse_size(bootable[0].options.get("size", "0")) if bootable else 0
+        return memory, int(config.get("cores", 1)) * int(config.get("sockets", 1)), size or 0
+
+    def _vm_usage(self, vm):
+        running = vm.status == "running"
+        memory, cpus, disk = vm.config.once("configured", self._configured)
         used = min(memory, 96 * 1024**2) if running else 0
         return {"cpu": 0.01 if running else 0, "mem": used, "memhost": used, "disk": 0, "diskread": 0, "diskwrite": 0,
-                "netin": 0, "netout": 0, "maxdisk": size or 0, "maxmem": memory,
-                "maxcpu": int(config.get("cores", 1)) * int(config.get("sockets", 1)),
+                "netin": 0, "netout": 0, "maxdisk": disk, "maxmem": memory, "maxcpu": cpus,
                 "uptime": int((time.time() - vm.started_at)) if running and vm.started_at else 0}
 
     def _summary(self, vm) -> dict:
@@ -193,6 +208,7 @@ class GuestApi:
             vm.template = bool(config.get("template"))
             if pool:
                 self._pool_join(pool, vmid)
+                self.forget_rights()
             if values.get("start"):
                 await self.power_on(vm, task)
         return await self.start_task(node, "qmcreate", vmid, user, body, undo=lambda: self._forget(vm, []))
@@ -201,7 +217,7 @@ class GuestApi:
         """Undo a VM that did not come to be."""
         for volid in made:
             self.free(volid, vm.node)
-        if vm in self.vms:
+        if self.vm(vm.vmid) is vm:
             self.vms.remove(vm)
 
     # -------------------------------------------------------------- destroy
@@ -239,9 +255,11 @@ class GuestApi:
                     for volid in self.owned_by(vmid, node):
                         self.free(volid, node)
                 self.vms.remove(vm)
-                self._pool_leave(vmid)
+                if vm.pool:
+                    self._pool_leave(vmid)
                 self._fw()["guests"].pop(vmid, None)
                 self.entries = [e for e in self.entries if e.path != f"/vms/{vmid}"]
+                self.forget_rights()
                 if values.get("purge"):
                     task.log(f"purging VM {vmid} from related configurations..")
         return await self.start_task(node, "qmdestroy", vmid, user, body)

@@ -18,6 +18,7 @@ from .config import ConfigApi
 from .content import ContentApi
 from .disks import DiskApi
 from .downloads import DownloadApi
+from .fleet import VmList
 from .guests import GuestApi
 from .locks import Locking
 from .migrate import MigrateApi
@@ -43,7 +44,7 @@ class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, Downlo
         # Switches of the control interface.
         self.sftp_denied = False
         self.held_storages: list[str] = []
-        self.vms = []
+        self.vms = VmList()
         self.pools, self.pool_info = {}, {}
         for prepare in (self.init_http, self.init_access, self.init_tasks, self.init_locks, self.init_volumes,
                         self.init_downloads, self.init_cluster, self.init_state):
@@ -55,6 +56,10 @@ class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, Downlo
                 vm.born -= 3600
         make_folders(self)
         logging.getLogger("fakepve").setLevel(logging.ERROR)
+
+    def vm(self, vmid: int):
+        """The VM with this id, or None."""
+        return self.vms.by_id.get(vmid)
 
     def note_ssh(self, node: str, user: str, what: str, detail: str) -> None:
         """Keep what came in over SSH for the control interface's log."""

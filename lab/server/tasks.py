@@ -14,7 +14,7 @@ from typing import Any
 
 from fakepve.model import PveError, TaskError
 
-KEEP = 1000
+KEEP = 5000
 UNEXPECTED = "unexpected status"
 FAULT_SECONDS = 0.5
 Body = Callable[["Task"], Awaitable[Any]]

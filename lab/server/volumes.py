@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from fakepve.routing import die, split_list
 from fakepve.storage import spec_of
 
 from .drives import split_volid
+from .fleet import VolumeTable
 
 GIB = 1024**3
 BLOCK = 4096
@@ -56,7 +57,7 @@ class VolumeApi:
     """Mixin: allocation and lookup. A volume is found by its volume id and the node that asks."""
 
     def init_volumes(self) -> None:
-        self.volumes: dict[str, dict[str, Volume]] = {}
+        self.volumes: dict[str, VolumeTable] = {}
         self.spaces: dict[str, Space] = {}
 
     # ------------------------------------------------------------- where
@@ -69,8 +70,11 @@ class VolumeApi:
         store = self.storages[storage]
         return bool(store.get("shared")) or store.get("type") in SHARED_TYPES
 
-    def volumes_of(self, storage: str, node: str) -> dict[str, Volume]:
-        return self.volumes.setdefault(self.place(storage, node), {})
+    def volumes_of(self, storage: str, node: str) -> VolumeTable:
+        place = self.place(storage, node)
+        if place not in self.volumes:
+            self.volumes[place] = VolumeTable()
+        return self.volumes[place]
 
     def is_dir(self, storage: str) -> bool:
         spec = spec_of(self.storages[storage])
@@ -137,7 +141,7 @@ class VolumeApi:
     def space(self, storage: str, node: str) -> tuple[int, int, int]:
         """(total, used, avail) in bytes."""
         room = self.spaces.setdefault(storage, Space(100 * GIB, 5 * GIB))
-        used = room.other + sum(v.used for v in self.volumes_of(storage, node).values())
+        used = room.other + self.volumes_of(storage, node).used
         for content in FOLDERS:
             used += sum(round_up(p.stat().st_size, BLOCK) for p in self.files_of(storage, node, content))
         used = min(used, room.total)
@@ -163,7 +167,7 @@ class VolumeApi:
     def free_name(self, storage: str, node: str, vmid: int) -> int:
         """The number of the next free `vm-ID-disk-N`."""
         taken = set()
-        for name in self.volumes_of(storage, node):
+        for name in self.volumes_of(storage, node).names.get(vmid, ()):
             found = re.search(rf"(?:^|/)(?:vm|base)-{vmid}-disk-(\d+)(?:\.\w+)?$", name)
             if found:
                 taken.add(int(found.group(1)))
@@ -235,16 +239,19 @@ class VolumeApi:
         if storage not in self.storages or not self.is_dir(storage) or "/base-" not in "/" + name:
             return False
         base = "/".join(name.split("/")[-2:])
-        return any(v.parent == base for v in self.volumes_of(storage, node).values())
+        return self.volumes_of(storage, node).parents[base] > 0
 
     def owned_by(self, vmid: int, node: str) -> list[str]:
         """Every volume that carries a VMID in its name."""
         return [f"{storage}:{name}" for storage in self.storages
-                for name, volume in self.volumes_of(storage, node).items() if volume.vmid == vmid]
+                for name in sorted(self.volumes_of(storage, node).names.get(vmid, ()))]
 
     def dump_volumes(self) -> dict:
-        return {place: {name: asdict(v) for name, v in sorted(volumes.items())}
+        return {place: {name: dict(vars(v)) for name, v in sorted(volumes.items())}
                 for place, volumes in sorted(self.volumes.items()) if volumes}
 
     def load_volumes(self, saved: dict) -> None:
-        self.volumes = {place: {name: Volume(**v) for name, v in volumes.items()} for place, volumes in saved.items()}
+        for place, volumes in saved.items():
+            self.volumes[place] = VolumeTable()
+            for name, volume in volumes.items():
+                self.volumes[place][name] = Volume(**volume)
