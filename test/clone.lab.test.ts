@@ -5,9 +5,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { smbiosSerial } from "../components/cloudInit/hostname.ts";
 import { withSerial } from "../components/cloudInit/smbios.ts";
 import { type Lab, startLab, type VmConfig } from "../lab/lab.ts";
+import { pacing } from "../providers/clone/ensure.ts";
+import type { CloneInputs, CloneState } from "../providers/clone/inputs.ts";
 import { freshness } from "../providers/clone/liveStatus.ts";
 import { markOf } from "../providers/clone/made.ts";
-import { type CloneInputs, type CloneState, pacing, provider } from "../providers/clone/provider.ts";
+import { provider } from "../providers/clone/provider.ts";
 import { rollouts } from "../providers/clone/rollout.ts";
 import { markText } from "../proxmox/ownership.ts";
 
