@@ -601,7 +601,10 @@ describe("an update", () => {
     await lab.control.clearRequests();
     const news = inputs(1, { shutdownSeconds: 7 });
     expect((await diff(state, news)).changes).toBe(true);
-    expect(await update(state, news)).toEqual({ ...state, shutdownSeconds: 7 });
+    const next = await update(state, news);
+    expect(next).toEqual({ ...state, shutdownSeconds: 7 });
+    const { shutdownSeconds: _, ...usual } = inputs();
+    expect((await diff(await update(next, usual), usual)).changes).toBe(false);
     expect(await asked()).toEqual([]);
   });
 });

@@ -1,12 +1,11 @@
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { locate } from "../../proxmox/guests.ts";
 import { access } from "../connect.ts";
-import { changedKeys } from "../diff.ts";
 import { stage } from "../failure.ts";
 import type { Handlers } from "../handlers.ts";
 import { diff, waits } from "./diff.ts";
 import { ensure, pacing, runOf } from "./ensure.ts";
-import { type CloneInputs, type CloneState, SHUTDOWN_SECONDS, TREATING, UPDATING } from "./inputs.ts";
+import { type CloneInputs, type CloneState, SHUTDOWN_SECONDS } from "./inputs.ts";
 import { liveStatus } from "./liveStatus.ts";
 import { observed } from "./options.ts";
 import { notOurs } from "./owner.ts";
@@ -63,15 +62,9 @@ export const provider: Handlers<CloneInputs, CloneState> = {
   },
 
   async update(config, _id, olds, news) {
-    const isTreatment =
-      olds.status !== "failed" &&
-      olds.template !== undefined &&
-      changedKeys<CloneInputs>(olds, news, TREATING).length > 0 &&
-      changedKeys<CloneInputs>(olds, news, UPDATING).length === 0;
+    const next = treated(olds, news);
     // Nothing that the VM would have to be asked for.
-    if (isTreatment && !waits(news) && !diff({ ...olds, ...pick(news, TREATING) }, news).changes) {
-      return { ...olds, ...pick(news, TREATING) };
-    }
+    if (!waits(news) && !diff(next, news).changes) return next;
     return ensure(config, news, olds);
   },
 
@@ -108,6 +101,8 @@ export const provider: Handlers<CloneInputs, CloneState> = {
   },
 };
 
-function pick<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {
-  return Object.fromEntries(keys.flatMap((key) => (from[key] === undefined ? [] : [[key, from[key]]]))) as Pick<T, K>;
+/** The state with what the config says of how the clone is treated. */
+function treated(olds: CloneState, { waitFor, shutdownSeconds }: CloneInputs): CloneState {
+  const { waitFor: _w, shutdownSeconds: _s, ...rest } = olds;
+  return { ...rest, ...(waitFor && { waitFor }), ...(shutdownSeconds !== undefined && { shutdownSeconds }) };
 }
