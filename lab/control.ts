@@ -35,6 +35,8 @@ export interface LoggedSsh {
 }
 
 export interface RequestLog {
+  /** API requests since the lab was started; `api` holds the last 50,000 of them. */
+  readonly total: number;
   readonly api: readonly LoggedRequest[];
   readonly images: readonly LoggedImageRequest[];
   readonly ssh: readonly LoggedSsh[];
@@ -228,7 +230,7 @@ export class LabControl {
   /**
    * Everything that takes time, as a measurement needs it, without randomness. `instant`: tasks and answers take no time.
    * `node`: as measured on a real node (server/conditions.py says where each number is from): an answer takes 20 ms, a
-   * linked clone 1.65 s, of which 0.72 s one clone at a time per datastore; who waits 10 s for that lock fails.
+   * linked clone 1.65 s, of which 0.73 s one clone at a time per datastore; who waits 10 s for that lock fails.
    */
   conditions(name: ConditionName): Promise<null> {
     return this.#do("conditions", { name });

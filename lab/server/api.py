@@ -20,7 +20,8 @@ from fakepve.server import FORMATS, USER, collect
 log = logging.getLogger("lab.api")
 SECRETS = {"password", "new-password", "confirmation-password", "cipassword", "ticket", "vncticket", "otp",
            "tfa-challenge", "value"}
-LOG_SIZE = 20_000
+# Requests that the log keeps.
+LOG_SIZE = 50_000
 # Seconds PVE lets a caller wait who could not be authenticated.
 REFUSAL_DELAY = 3.0
 FORM = "application/x-www-form-urlencoded"

@@ -57,7 +57,7 @@ class Control:
 
     async def _requests(self, request: web.Request) -> web.Response:
         since = int(request.query.get("since", 0))
-        return web.json_response({"api": [e for e in self.pve.log_entries if e["n"] > since],
+        return web.json_response({"total": self.pve.log_number, "api": [e for e in self.pve.log_entries if e["n"] > since],
                                   "images": self.images.log, "ssh": self.pve.ssh_log})
 
     async def _do(self, request: web.Request) -> web.Response:
