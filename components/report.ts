@@ -7,6 +7,9 @@ import { sshConfig } from "./sshConfig.ts";
 import { summary } from "./summary.ts";
 import type { VmTemplate } from "./vmTemplate.ts";
 
+/** The exit code by which the engine knows that a program has failed and told why. */
+const TOLD = 32;
+
 /** Says at the end of an `up` what exists, what failed and what to do next; gives the stack's outputs. */
 export function report(
   { templates: configured, cloneSets }: Pick<Fleet, "templates" | "cloneSets">,
@@ -30,8 +33,14 @@ export function report(
     pulumi.log.info(summary(Object.values(made), byKey, keys.map(userOf).find((user) => user !== undefined) ?? ""));
     const strict = keys.filter((key) => cloneSets[key]?.onError === "fail");
     const failed = failedClones(strict.flatMap((key) => byKey[key] ?? []));
+    if (!failed) return;
     // Logged, not thrown: whatever else there is belongs into the state and the outputs.
-    if (failed) pulumi.log.error(failed);
+    pulumi.log.error(failed);
+    // To the engine a logged error is a text; the exit code is what fails the run. Any sooner, clones that are not in the
+    // config any more would not be deleted.
+    process.once("exit", () => {
+      process.exitCode = TOLD;
+    });
   });
 
   const hosts = clones.apply((byKey) =>

@@ -17,11 +17,12 @@ const fieldsOf = (value: unknown): Map<string, string> =>
       .map((part) => [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)]),
   );
 
-/** PVE's `netN` on another bridge or VLAN; card, MAC address and everything else stay. */
+/** PVE's `netN` on another bridge or VLAN (0: none); card, MAC address and everything else stay. */
 function withNic(current: unknown, { bridge, vlan }: NicChange): string {
   const fields = fieldsOf(current);
   if (bridge !== undefined) fields.set("bridge", bridge);
-  if (vlan !== undefined) fields.set("tag", String(vlan));
+  if (vlan === 0) fields.delete("tag");
+  else if (vlan !== undefined) fields.set("tag", String(vlan));
   return [...fields].map(([key, value]) => `${key}=${value}`).join(",");
 }
 
@@ -74,7 +75,7 @@ const hasSerial = (smbios: unknown, serial: string): boolean =>
   fieldsOf(smbios).get("serial") === Buffer.from(serial).toString("base64");
 
 /** As PVE has an interface, in the fields that the config speaks of. */
-function observedNic(value: unknown, nic: NicChange): NicChange {
+export function observedNic(value: unknown, nic: NicChange): NicChange {
   const fields = fieldsOf(value);
   return {
     ...(nic.bridge !== undefined && { bridge: fields.get("bridge") ?? "" }),
