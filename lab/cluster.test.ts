@@ -130,6 +130,18 @@ describe("lists", () => {
     await probe.lab.control.timeScale(0.02);
   });
 
+  test("the cluster's tasks are all that run and the last 25 that ended", { timeout: testMs }, async () => {
+    await probe.lab.control.addVm({ vmid: 635, config: {} });
+    for (let n = 0; n < 30; n++) await probe.run("POST", "/nodes/pve1/qemu/635/status/stop");
+    await probe.lab.control.timeScale(1);
+    const { data } = await probe.session.send("fleet-token", "POST", "/nodes/pve1/qemu/635/status/start", {});
+    const tasks = await probe.get<{ upid: string; node: string; status?: string }[]>("/cluster/tasks");
+    expect(tasks.filter(({ status }) => status === undefined).map(({ upid }) => upid)).toEqual([data]);
+    expect(tasks.filter(({ node, status }) => node === "pve1" && status !== undefined)).toHaveLength(25);
+    expect(await probe.get("/nodes/pve1/tasks", { source: "active" })).toMatchObject([{ upid: data }]);
+    await probe.lab.control.timeScale(0.02);
+  });
+
   test("a node's memory is what it was given, less what its running guests take", { timeout: testMs }, async () => {
     interface NodeUse {
       readonly node: string;

@@ -14,6 +14,8 @@ BOOTED_AT = time.time() - 86_400
 MEMORY = 64 * GIB
 CPUS = 16
 OWN_MEMORY = 5 * GIB
+# Tasks that have ended, of each node, in the cluster's list.
+ENDED_TASKS = 25
 KERNEL = "6.17.2-1-pve"
 CPU_MODELS = ("host", "kvm64", "max", "qemu64", "x86-64-v2", "x86-64-v2-AES", "x86-64-v3", "x86-64-v4", "EPYC",
               "EPYC-Milan", "Skylake-Server", "Icelake-Server")
@@ -99,7 +101,9 @@ class NodeApi:
         return {"keyboard": "en-us", "mac_prefix": "BC:24:11"}
 
     async def cluster_tasks(self, values: dict, user: str) -> list[dict]:
+        """What the nodes tell each other: all that runs, and the last that ended."""
         items = []
         for node in sorted(self.nodes):
-            items += await self.task_list({"node": node, "source": "all", "limit": 100}, user)
+            items += await self.task_list({"node": node, "source": "active", "limit": len(self.running)}, user)
+            items += await self.task_list({"node": node, "source": "archive", "limit": ENDED_TASKS}, user)
         return sorted(items, key=lambda item: -item["starttime"])

@@ -157,8 +157,12 @@ class TaskApi:
         """Newest first; `source` is archive (ended, the default), active or all."""
         node, source = values["node"], values.get("source", "archive")
         audit = self.allowed(user, "/nodes/" + node, "Sys.Audit")
+        start = int(values.get("start", 0))
+        end = start + int(values.get("limit", 50))
         items = []
         for record in reversed(self.tasklog):
+            if len(items) >= end:
+                break
             ended = record["status"] == "stopped"
             owner = record["user"]
             if record["node"] != node or (source == "archive" and not ended) or (source == "active" and ended):
@@ -184,8 +188,7 @@ class TaskApi:
             if ended:
                 item.update(status=record["exitstatus"], endtime=record["endtime"])
             items.append(item)
-        start = int(values.get("start", 0))
-        return items[start: start + int(values.get("limit", 50))]
+        return items[start:end]
 
     @staticmethod
     def _parse_upid(upid: str) -> None:
