@@ -29,7 +29,7 @@ test.each([
   [
     { waitFor: "cloud-init" },
     { agent: false },
-    'waitFor: found "cloud-init" but templates.noble.agent is false, so nothing would ever answer; expected agent: true there, or waitFor: started',
+    'waitFor: found "cloud-init", but templates.noble.agent is false, so nothing would ever answer; expected agent: true there, or waitFor: started',
   ],
   [{ diskGiB: 10 }, {}, "diskGiB: found 10; expected at least templates.noble.disk.sizeGiB (20): a disk cannot shrink"],
   [

@@ -16,12 +16,12 @@ export function fitting({ templates, cloneSets }: Pick<Fleet, "templates" | "clo
 
 function readiness({ waitFor, start, template: key }: CloneSet, template: Template | undefined, at: string): Problem[] {
   if (waitFor !== "agent" && waitFor !== "cloud-init") return [];
-  const wrong = (message: string) => [{ path: `${at}.waitFor`, message: `found "${waitFor}" ${message}` }];
+  const wrong = (message: string) => [{ path: `${at}.waitFor`, message: `found "${waitFor}"${message}` }];
   if (!start)
-    return wrong("with start: false, so nothing would ever answer; expected start: true, or waitFor: started");
+    return wrong(" with start: false, so nothing would ever answer; expected start: true, or waitFor: started");
   if (template?.agent === false)
     return wrong(
-      `but templates.${key}.agent is false, so nothing would ever answer; expected agent: true there, or waitFor: started`,
+      `, but templates.${key}.agent is false, so nothing would ever answer; expected agent: true there, or waitFor: started`,
     );
   return [];
 }

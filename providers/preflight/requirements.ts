@@ -87,6 +87,8 @@ export function requirementsOf(fleet: Fleet, { version, zoneOf }: Surroundings):
       ...(set.waitFor === "cloud-init" ? [old ? "VM.Monitor" : "VM.GuestAgent.Unrestricted"] : []),
     ];
     need(`/vms/${clone.vmId}`, privileges, { grant: "/vms" });
+    // PVE tells the memory of a node only to who may look at it.
+    if (set.placement !== "spread" && nodes.length > 1) for (const node of nodes) need(`/nodes/${node}`, ["Sys.Audit"]);
     need(`/vms/${clone.vmId}`, ["VM.Config.Cloudinit"], {
       grant: "/vms",
       or: { path: `/vms/${clone.vmId}`, privileges: ["VM.Config.Network"] },

@@ -23,6 +23,7 @@ const everything = fakeFleet({
     web: {
       template: "noble",
       nodes: ["pve1", "pve2"],
+      placement: "memory",
       pool: "web",
       cores: 4,
       memoryMiB: 4096,
@@ -77,6 +78,7 @@ test("what only some configs need", () => {
     "/sdn/zones/localnetwork/vmbr0/7 SDN.Use",
     "/vms/9001 VM.GuestAgent.Audit",
     "/pool/web Pool.Allocate",
+    "/nodes/pve2 Sys.Audit",
     "/sdn/zones/localnetwork/vmbr1/8 SDN.Use",
     ...["VM.Config.CPU", "VM.Config.Disk", "VM.Config.Memory", "VM.Config.Network", "VM.Migrate"].map(
       (name) => `/vms/9101 ${name}`,
