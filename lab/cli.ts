@@ -15,7 +15,9 @@ function show(lab: Lab): void {
   say(`  API        ${lab.endpoint}   (CA: ${path.join(folder, "ca.pem")})`);
   say(`  token      ${lab.apiToken}`);
   say(`  root@pam   ${lab.rootPassword}`);
-  say(`  SSH        ${lab.ssh.username}@${lab.ssh.address} -p ${lab.ssh.port} -i ${path.join(folder, "id_ed25519")}`);
+  for (const [node, { address, port }] of Object.entries(lab.ssh.nodes)) {
+    say(`  SSH ${node}   ${lab.ssh.username}@${address} -p ${port} -i ${path.join(folder, "id_ed25519")}`);
+  }
   say(`  images     ${lab.image.url}`);
   say(`  control    ${lab.control.url}`);
   say(`  log        ${path.join(folder, "lab.log")}`);

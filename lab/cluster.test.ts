@@ -35,7 +35,11 @@ async function put(node: string, file: string, text: string): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       client.sftp((error, sftp) => {
         if (error) reject(error);
-        else sftp.writeFile(file, text, (problem) => (problem ? reject(problem) : resolve()));
+        else
+          sftp.realpath(file, (missing, where) => {
+            if (missing) reject(missing);
+            else sftp.writeFile(where, text, (problem) => (problem ? reject(problem) : resolve()));
+          });
       });
     });
   } finally {

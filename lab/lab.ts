@@ -14,7 +14,7 @@ export { LabError } from "./venv.ts";
 /** Where the lab of this checkout lives. */
 export const defaultLabDir = path.join(repositoryRoot, ".lab");
 
-/** The ports of the lab that `npm start` and `npm run lab` use. */
+/** The ports of the lab that `npm start` and `npm run lab` use; SSH of further nodes follows that of the first. */
 export const fixedPorts = { api: 18006, ssh: 18022, images: 18080, control: 18099 } as const;
 
 export interface LabImage {

@@ -59,6 +59,10 @@ class NodeFiles(asyncssh.SFTPServer):
             self.pve.note_ssh(self.node, self.user, "sftp write", os.fsdecode(path))
         return super().open(path, pflags, attrs)
 
+    def realpath(self, path):
+        # A shared datastore lies elsewhere on this machine; on the node it is where it is mounted.
+        return posixpath.normpath(b"/" + path.lstrip(b"/"))
+
     def mkdir(self, path, attrs):
         self._guard(path, "mkdir")
         return super().mkdir(path, attrs)
