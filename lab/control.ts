@@ -342,7 +342,8 @@ export class LabControl {
     return this.#do("power", { vmid, status });
   }
 
-  guest(vmid: number, behaviour: GuestBehaviour): Promise<null> {
+  /** How a guest behaves: one that is there, one that will be made with this VMID, or (`new`) all that will be made. */
+  guest(vmid: number | "new", behaviour: GuestBehaviour): Promise<null> {
     return this.#do("guest", { vmid, ...behaviour });
   }
 

@@ -128,6 +128,16 @@ describe("the guest agent", () => {
   });
 });
 
+test("how a guest behaves can be said before it is made", { timeout: testMs }, async () => {
+  await probe.template(600);
+  await probe.lab.control.guest("new", { startError: "start failed: QEMU exited with code 1" });
+  await probe.lab.control.guest(700, { startError: null });
+  for (const newid of [700, 701]) await probe.run("POST", "/nodes/pve1/qemu/600/clone", { newid });
+  expect((await probe.run("POST", "/nodes/pve1/qemu/701/status/start")).exitstatus).toMatch(/QEMU exited with code 1/);
+  expect((await probe.run("POST", `${one}/status/start`)).exitstatus).toBe("OK");
+  await probe.lab.control.deleteVm(701);
+});
+
 describe("a running VM", () => {
   const put = (params: Params): Promise<string> => probe.refusal("PUT", `${one}/config`, params, "root-token");
   const pending = async (): Promise<string[]> =>

@@ -133,6 +133,7 @@ class Control:
         pve.failures.clear()
         pve.task_faults.clear()
         pve.cuts.clear()
+        pve.guest_plans.clear()
         pve.network.update(NETWORK)
         pve.expired_tokens.clear()
         pve.sftp_denied = False
@@ -287,14 +288,17 @@ class Control:
         vm.status = vm.qmpstatus = status
         vm.started_at = time.time() if status == "running" else None
 
-    def do_guest(self, vmid: int, **behaviour) -> None:
-        """How a guest behaves: acpi, agent (answers by command, or null), agentAfter, cloudInit, startError, …"""
+    def do_guest(self, vmid: int | str, **behaviour) -> None:
+        """How a guest behaves: one that is there, one that will be there, or (`new`) all that will be."""
         names = {"acpi": "acpi", "agent": "agent", "agentHangs": "agent_hangs", "startError": "start_error",
                  "agentAfter": "agent_after", "cloudInit": "cloud_init",
                  "shutdownSeconds": "shutdown_secs", "startSeconds": "start_secs", "stopSeconds": "stop_secs"}
-        vm = self._vm(vmid)
-        for name, value in behaviour.items():
-            setattr(vm, names[name], value)
+        wanted = {names[name]: value for name, value in behaviour.items()}
+        vm = None if vmid == "new" else self.pve.vm(int(vmid))
+        if vm is None:
+            self.pve.guest_plans.setdefault(str(vmid), {}).update(wanted)
+        for name, value in wanted.items() if vm else ():
+            setattr(vm, name, value)
 
     def _vm(self, vmid: int):
         vm = self.pve.vm(int(vmid))

@@ -62,6 +62,8 @@ class GuestApi:
         vm = LabVm(vmid, f"VM {vmid}", node=node)
         vm.config = {}
         vm.born = time.monotonic()
+        for name, value in {**self.guest_plans.get("new", {}), **self.guest_plans.get(str(vmid), {})}.items():
+            setattr(vm, name, value)
         self.vms.append(vm)
         return vm
 

@@ -44,6 +44,8 @@ class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, Downlo
         # Switches of the control interface.
         self.sftp_denied = False
         self.held_storages: list[str] = []
+        # How guests behave that are not there yet, by VMID or `new` for all: {attribute: value}.
+        self.guest_plans: dict[str, dict] = {}
         self.vms = VmList()
         self.pools, self.pool_info = {}, {}
         for prepare in (self.init_http, self.init_access, self.init_tasks, self.init_locks, self.init_volumes,
