@@ -33,6 +33,7 @@ test.each([
   [["--conditions", "lunar"], "instant, node"],
   [["--what"], "--what"],
   [["10"], "usage"],
+  [["--help"], "usage"],
 ])("%j is refused, and told why", (args, part) => {
   expect(() => parse(...args)).toThrow(UsageError);
   expect(() => parse(...args)).toThrow(part);

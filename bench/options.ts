@@ -1,10 +1,11 @@
 import { parseArgs } from "node:util";
-import { type Conditions, conditionNames } from "./conditions.ts";
+import type { ConditionName } from "../lab/control.ts";
+import { conditionNames } from "./conditions.ts";
 
 export interface BenchOptions {
   contenders: string[];
   clones: number[];
-  conditions: Conditions[];
+  conditions: ConditionName[];
   runs: number;
   /** Print the results as JSON to stdout, and nothing else there. */
   json: boolean;
@@ -38,11 +39,13 @@ export function parseOptions(args: string[], names: readonly string[], defaultOu
         runs: { type: "string", default: "3" },
         out: { type: "string", default: defaultOut },
         json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
       },
     }));
   } catch (error) {
     throw new UsageError(`${(error as Error).message}\n${usage}`);
   }
+  if (values.help === true) throw new UsageError(usage);
   const list = (key: string) => String(values[key]).split(",").filter(Boolean);
   return {
     contenders: oneOf("--contenders", list("contenders"), names),

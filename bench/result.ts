@@ -1,4 +1,4 @@
-import type { Conditions } from "./conditions.ts";
+import type { ConditionName } from "../lab/control.ts";
 import type { Phase } from "./contender.ts";
 
 /** What one phase of one run cost. */
@@ -6,7 +6,7 @@ export interface Result {
   contender: string;
   /** How many clones the run began with; `grow` adds ten, `destroy` removes all. */
   clones: number;
-  conditions: Conditions;
+  conditions: ConditionName;
   phase: Phase;
   /** Counted from 1. */
   run: number;

@@ -1,4 +1,4 @@
-import { type Conditions, setConditions } from "./conditions.ts";
+import type { ConditionName } from "../lab/control.ts";
 import { type Contender, type Phase, phases, type Session } from "./contender.ts";
 import { failedClones, remainingClones } from "./failed.ts";
 import { growth } from "./fleet.ts";
@@ -10,7 +10,7 @@ import type { Result } from "./result.ts";
 export interface Plan {
   contender: Contender;
   clones: number;
-  conditions: Conditions;
+  conditions: ConditionName;
   run: number;
 }
 
@@ -62,7 +62,7 @@ export async function measure(plan: Plan, say: (line: string) => void, signal?: 
   };
 
   try {
-    await setConditions(control, conditions);
+    await control.conditions(conditions);
     let before = 0;
     let added: number | undefined;
     for (const phase of phases) {

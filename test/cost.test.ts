@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { setConditions } from "../bench/conditions.ts";
 import type { Phase, Session } from "../bench/contender.ts";
 import { ours } from "../bench/contenders/ours.ts";
 import { failedClones } from "../bench/failed.ts";
@@ -14,7 +13,7 @@ let session: Session;
 
 beforeAll(async () => {
   session = await ours.open();
-  await setConditions(session.lab.control, "instant");
+  await session.lab.control.conditions("instant");
 });
 afterAll(() => session?.close());
 
