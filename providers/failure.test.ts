@@ -30,6 +30,7 @@ describe("a failure", () => {
     [answered("VM is locked (backup)"), /qm unlock/],
     [answered("cfs-lock 'storage-local' error: no quorum!"), /lost quorum/],
     [new ConnectionError("refused", "pve1:8006 refused the connection"), /endpoint and network/],
+    [answered("Cannot create new thin volume, free space in thin pool pve/data reached threshold."), /Make room/],
     [answered("something new"), /Run `pulumi up` again when the cause is mended/],
   ])("%s: says what to do", (error, todo) => {
     expect(failure(error, where).message).toMatch(todo);

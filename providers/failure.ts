@@ -31,7 +31,7 @@ const HINTS: readonly [RegExp, string][] = [
     "See the task that holds the lock in the PVE task list; `qm unlock <VMID>` on the node removes the lock of a task that died.",
   ],
   [
-    /no space|not enough free space|out of space/i,
+    /no space|not enough free space|out of space|free space in thin pool/i,
     "Make room on the datastore, or name another one in the config, and run `pulumi up` again.",
   ],
 ];
