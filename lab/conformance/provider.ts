@@ -11,12 +11,16 @@ const snippet = { path: "/var/lib/vz/snippets/user-9000.yaml", content: "#cloud-
 
 const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Which VMs a round of pvestatd has seen is a matter of time: where either side does not know one, only its identity counts. */
-function withoutTiming(list: Json, other: Json): Json {
+/**
+ * What a round of pvestatd saw of a VM is a matter of time: while a phase makes VMs (`changing`), and where either side
+ * does not know one, only its identity counts.
+ */
+function withoutTiming(list: Json, other: Json, changing: boolean): Json {
   if (!Array.isArray(list) || !Array.isArray(other)) return list;
   return list.map((item, index) => {
     const pair = other[index];
-    if (!isObject(item) || !isObject(pair) || (item.status !== "unknown" && pair.status !== "unknown")) return item;
+    if (!isObject(item) || !isObject(pair)) return item;
+    if (!changing && item.status !== "unknown" && pair.status !== "unknown") return item;
     const { id = null, node = null, type = null, vmid = null } = item;
     return { id, node, type, vmid };
   });
@@ -42,11 +46,12 @@ async function play(
   if (typeof answer.data === "string" && answer.data.startsWith("UPID:")) upids.set(step.n, answer.data);
   const { data = null, ...head } = step.response as unknown as JsonObject;
   const resources = step.request.path === "/cluster/resources";
+  const changing = step.phase.endsWith("up1");
   return [
     ...differences(head, { ...answer }, true, "response"),
     ...differences(
-      resources ? withoutTiming(data, answer.data) : data,
-      resources ? withoutTiming(answer.data, data) : answer.data,
+      resources ? withoutTiming(data, answer.data, changing) : data,
+      resources ? withoutTiming(answer.data, data, changing) : answer.data,
       false,
       "data",
     ),
