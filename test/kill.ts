@@ -5,17 +5,28 @@ import { promisify } from "node:util";
 import { ensureToolchain } from "../toolchain/install.ts";
 import type { Project } from "./project.ts";
 
+interface Process {
+  pid: number;
+  command: string;
+}
+
 /** A process with all its descendants: the engine puts its plugins into process groups of their own. */
-async function familyOf(pid: number): Promise<number[]> {
-  const { stdout } = await promisify(execFile)("ps", ["-eo", "pid=,ppid="]);
-  const pairs = stdout
+async function familyOf(pid: number): Promise<Process[]> {
+  const { stdout } = await promisify(execFile)("ps", ["-eo", "pid=,ppid=,args="]);
+  const all = stdout
     .trim()
     .split("\n")
-    .map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
-  const family = [pid];
-  for (const one of family) family.push(...pairs.flatMap(([child, parent]) => (parent === one ? [child] : [])));
+    .map((line) => {
+      const [, own, parent, command = ""] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
+      return { pid: Number(own), parent: Number(parent), command };
+    });
+  const family = all.filter((one) => one.pid === pid);
+  for (const one of family) family.push(...all.filter(({ parent }) => parent === one.pid));
   return family;
 }
+
+/** The process that runs the dynamic providers. */
+const isHost = ({ command }: Process): boolean => /^\S*node\S* .*(hosts\/dynamic\.ts|dynamic-provider) /.test(command);
 
 /** Waits for something that the lab can be asked. */
 export async function until(moment: () => Promise<boolean>): Promise<void> {
@@ -25,8 +36,14 @@ export async function until(moment: () => Promise<boolean>): Promise<void> {
 /**
  * `pulumi up`, and at the moment when `moment` resolves, a power failure: every process of it ends at once. PVE goes on.
  * Afterwards the stack's lock is taken away, as a user has to.
+ *
+ * @param victim `host`: only the host of the dynamic providers ends; the engine says so, and ends the run
  */
-export async function upUntil(project: Project, moment: () => Promise<boolean>): Promise<void> {
+export async function upUntil(
+  project: Project,
+  moment: () => Promise<boolean>,
+  victim: "all" | "host" = "all",
+): Promise<void> {
   const { pulumi, env } = await ensureToolchain();
   const options = { cwd: project.dir, env: { ...process.env, ...env, ...project.env }, stdio: "ignore" } as const;
   const up = spawn(pulumi, ["up", "--yes", "--skip-preview", "--non-interactive", "--stack", "test"], options);
@@ -38,14 +55,17 @@ export async function upUntil(project: Project, moment: () => Promise<boolean>):
     if (exitCode !== null) throw new Error(`pulumi up ended (${exitCode}) before the moment came`);
     return false;
   });
-  for (const pid of await familyOf(up.pid ?? 0)) {
+  const family = await familyOf(up.pid ?? 0);
+  for (const { pid } of victim === "all" ? family : family.filter(isHost)) {
     try {
       process.kill(pid, "SIGKILL");
     } catch {
       // It has ended by itself.
     }
   }
-  await ended;
+  const [code] = await ended;
+  if (code === 0) throw new Error("pulumi up ended well although it was to be killed");
+  if (victim === "host") return;
   await once(spawn(pulumi, ["cancel", "--yes", "--stack", "test"], options), "exit");
 }
 

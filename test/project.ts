@@ -80,7 +80,7 @@ export function labConfig(lab: Lab): StackConfig {
       tls: { caFile: lab.caFile },
       ssh: {
         privateKeyFile: lab.ssh.privateKeyFile,
-        nodes: { pve1: { address: lab.ssh.address, port: lab.ssh.port } },
+        nodes: { ...lab.ssh.nodes },
       },
       node: "pve1",
       network: { dns: { servers: ["10.0.0.1"], domain: "example.net" } },
