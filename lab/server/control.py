@@ -152,12 +152,15 @@ class Control:
         if name not in CONDITIONS:
             raise ValueError(f"there are the conditions {', '.join(sorted(CONDITIONS))}")
         wanted = CONDITIONS[name]
-        self.pve.time_scale = wanted.time_scale
+        self.do_time_scale(wanted.time_scale)
         self.pve.network.update({**NETWORK, "node_latency": {}, "latency": wanted.latency})
         self.do_storage_locks()
 
     def do_time_scale(self, scale: float) -> None:
         self.pve.time_scale = float(scale)
+        # The round under way sleeps by the old scale.
+        self.pve.stop_cycle()
+        self.pve.start_cycle()
 
     def do_network(self, latency: float = 0, jitter: float = 0, dropRate: float = 0, hangRate: float = 0,
                    hangSeconds: float = 120, seed: int | None = None) -> None:
