@@ -5,6 +5,8 @@ import type { Summary } from "./statistics.ts";
 const width = 1000;
 const rowHeight = 260;
 const topMargin = 60;
+/** Where the logarithmic axes begin, in seconds. */
+const floor = 0.1;
 
 /** Wall times as an SVG: a row for each set of conditions and number of clones, a group of bars for each phase. */
 export function chart(summaries: readonly Summary[]): string {
@@ -16,16 +18,16 @@ export function chart(summaries: readonly Summary[]): string {
   drawn.setOption({
     animation: false,
     backgroundColor: "#fff",
-    legend: { top: 10 },
+    legend: { top: 10, itemGap: 30 },
     title: rows.map(([title], index) => ({
-      text: title,
+      text: `${title}: wall seconds, median`,
       top: top(index),
       left: 60,
       textStyle: { fontSize: 14, fontWeight: "normal" },
     })),
     grid: rows.map((_, index) => ({ top: top(index) + 35, height: rowHeight - 80, left: 60, right: 20 })),
     xAxis: rows.map((_, index) => ({ type: "category", gridIndex: index, data: [...phases] })),
-    yAxis: rows.map((_, index) => ({ type: "log", gridIndex: index, name: "seconds", min: 0.1 })),
+    yAxis: rows.map((_, index) => ({ type: "log", gridIndex: index, min: floor, startValue: floor })),
     series: rows.flatMap(([, group], index) =>
       contenders.map((contender) => ({
         name: contender,
