@@ -114,6 +114,7 @@ describe("the guest agent", () => {
   }, async () => {
     await running();
     await probe.lab.control.guest(700, { agentAfter: 0 });
+    await probe.lab.control.privileges("/vms", role);
     expect(await agent("ping")).toBe("");
     expect(await probe.refusal("POST", `${one}/agent/exec`, { command: "id" })).toBe(
       "403 Permission check failed (/vms/700, VM.GuestAgent.Unrestricted)",
