@@ -27,7 +27,14 @@ async function bench(signal: AbortSignal): Promise<void> {
       for (let run = 1; run <= options.runs; run++) {
         for (const contender of chosen) {
           say(`${contender.name}: ${clones} clones, ${conditions}, run ${run} of ${options.runs}`);
-          results.push(...(await measure({ contender, clones, conditions, run }, say, signal)));
+          try {
+            results.push(...(await measure({ contender, clones, conditions, run }, say, signal)));
+          } catch (error) {
+            signal.throwIfAborted();
+            // The others go on: what they do is worth knowing all the same.
+            say(`  NOT MEASURED: ${error instanceof Error ? error.message : error}`);
+            process.exitCode = 1;
+          }
           // After each, so that a long bench that is stopped has not been for nothing.
           await save(results, options.out);
         }

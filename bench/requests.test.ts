@@ -8,9 +8,11 @@ const poll = (type: string, id: number) =>
   get(`/nodes/pve1/tasks/UPID:pve1:0000A1:0002B2:67000000:${type}:${id}:root@pam!lab:/status`);
 
 test("what names a clone counts, and so does the task that makes it", () => {
-  const ofClones = [clone, poll("qmclone", 9000), poll("qmstart", 10_001), get("/nodes/pve1/qemu/10001/config")];
-  const ofTemplate = [poll("qmcreate", 9000), get("/nodes/pve1/qemu/9000/config"), post("/nodes/pve1/qemu")];
-  expect(requestsPerClone([...ofClones, ...ofTemplate], 2)).toBe(2);
+  const volume = (name: string) => get(`/nodes/pve1/storage/local-lvm/content/local-lvm:${name}`);
+  const config = (vmId: number) => get(`/nodes/pve1/qemu/${vmId}/config`);
+  const ofClones = [clone, poll("qmclone", 9000), poll("qmstart", 10_001), config(10_001), volume("vm-10001-disk-0")];
+  const ofTemplate = [poll("qmcreate", 9000), config(9000), volume("base-9000-disk-0"), post("/nodes/pve1/qemu")];
+  expect(requestsPerClone([...ofClones, ...ofTemplate], 5)).toBe(1);
 });
 
 test("a list of the cluster counts if it is asked for each clone, not if once for all", () => {

@@ -6,24 +6,28 @@ type Request = Pick<LoggedRequest, "method" | "path">;
 /** A task's id in a path: node, process, two times, then type and what it is about. */
 const task = /\/tasks\/UPID:(?:[^:/]*:){4}(\w*):([^:/]*):[^/]*/;
 
+/** A VM's volume in a path: `local-lvm:vm-101-disk-0`. */
+const volume = /\b(vm|base)-\d+(-[a-z]+)/;
+
 /** What kind of request it is: method and path, with VMIDs, nodes and task ids taken out. */
 export function kindOf({ method, path }: Request): string {
   const kind = path
     .replace(task, "/tasks/… ($1)")
     .replace(/\/nodes\/[^/]+/, "/nodes/…")
-    .replace(/\/qemu\/\d+/, "/qemu/…");
+    .replace(/\/qemu\/\d+/, "/qemu/…")
+    .replace(volume, "$1-…$2");
   return `${method} ${kind}`;
 }
 
-/** The VMID in a path, in the id of a task as well. A clone's own task carries its template's. */
+/** By the VMID in the path, in a task's id or a volume's name. The task that makes a clone carries its template's. */
 function isAboutClone({ method, path }: Request): boolean {
   const [, type, taskId] = task.exec(path) ?? [];
   if (type !== undefined) return type === "qmclone" || Number(taskId) >= firstVmId;
   if (method === "POST" && path.endsWith("/clone")) return true;
-  return Number(/\/qemu\/(\d+)/.exec(path)?.[1] ?? 0) >= firstVmId;
+  return Number(/\/qemu\/(\d+)|\bvm-(\d+)-/.exec(path)?.slice(1).find(Boolean) ?? 0) >= firstVmId;
 }
 
-const isAboutOneVm = ({ path }: Request): boolean => /\/qemu\/\d|\/tasks\//.test(path);
+const isAboutOneVm = ({ path }: Request): boolean => /\/qemu\/\d|\/tasks\//.test(path) || volume.test(path);
 
 /**
  * Requests that the clones cost, by kind: all that name a clone, and those to the whole cluster that were made at least
