@@ -525,6 +525,7 @@ describe("an update", () => {
     expect((await diff(waiting, now)).changes).toBe(true);
     const rebooted = await update(waiting, now);
     expect(rebooted).not.toHaveProperty("pendingReboot");
+    expect((await vm())?.status).toBe("running");
     expect((await vm())?.config.ipconfig0).toBe(elsewhere.ipConfigs[0]);
     expect((await vm())?.pending).toEqual({});
   });

@@ -1,9 +1,10 @@
 import type { PveClient } from "../../proxmox/client.ts";
-import { answerOf, TaskError } from "../../proxmox/errors.ts";
+import { answerOf, ProxmoxError, TaskError } from "../../proxmox/errors.ts";
 import { isMissing, power, readStatus } from "../../proxmox/guests.ts";
 import { isTransient, withRetry } from "../../proxmox/retry.ts";
 import { waitForTask } from "../../proxmox/task.ts";
 import type { Report, Says } from "../progress.ts";
+import { patience } from "./patience.ts";
 
 interface Guest {
   node: string;
@@ -38,7 +39,11 @@ export async function start(
   });
 }
 
-/** Has PVE shut the guest down and start it with its new options. False: the guest did not shut down in time. */
+/**
+ * Has PVE shut the guest down and start it with its new options. False: the guest did not shut down in time.
+ *
+ * PVE's task ends when the guest is off; it is started by a service that sees this a moment later.
+ */
 export async function reboot(
   client: PveClient,
   { node, vmId, name }: Guest,
@@ -48,16 +53,19 @@ export async function reboot(
 ): Promise<boolean> {
   says.report(`rebooting ${name}`);
   try {
-    // PVE takes 0 for its own default of three minutes.
-    await waitForTask(client, await power(client, node, vmId, "reboot", { timeout: Math.max(seconds, 1) }), {
-      pauseMs,
-    });
-    return true;
+    await waitForTask(client, await power(client, node, vmId, "reboot", { timeout: seconds }), { pauseMs });
   } catch (error) {
     if (!(error instanceof TaskError)) throw error;
     says.warn(`${name} was not rebooted: ${answerOf(error)}`);
     return false;
   }
+  const patient = patience(seconds, pauseMs / 4, 5 * pauseMs);
+  const pause = patient.pauses();
+  while ((await readStatus(client, node, vmId)).status !== "running") {
+    if (patient.isOver()) throw new ProxmoxError("reboot", `PVE did not start ${name} again within ${seconds} s`);
+    await pause();
+  }
+  return true;
 }
 
 /** Shuts a running VM down, and has PVE stop it when it does not react in time. One that is gone is fine. */
