@@ -11,6 +11,9 @@ import { connectionOf } from "./providers/connect.ts";
 import { Preflight } from "./providers/preflight/resource.ts";
 import { PveClient } from "./proxmox/client.ts";
 
+// Pulumi maps the stack trace of every resource back to the sources of a compiler; this program is its own source.
+Reflect.deleteProperty(Error, "prepareStackTrace");
+
 export default async () => {
   const config = loadStackConfig();
 

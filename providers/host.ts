@@ -1,3 +1,4 @@
+import "../compileCache.ts";
 import type { ConfigReader, Handlers } from "./handlers.ts";
 
 type Values = Record<string, unknown>;

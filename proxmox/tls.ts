@@ -59,5 +59,8 @@ function pinned(fingerprint: string): buildConnector.connector {
 export function dispatcher(options: TlsOptions): Agent {
   if (options.insecure) return new Agent({ ...COMMON, connect: { rejectUnauthorized: false } });
   const { fingerprint } = options;
-  return new Agent({ ...COMMON, connect: fingerprint ? pinned(fingerprint) : { ca: trusted(options) } });
+  if (fingerprint) return new Agent({ ...COMMON, connect: pinned(fingerprint) });
+  // With a list of CAs, each new connection would parse all of them again.
+  const secureContext = tls.createSecureContext({ ca: [...new Set(trusted(options))] });
+  return new Agent({ ...COMMON, connect: { secureContext } });
 }

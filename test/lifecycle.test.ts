@@ -55,7 +55,7 @@ describe("the main job, from nothing to nothing", () => {
       isTemplate: true,
       image: { origin: "downloaded" },
     });
-    expect(clones.web?.[0]).toEqual({ name: "web-1", vmId: 9101, node: "pve1", address: "10.0.0.21", running: true });
+    expect(clones.web?.[0]).toEqual({ name: "web-1", vmId: 9101, node: "pve1", address: "10.0.0.21", status: "ready" });
   });
 
   it("keeps no secret in plain text in the state", async () => {

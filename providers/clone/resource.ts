@@ -1,4 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
+import { DynamicResource } from "../dynamicResource.ts";
 import { shell } from "../shell.ts";
 import type { CloneInputs, CloneState, Place } from "./inputs.ts";
 
@@ -9,7 +10,7 @@ export type PlaceArgs = Omit<Place, "sourceVmId"> & { sourceVmId: pulumi.Input<n
 type Args = Inputs<Omit<CloneInputs, "places">> & { places: PlaceArgs[] };
 
 /** One clone of a template (PVE: `qm clone`, `qm set`, `qm start`). */
-export class Clone extends pulumi.dynamic.Resource {
+export class Clone extends DynamicResource {
   declare readonly node: pulumi.Output<CloneState["node"]>;
   declare readonly status: pulumi.Output<CloneState["status"]>;
   declare readonly address: pulumi.Output<CloneState["address"]>;
@@ -27,6 +28,6 @@ export class Clone extends pulumi.dynamic.Resource {
       pendingReboot: undefined,
       error: undefined,
     };
-    super(clone, name, { ...outputs, ...args }, opts, "golden-fleet", "Clone");
+    super("Clone", clone, name, { ...outputs, ...args }, opts);
   }
 }

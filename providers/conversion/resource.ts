@@ -1,4 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
+import { DynamicResource } from "../dynamicResource.ts";
 import { shell } from "../shell.ts";
 import type { ConversionInputs } from "./provider.ts";
 
@@ -7,11 +8,11 @@ const conversion = shell("conversion/provider.ts");
 type Args = { [K in keyof ConversionInputs]: pulumi.Input<ConversionInputs[K]> };
 
 /** The conversion of a VM to a template (PVE: `qm template`). */
-export class TemplateConversion extends pulumi.dynamic.Resource {
+export class TemplateConversion extends DynamicResource {
   declare readonly vmId: pulumi.Output<number>;
   declare readonly isTemplate: pulumi.Output<boolean>;
 
   constructor(name: string, args: Args, opts?: pulumi.CustomResourceOptions) {
-    super(conversion, name, { isTemplate: undefined, ...args }, opts, "golden-fleet", "TemplateConversion");
+    super("TemplateConversion", conversion, name, { isTemplate: undefined, ...args }, opts);
   }
 }

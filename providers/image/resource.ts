@@ -1,4 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
+import { DynamicResource } from "../dynamicResource.ts";
 import { shell } from "../shell.ts";
 import type { ImageInputs, ImageState } from "./provider.ts";
 
@@ -7,7 +8,7 @@ const image = shell("image/provider.ts");
 type Args = { [K in keyof ImageInputs]: pulumi.Input<ImageInputs[K]> };
 
 /** A cloud image on a datastore, downloaded once and verified by the node that needs it (PVE: download-url). */
-export class Image extends pulumi.dynamic.Resource {
+export class Image extends DynamicResource {
   declare readonly volumeId: pulumi.Output<ImageState["volumeId"]>;
   declare readonly storedName: pulumi.Output<string>;
   declare readonly resolvedFormat: pulumi.Output<string>;
@@ -26,6 +27,6 @@ export class Image extends pulumi.dynamic.Resource {
       virtualSizeBytes: undefined,
       origin: undefined,
     };
-    super(image, name, { ...outputs, ...args }, opts, "golden-fleet", "Image");
+    super("Image", image, name, { ...outputs, ...args }, opts);
   }
 }

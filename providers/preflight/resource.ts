@@ -1,5 +1,6 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import type { Problem } from "../../config/problem.ts";
+import { DynamicResource } from "../dynamicResource.ts";
 import { shell } from "../shell.ts";
 
 const preflight = shell("preflight/provider.ts", { checks: true });
@@ -12,19 +13,18 @@ interface Args {
 }
 
 /** Looks at config and cluster before anything is changed; see docs/preflight.md. */
-export class Preflight extends pulumi.dynamic.Resource {
+export class Preflight extends DynamicResource {
   /** Random identity of this stack's state: it stands in the mark of every VM of ours. */
   declare readonly fleetId: pulumi.Output<string>;
 
   constructor(name: string, args: Args, opts?: pulumi.CustomResourceOptions) {
     const { problems, ...rest } = args;
     super(
+      "Preflight",
       preflight,
       name,
       { fleetId: undefined, ...rest, ...(problems.length > 0 && { problems }) },
       opts,
-      "golden-fleet",
-      "Preflight",
     );
   }
 }

@@ -1,4 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
+import { DynamicResource } from "../dynamicResource.ts";
 import { shell } from "../shell.ts";
 import type { SnippetsInputs } from "./provider.ts";
 
@@ -7,8 +8,8 @@ const snippets = shell("snippets/provider.ts");
 type Args = { [K in keyof SnippetsInputs]: pulumi.Input<SnippetsInputs[K]> };
 
 /** Removes a template's snippets when no VM uses them any more. */
-export class SnippetFiles extends pulumi.dynamic.Resource {
+export class SnippetFiles extends DynamicResource {
   constructor(name: string, args: Args, opts?: pulumi.CustomResourceOptions) {
-    super(snippets, name, { ...args }, opts, "golden-fleet", "SnippetFiles");
+    super("SnippetFiles", snippets, name, { ...args }, opts);
   }
 }
