@@ -12,6 +12,11 @@ describe("the guest agent", () => {
     expect(await guestInterfaces(answering({ result: [eth0] }), "pve1", 101)).toEqual([eth0]);
   });
 
+  it("that tells nonsense has told no interfaces", async () => {
+    for (const result of [null, {}, "eth0"])
+      expect(await guestInterfaces(answering({ result }), "pve1", 101)).toEqual([]);
+  });
+
   it("that refuses is an error, though PVE answers 200", async () => {
     const result = { error: { class: "CommandNotFound", desc: "The command guest-network-get-interfaces has no…" } };
     const error = await guestInterfaces(answering({ result }), "pve1", 101).catch((one: Error) => one);

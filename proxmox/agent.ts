@@ -48,9 +48,11 @@ export async function pingAgent(client: PveClient, node: string, vmId: number): 
 }
 
 export async function guestInterfaces(client: PveClient, node: string, vmId: number): Promise<GuestInterface[]> {
-  return resultOf(
-    await client.getOnce<{ result: GuestInterface[] }>(path`/nodes/${node}/qemu/${vmId}/agent/network-get-interfaces`),
+  const told = resultOf(
+    await client.getOnce<{ result: unknown }>(path`/nodes/${node}/qemu/${vmId}/agent/network-get-interfaces`),
   );
+  // What a guest says is passed on by PVE as it is.
+  return Array.isArray(told) ? (told as GuestInterface[]) : [];
 }
 
 /**
