@@ -90,7 +90,7 @@ export async function waitForTask(
   const readStatus = () => client.getOnce<Status>(path`/nodes/${nodeOf(upid)}/tasks/${upid}/status`);
   const patience = { when: isTransient, retries: 9, pauseMs, maxPauseMs: 20 * pauseMs };
   let read = 0;
-  for (let wait = 30; ; wait = Math.min(wait * 1.6, 1000)) {
+  for (let wait = 30; ; wait = Math.min(wait * 2, 1000)) {
     const { status, exitstatus = "it ended without a result" } = await withRetry(readStatus, patience);
     if (onLog) {
       const lines = await logLines(client, upid, read);
