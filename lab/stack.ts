@@ -20,7 +20,9 @@ export function stackEnvironment(lab: Pick<Lab, "dir" | "caFile" | "apiToken">):
   mkdirSync(state, { recursive: true });
   return {
     HOME: home,
-    PULUMI_BACKEND_URL: pathToFileURL(state).href,
+    // By default each file of the state has another one beside it with its metadata; an engine that is killed can leave
+    // that one empty, and then "failed to load checkpoint: EOF" is all that there is.
+    PULUMI_BACKEND_URL: `${pathToFileURL(state).href}?metadata=skip`,
     // The lab is public, and so is what its state holds.
     PULUMI_CONFIG_PASSPHRASE: "lab",
     PROXMOX_VE_API_TOKEN: lab.apiToken,
