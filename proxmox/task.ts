@@ -71,6 +71,8 @@ export const readLog = (client: PveClient, upid: string): Promise<string[]> => l
 export interface WaitOptions {
   /** Told each new line of the task's log while it runs. */
   onLog?: (line: string) => void;
+  /** Told when the node does not answer and is asked again. */
+  onSilence?: (error: unknown) => void;
   /** First pause of those that follow when the node does not answer, in milliseconds. Default: 500. */
   pauseMs?: number;
 }
@@ -85,10 +87,16 @@ export interface WaitOptions {
 export async function waitForTask(
   client: PveClient,
   upid: string,
-  { onLog, pauseMs = 500 }: WaitOptions = {},
+  { onLog, onSilence, pauseMs = 500 }: WaitOptions = {},
 ): Promise<string[]> {
   const readStatus = () => client.getOnce<Status>(path`/nodes/${nodeOf(upid)}/tasks/${upid}/status`);
-  const patience = { when: isTransient, retries: 9, pauseMs, maxPauseMs: 20 * pauseMs };
+  const patience = {
+    when: isTransient,
+    retries: 9,
+    pauseMs,
+    maxPauseMs: 20 * pauseMs,
+    ...(onSilence && { onRetry: onSilence }),
+  };
   let read = 0;
   for (let wait = 30; ; wait = Math.min(wait * 2, 1000)) {
     const { status, exitstatus = "it ended without a result" } = await withRetry(readStatus, patience);

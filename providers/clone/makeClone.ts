@@ -39,7 +39,7 @@ export function makeClone(
         ...(pool && { pool }),
       });
       // A linked clone takes a second or two: no need to ask for its log.
-      await waitForTask(client, upid, full ? { onLog: show, pauseMs } : { pauseMs });
+      await waitForTask(client, upid, { pauseMs, onSilence, ...(full && { onLog: show }) });
       return undefined;
     } catch (error) {
       if (!/already exists|File exists/i.test(answerOf(error)) && !isTransient(error)) throw error;
@@ -49,6 +49,7 @@ export function makeClone(
       return found;
     }
   };
+  const onSilence = (error: unknown) => report(`waiting for an answer of ${sourceNode} (${answerOf(error)})`);
   const show = (line: string) => {
     const percent = PROGRESS.exec(line)?.[1];
     if (percent) report(`cloning VM ${sourceVmId} to ${vmId}: ${percent}%`);

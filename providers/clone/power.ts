@@ -25,7 +25,8 @@ export async function start(
     try {
       const upid = await power(client, node, vmId, "start");
       if (!wait) return;
-      const warnings = await waitForTask(client, upid, { pauseMs });
+      const onSilence = (error: unknown) => says.report(`waiting for an answer of ${node} (${answerOf(error)})`);
+      const warnings = await waitForTask(client, upid, { pauseMs, onSilence });
       for (const warning of warnings) says.warn(`${name} started with a warning: ${warning}`);
     } catch (error) {
       if (!/already running/i.test(answerOf(error))) throw error;
