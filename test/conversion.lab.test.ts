@@ -129,6 +129,14 @@ describe("the conversion of a VM to a template", () => {
     expect((await create()).outs.isTemplate).toBe(true);
   });
 
+  it("waits for a conversion that a killed run has asked for: PVE calls it a template before its disks are", async () => {
+    await lab.control.timeScale(1);
+    await lab.control.cut("POST", "/nodes/pve1/qemu/300/template", "after");
+    expect(await message(create())).not.toBe("");
+    expect((await create()).outs.isTemplate).toBe(true);
+    await lab.control.timeScale(0.01);
+  });
+
   it("does not believe PVE that all went well", async () => {
     await create();
     await lab.control.patchConfig(300, { set: { scsi0: "local-lvm:vm-300-disk-9,size=2G" } });
