@@ -71,14 +71,13 @@ describe("clones of a template that becomes another", () => {
     expect(run.code).toBe(0);
     const tasks = (await project.lab.control.tasks()).slice(before);
     expect(mostUnavailable(tasks)).toBe(1);
-    const { vms: all, volumes } = await project.lab.control.state();
+    const sources = tasks.filter(({ type }) => type === "qmclone").map(({ id }) => id);
+    expect(sources).toEqual(["9010", "9010", "9010", "9010"]);
+    const all = await vms();
     expect(all["9000"]).toBeUndefined();
     expect(all["9010"]?.config).toMatchObject({ template: 1, memory: "1024" });
-    for (const id of [9101, 9102, 9103, 9104]) {
+    for (const id of [9101, 9102, 9103, 9104])
       expect(all[id]).toMatchObject({ status: "running", config: { memory: "1024" } });
-      const disk = String(all[id]?.config.scsi0).split(/[:,]/)[1] ?? "";
-      expect(volumes["pve1/local-lvm"]?.[disk]?.parent).toContain("base-9010-disk");
-    }
     expect((await project.pulumi("up")).steps).toEqual([]);
   });
 
