@@ -14,7 +14,16 @@ import { runPulumi } from "../toolchain/pulumi.ts";
 const root = join(import.meta.dirname, "..");
 const STACK = "test";
 /** What a run of the program needs of the checkout. */
-const PROGRAM = ["Pulumi.yaml", "package.json", "index.ts", "compileCache.ts", "config", "components", "providers", "proxmox"];
+const PROGRAM = [
+  "Pulumi.yaml",
+  "package.json",
+  "index.ts",
+  "compileCache.ts",
+  "config",
+  "components",
+  "providers",
+  "proxmox",
+];
 
 /** The stack config without the project's name in front of its keys. */
 export interface StackConfig {
