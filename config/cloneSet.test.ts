@@ -142,11 +142,11 @@ test("a width does not cut a longer number", () => {
   expect(clones({ ...counted, count: 1000, namePattern: "w{n:2}" })?.at(-1)?.name).toBe("w1000");
 });
 
-test("none and 500 and 1000 clones", () => {
+test("none and 500 and 1000 clones, and a limit against typos", () => {
   expect(clones({ ...counted, count: 0 })).toEqual([]);
   expect(clones({ ...counted, count: 500 })).toHaveLength(500);
   expect(clones({ ...counted, count: 1000, ipRange: "10.0.1.1-10.0.9.255/16" })).toHaveLength(1000);
-  expect(setProblems({ ...counted, count: 1001 })).toEqual(["cloneSets.web.count: found 1001; expected at most 1000"]);
+  expect(setProblems({ ...counted, count: 5001 })).toEqual(["cloneSets.web.count: found 5001; expected at most 5000"]);
 });
 
 test("createClones: false leaves the set out, but its text is still checked", () => {

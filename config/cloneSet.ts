@@ -21,7 +21,7 @@ import {
 } from "./fields.ts";
 
 /** Of one set. */
-const MOST_CLONES = 1000;
+const MOST_CLONES = 5000;
 
 const interfaceOptions = {
   bridge: bridge.describe("bridge; default: the template's"),

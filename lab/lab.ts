@@ -294,6 +294,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   // The pipe that ends the lab with this process must not keep this process alive.
   (child.stdin as { unref?: () => void } | null)?.unref?.();
   return toLab(dir, info, async () => {
+    // Now its end is waited for.
+    child.ref();
     const ended =
       child.exitCode !== null || child.signalCode !== null
         ? Promise.resolve()
