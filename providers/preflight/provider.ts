@@ -8,7 +8,7 @@ import { connect, readStackConfig } from "../connect.ts";
 import { changedKeys } from "../diff.ts";
 import type { ConfigReader, Handlers } from "../handlers.ts";
 import { reporter, warner } from "../progress.ts";
-import { CHECKS } from "./checks/index.ts";
+import { checksFor } from "./checks/index.ts";
 import { mappingUses } from "./deviceNeeds.ts";
 import { clusterFacts } from "./facts.ts";
 import { failureReport, hasFailed, notes, summaryText } from "./report.ts";
@@ -72,7 +72,10 @@ async function preflight(
     },
     sshTargetOf,
   );
-  return { inputs: { ...news, fleetId, vmIds, claims }, results: [...(await runChecks(CHECKS, facts)), ...offline] };
+  return {
+    inputs: { ...news, fleetId, vmIds, claims },
+    results: [...(await runChecks(checksFor(loaded.problems), facts)), ...offline],
+  };
 }
 
 /** Looks at everything that can be looked at before something is changed, at preview as at up; changes nothing itself. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { fakeFleet } from "../fakeFacts.ts";
 import { requirementsOf } from "../requirements.ts";
-import { CHECKS } from "./index.ts";
+import { CHECKS, checksFor } from "./index.ts";
 
 const read = (file: string) => readFileSync(`${import.meta.dirname}/../../../${file}`, "utf8");
 const docs = read("docs/preflight.md");
@@ -38,4 +38,10 @@ test.each(["docs/preflight.md", "README.md"])("%s grants what a small config nee
       .map(([path, all]) => `${path}: ${[...new Set(all.map(({ privilege }) => privilege))].sort().join(" ")}`)
       .sort(),
   );
+});
+
+test("a template with a typo is not said to have left the config", () => {
+  const ids = (path: string) => checksFor([{ path, message: "unknown key" }]).map(({ id }) => id);
+  expect(ids("templates.noble.memoryMb")).not.toContain("template-in-use");
+  expect(ids("cloneSets.web.tempalte")).toEqual(CHECKS.map(({ id }) => id));
 });

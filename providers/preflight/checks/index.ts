@@ -1,3 +1,4 @@
+import type { Problem } from "../../../config/problem.ts";
 import type { Check } from "../finding.ts";
 import { addressFree } from "./configuration/addressFree.ts";
 import { clonesDeleted } from "./configuration/clonesDeleted.ts";
@@ -47,3 +48,12 @@ export const CHECKS: readonly Check[] = [
   clonesDeleted,
   templateInUse,
 ];
+
+/**
+ * The checks that make sense with what is wrong in the config itself: a template with a mistake is not among the fleet's, and
+ * would be taken for one that has left the config.
+ */
+export function checksFor(problems: readonly Problem[]): readonly Check[] {
+  const isUnread = problems.some(({ path }) => path.startsWith("templates."));
+  return isUnread ? CHECKS.filter((check) => check !== templateInUse) : CHECKS;
+}
