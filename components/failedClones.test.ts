@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CloneInfo } from "./cloneInfo.ts";
+import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import { failedClones } from "./failedClones.ts";
 
 const clone = (n: number, status: CloneInfo["status"]): CloneInfo => ({

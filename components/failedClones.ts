@@ -1,4 +1,4 @@
-import type { CloneInfo } from "./cloneInfo.ts";
+import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 
 /** Named before the rest is counted. */
 const NAMED = 20;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import type { CloneInfo } from "./cloneInfo.ts";
+import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import { ansibleInventory } from "./inventory.ts";
 
 const clone = (n: number, change: Partial<CloneInfo> = {}): CloneInfo => ({

@@ -1,4 +1,4 @@
-import type { CloneInfo } from "./cloneInfo.ts";
+import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import type { Json } from "./cloudInit/json.ts";
 import { toYaml } from "./cloudInit/yaml.ts";
 

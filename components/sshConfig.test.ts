@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { CloneInfo } from "./cloneInfo.ts";
+import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import { sshConfig } from "./sshConfig.ts";
 
 const clone = (name: string, change: Partial<CloneInfo> = {}): CloneInfo => ({

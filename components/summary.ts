@@ -1,4 +1,4 @@
-import type { CloneInfo } from "./cloneInfo.ts";
+import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import type { ImageInfo } from "./vmTemplate.ts";
 
 export interface TemplateInfo {

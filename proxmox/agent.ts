@@ -42,11 +42,7 @@ export function hasAgent({ agent }: GuestConfig): boolean {
 
 // Each is sent once: who waits for an agent asks again anyway, at a pace of its own.
 
-/** Whether anybody answers. Takes VM.GuestAgent.Audit (PVE 8: VM.Monitor), as `guestInterfaces` does. */
-export async function pingAgent(client: PveClient, node: string, vmId: number): Promise<void> {
-  resultOf(await client.post<{ result: object }>(path`/nodes/${node}/qemu/${vmId}/agent/ping`));
-}
-
+/** The guest's network interfaces. Takes VM.GuestAgent.Audit (PVE 8: VM.Monitor). */
 export async function guestInterfaces(client: PveClient, node: string, vmId: number): Promise<GuestInterface[]> {
   const told = resultOf(
     await client.getOnce<{ result: unknown }>(path`/nodes/${node}/qemu/${vmId}/agent/network-get-interfaces`),

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { CloneInfo } from "../components/cloneInfo.ts";
+import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import { until } from "./kill.ts";
 import { openProject, type Project, type Run } from "./project.ts";
 

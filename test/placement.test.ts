@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { CloneInfo } from "../components/cloneInfo.ts";
+import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import { PveClient } from "../proxmox/client.ts";
 import { migrateGuest } from "../proxmox/guests.ts";
 import { waitForTask } from "../proxmox/task.ts";

@@ -1,5 +1,5 @@
-import type { CloneInfo } from "../../components/cloneInfo.ts";
 import { fleetTag } from "../marks.ts";
+import type { CloneInfo } from "./cloneInfo.ts";
 
 /** Where a clone can be, and what it is cloned from there. */
 export interface Place {

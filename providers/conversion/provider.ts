@@ -1,14 +1,15 @@
 import type { PveClient } from "../../proxmox/client.ts";
-import { ProxmoxError, TaskError } from "../../proxmox/errors.ts";
+import { ProxmoxError } from "../../proxmox/errors.ts";
 import { convertToTemplate, diskVolumes, type GuestConfig, readConfig } from "../../proxmox/guests.ts";
 import { ownerOf } from "../../proxmox/ownership.ts";
 import { isBusy, withRetry } from "../../proxmox/retry.ts";
-import { runningTasks, waitForTask } from "../../proxmox/task.ts";
+import { waitForTask } from "../../proxmox/task.ts";
 import { connect } from "../connect.ts";
 import { diffByKeys } from "../diff.ts";
 import { stage } from "../failure.ts";
 import type { Handlers } from "../handlers.ts";
 import { type Report, reporter } from "../progress.ts";
+import { waitForTasksOf } from "../vmId/tasks.ts";
 import { growDisk } from "./growDisk.ts";
 import { powerOff } from "./powerOff.ts";
 
@@ -54,25 +55,12 @@ function assertOurs({ name = "no name", description }: GuestConfig, vmId: number
   );
 }
 
-/**
- * The VM's config when no task works on it: one that an earlier run has asked for goes on after that run was killed, and PVE
- * says `template: 1` before it makes the disks base volumes.
- */
-async function atRest(client: PveClient, node: string, vmId: number, report: Report): Promise<GuestConfig | undefined> {
-  for (const { upid, type } of await runningTasks(client, node, { vmid: vmId })) {
-    report(`waiting for PVE, which is still busy with VM ${vmId} (${type})`);
-    // How it ended is seen on the VM.
-    await waitForTask(client, upid).catch((error) => {
-      if (!(error instanceof TaskError)) throw error;
-    });
-  }
-  return readConfig(client, node, vmId);
-}
-
 /** Carries on wherever an earlier run stopped: each step looks first whether it has been done. */
 async function finish(client: PveClient, inputs: ConversionInputs, report: Report): Promise<void> {
   const { node, vmId, fleetId, bootDisk, diskGiB } = inputs;
-  const before = await atRest(client, node, vmId, report);
+  // PVE says `template: 1` before it makes the disks base volumes.
+  await waitForTasksOf(client, node, vmId, report);
+  const before = await readConfig(client, node, vmId);
   if (!before) throw new ProxmoxError("conversion", `VM ${vmId} does not exist on ${node}`);
   assertOurs(before, vmId, fleetId);
   if (!isTemplate(before)) await growDisk(client, before, { node, vmId, drive: bootDisk, sizeGiB: diskGiB }, report);

@@ -1,11 +1,12 @@
 import type { PveClient } from "../../proxmox/client.ts";
-import { ProxmoxError, TaskError } from "../../proxmox/errors.ts";
+import { ProxmoxError } from "../../proxmox/errors.ts";
 import { destroyGuest, type GuestConfig, listGuests, locate, power, readStatus } from "../../proxmox/guests.ts";
 import { ownerOf, parseMark } from "../../proxmox/ownership.ts";
 import { isBusy, withRetry } from "../../proxmox/retry.ts";
-import { runningTasks, waitForTask } from "../../proxmox/task.ts";
+import { waitForTask } from "../../proxmox/task.ts";
 import { failure } from "../failure.ts";
 import type { Report } from "../progress.ts";
+import { waitForTasksOf } from "./tasks.ts";
 
 export interface Slot {
   node: string;
@@ -36,14 +37,8 @@ async function atRest(client: PveClient, slot: Slot, report: Report): Promise<Fo
   for (;;) {
     const found = await locate(client, node, vmId);
     if (!found?.config.lock) return found;
-    const [task] = await runningTasks(client, found.node, { vmid: vmId });
-    if (task) {
-      report(`waiting for PVE, which is still busy with VM ${vmId} (${task.type})`);
-      // How it ended is seen on the VM.
-      await waitForTask(client, task.upid).catch((error) => {
-        if (!(error instanceof TaskError)) throw error;
-      });
-    } else if ((await locate(client, node, vmId))?.config.lock) {
+    if (await waitForTasksOf(client, found.node, vmId, report)) continue;
+    if ((await locate(client, node, vmId))?.config.lock) {
       // PVE writes the notes last, so there is no telling whose it was.
       throw refusal(
         slot,
