@@ -35,12 +35,36 @@ describe("waiting for a task", () => {
     expect(asked).toEqual([`/nodes/pve1/tasks/${encodeURIComponent(UPID)}/status`]);
   });
 
-  it("asks often at first and less often later", async () => {
-    const { client, asked } = pve([...Array(6).fill(running), ok], []);
-    const from = performance.now();
-    await waitForTask(client, UPID);
-    expect(asked).toHaveLength(7);
-    expect(performance.now() - from).toBeGreaterThan(30 * (1 + 1.6 + 2.5 + 4 + 6.5 + 10) - 50);
+  /** Whether a task's wait begins with a look at it, and the wait's end. */
+  async function looksAtOnce(client: PveClient, asked: string[], upid: string) {
+    const before = asked.length;
+    const waited = waitForTask(client, upid);
+    await new Promise((resolve) => setImmediate(resolve));
+    const atOnce = asked.length > before;
+    await waited;
+    return atOnce;
+  }
+
+  it("first asks when it should be over, once it knows how long such tasks take on that node", async () => {
+    const { client, asked } = pve([running, running, running, running, ok], []);
+    expect(await looksAtOnce(client, asked, UPID)).toBe(true);
+    expect(asked).toHaveLength(5);
+    expect(await looksAtOnce(client, asked, UPID)).toBe(false);
+    expect(asked).toHaveLength(6);
+    expect(await looksAtOnce(client, asked, UPID.replace("pve1", "pve2"))).toBe(true);
+    expect(await looksAtOnce(client, asked, UPID.replace("qmclone", "qmstart"))).toBe(true);
+  });
+
+  it("a task whose log is shown says nothing of one that is not: full clones and linked ones have one type", async () => {
+    const { client, asked } = pve([running, running, running, running, ok], []);
+    await waitForTask(client, UPID, { onLog: () => {} });
+    expect(await looksAtOnce(client, asked, UPID)).toBe(true);
+  });
+
+  it("a failure says nothing of how long such tasks take", async () => {
+    const { client, asked } = pve([running, running, running, { ...ok, exitstatus: "clone failed" }, ok], []);
+    await expect(waitForTask(client, UPID)).rejects.toThrow("clone failed");
+    expect(await looksAtOnce(client, asked, UPID)).toBe(true);
   });
 
   it("tells each line of the log once and in order, however long it is", async () => {

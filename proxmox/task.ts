@@ -2,9 +2,17 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type PveClient, path } from "./client.ts";
 import { TaskError } from "./errors.ts";
 import { isTransient, withRetry } from "./retry.ts";
+import { Looks, timesOf } from "./taskTimes.ts";
 
 /** The node that a task runs on stands in its id (`UPID:node:…`). */
 const nodeOf = (upid: string): string => upid.split(":")[1] ?? "";
+
+/** So does its type (`UPID:node:pid:pstart:starttime:type:…`). */
+const typeOf = (upid: string): string => upid.split(":")[5] ?? "";
+
+/** Longest pauses between looks at a task, in milliseconds: whose log is shown, and any other. */
+const SHOWN_MS = 1000;
+const LONGEST_MS = 5000;
 
 interface Status {
   status: "running" | "stopped";
@@ -78,8 +86,9 @@ export interface WaitOptions {
 }
 
 /**
- * Waits for the end of a task; asks often at first, then once a second. The task goes on while the node does not answer
- * (a restart of its API, a flaky network), so that is waited for too, for about a minute.
+ * Waits for the end of a task: looks when tasks of its type lately ended on that node, or often at first if that is not
+ * known. The task goes on while the node does not answer (a restart of its API, a flaky network), so that is waited for
+ * too, for about a minute.
  *
  * @returns the warnings of a task that ended with WARNINGS
  * @throws TaskError with the last lines of the log, unless it ended with OK or WARNINGS
@@ -97,8 +106,14 @@ export async function waitForTask(
     maxPauseMs: 20 * pauseMs,
     ...(onSilence && { onRetry: onSilence }),
   };
+  // A full clone, whose log is shown, is no measure for a linked one.
+  const times = timesOf(client, `${nodeOf(upid)} ${typeOf(upid)}${onLog ? " shown" : ""}`);
+  const looks = new Looks(times, onLog ? SHOWN_MS : LONGEST_MS);
+  const from = performance.now();
   let read = 0;
-  for (let wait = 30; ; wait = Math.min(wait * 2, 1000)) {
+  for (let wait = looks.first; ; ) {
+    if (wait > 0) await pause(wait);
+    const elapsed = performance.now() - from;
     const { status, exitstatus = "it ended without a result" } = await withRetry(readStatus, patience);
     if (onLog) {
       const lines = await logLines(client, upid, read);
@@ -106,11 +121,14 @@ export async function waitForTask(
       lines.forEach(onLog);
     }
     if (status === "stopped") {
+      // What fails ends sooner or later than what does its work.
+      const warned = exitstatus.startsWith("WARNINGS");
+      if (exitstatus === "OK" || warned) looks.ended(elapsed);
       if (exitstatus === "OK") return [];
       const log = await logLines(client, upid, 0).catch(() => []);
-      if (!exitstatus.startsWith("WARNINGS")) throw new TaskError(upid, exitstatus, log.slice(-5));
+      if (!warned) throw new TaskError(upid, exitstatus, log.slice(-5));
       return log.filter((line) => /^WARN/i.test(line));
     }
-    await pause(wait);
+    wait = looks.next(elapsed);
   }
 }
