@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ensureToolchain } from "../toolchain/install.ts";
 import { interruptible } from "../toolchain/interrupt.ts";
 import { contenders } from "./contenders/all.ts";
-import { parseOptions, UsageError } from "./options.ts";
+import { parseOptions, UsageError, usage } from "./options.ts";
 import { NotInstalledError } from "./peers/missing.ts";
 import { asJson, save } from "./report/save.ts";
 import { summarize } from "./report/statistics.ts";
@@ -20,33 +20,43 @@ async function bench(signal: AbortSignal): Promise<void> {
   const chosen = contenders.filter(({ name }) => options.contenders.includes(name));
   for (const { available } of chosen) await available();
   await ensureToolchain();
+  const { phases } = options;
   const results: Result[] = [];
+  const failures: string[] = [];
   for (const conditions of options.conditions) {
     for (const clones of options.clones) {
       // In turn, so that whatever else this machine does hits all of them alike.
       for (let run = 1; run <= options.runs; run++) {
         for (const contender of chosen) {
-          say(`${contender.name}: ${clones} clones, ${conditions}, run ${run} of ${options.runs}`);
+          const title = `${contender.name}: ${clones} clones, ${conditions}, run ${run} of ${options.runs}`;
+          say(title);
+          const failure = (text: string) => {
+            failures.push(`${title}: ${text.split("\n", 1)[0]}`);
+            say(`  NOT MEASURED: ${text}`);
+          };
           try {
-            results.push(...(await measure({ contender, clones, conditions, run }, say, signal)));
+            await measure({ contender, clones, conditions, phases, run }, { results, failure, say }, signal);
           } catch (error) {
-            signal.throwIfAborted();
             // The others go on: what they do is worth knowing all the same.
-            say(`  NOT MEASURED: ${error instanceof Error ? error.message : error}`);
-            process.exitCode = 1;
+            if (!signal.aborted) failure(error instanceof Error ? error.message : String(error));
           }
           // After each, so that a long bench that is stopped has not been for nothing.
           await save(results, options.out);
+          signal.throwIfAborted();
         }
       }
     }
   }
   say(`saved in ${options.out}: results.json, tables.md, chart.svg`);
   process.stdout.write(options.json ? asJson(results) : `\n${tables(summarize(results))}`);
+  if (failures.length === 0) return;
+  say(["\nNOT MEASURED:", ...failures].join("\n  "));
+  process.exitCode = 1;
 }
 
 try {
-  await interruptible(bench);
+  if (process.argv.includes("--help")) process.stdout.write(`${usage}\n`);
+  else await interruptible(bench);
 } catch (error) {
   if (error instanceof NotInstalledError) {
     say(`${error.message}\nOr leave it out: npm run bench -- --contenders ours`);

@@ -19,7 +19,7 @@ export interface Result {
   requests: number;
   /** Those for the clones, by the number of clones that there are in this phase. */
   requestsPerClone: number;
-  /** What the ten clones of `grow` added to the stored state, per clone; null for who keeps none. */
+  /** What the ten clones of `grow` added to the stored state, per clone; null for who keeps none, and without `grow`. */
   stateBytesPerClone: number | null;
   /** Clones that were not what they should be after the phase, as the cluster has them; after `destroy`: still there. */
   failedClones: number;

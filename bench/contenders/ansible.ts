@@ -6,7 +6,7 @@ import { checkout } from "../../toolchain/paths.ts";
 import type { Contender } from "../contender.ts";
 import { fleetOf, gateway, prefixLength, templateVmId } from "../fleet.ts";
 import { findAnsible } from "../peers/ansible.ts";
-import { openLab } from "./labFolder.ts";
+import { openOnLab } from "./labFolder.ts";
 
 /** `user@realm!name=secret` in the parts that the modules want. */
 function login(lab: Lab) {
@@ -23,53 +23,51 @@ export function ansible(name: string, how: "serial" | "free", forks: number): Co
   return {
     name,
     available: () => findAnsible(checkout),
-    async open() {
-      const peer = findAnsible(checkout);
-      const { dir, lab, close } = await openLab();
-      const playbooks = join(dir, "playbooks");
-      await cp(join(import.meta.dirname, "ansible"), playbooks, { recursive: true });
-      await mkdir(join(dir, "home"));
-      const publicKey = (await readFile(lab.ssh.publicKeyFile, "utf8")).trim();
-      const env = {
-        HOME: join(dir, "home"),
-        LC_ALL: "C.UTF-8",
-        REQUESTS_CA_BUNDLE: lab.caFile,
-        // What speeds it up: no interpreter search, modules through a pipe instead of files.
-        ANSIBLE_PYTHON_INTERPRETER: peer.python,
-        ANSIBLE_PIPELINING: "true",
-        ANSIBLE_FORKS: String(forks),
-        ANSIBLE_NOCOLOR: "true",
-        ANSIBLE_RETRY_FILES_ENABLED: "false",
-      };
-      return {
-        lab,
-        async want(clones) {
-          const fleet = fleetOf(clones).map((clone) => ({
-            name: clone.name,
-            vm_id: clone.vmId,
-            address: `${clone.address}/${prefixLength}`,
-          }));
-          const checksum = lab.image.checksum.replace("sha256:", "");
-          const vars = {
-            ansible_connection: "local",
-            api: login(lab),
-            image: { url: lab.image.url, checksum },
-            ssh_public_key: publicKey,
-            template_id: templateVmId,
-            gateway,
-          };
-          const hosts = Object.fromEntries(fleet.map(({ name: host, ...of }) => [host, of]));
-          const all = { hosts: { localhost: { fleet } }, vars, children: { clones: { hosts } } };
-          await writeFile(join(playbooks, "inventory.yml"), stringify({ all }));
-        },
-        command(phase) {
-          if (phase === "preview") return undefined;
-          const playbook = phase === "destroy" ? `destroy-${how}.yml` : `${how}.yml`;
-          return { file: peer.playbook, args: ["-i", "inventory.yml", playbook], cwd: playbooks, env };
-        },
-        stateBytes: async () => undefined,
-        close,
-      };
-    },
+    open: () =>
+      openOnLab(async (dir, lab) => {
+        const peer = findAnsible(checkout);
+        const playbooks = join(dir, "playbooks");
+        await cp(join(import.meta.dirname, "ansible"), playbooks, { recursive: true });
+        await mkdir(join(dir, "home"));
+        const publicKey = (await readFile(lab.ssh.publicKeyFile, "utf8")).trim();
+        const env = {
+          HOME: join(dir, "home"),
+          LC_ALL: "C.UTF-8",
+          REQUESTS_CA_BUNDLE: lab.caFile,
+          // What speeds it up: no interpreter search, modules through a pipe instead of files.
+          ANSIBLE_PYTHON_INTERPRETER: peer.python,
+          ANSIBLE_PIPELINING: "true",
+          ANSIBLE_FORKS: String(forks),
+          ANSIBLE_NOCOLOR: "true",
+          ANSIBLE_RETRY_FILES_ENABLED: "false",
+        };
+        return {
+          async want(clones) {
+            const fleet = fleetOf(clones).map((clone) => ({
+              name: clone.name,
+              vm_id: clone.vmId,
+              address: `${clone.address}/${prefixLength}`,
+            }));
+            const checksum = lab.image.checksum.replace("sha256:", "");
+            const vars = {
+              ansible_connection: "local",
+              api: login(lab),
+              image: { url: lab.image.url, checksum },
+              ssh_public_key: publicKey,
+              template_id: templateVmId,
+              gateway,
+            };
+            const hosts = Object.fromEntries(fleet.map(({ name: host, ...of }) => [host, of]));
+            const all = { hosts: { localhost: { fleet } }, vars, children: { clones: { hosts } } };
+            await writeFile(join(playbooks, "inventory.yml"), stringify({ all }));
+          },
+          command(phase) {
+            if (phase === "preview") return undefined;
+            const playbook = phase === "destroy" ? `destroy-${how}.yml` : `${how}.yml`;
+            return { file: peer.playbook, args: ["-i", "inventory.yml", playbook], cwd: playbooks, env };
+          },
+          stateBytes: async () => undefined,
+        };
+      }),
   };
 }

@@ -2,17 +2,26 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Lab, startLab } from "../../lab/lab.ts";
+import type { Session } from "../contender.ts";
 
-/** A new folder with a lab of its own; `close` stops the lab and removes the folder. */
-export async function openLab(): Promise<{ dir: string; lab: Lab; close(): Promise<void> }> {
+/**
+ * A session in a new folder, on a lab of its own: `prepare` says what is done there. `close`, and a `prepare` that fails,
+ * stop the lab and remove the folder.
+ */
+export async function openOnLab(
+  prepare: (dir: string, lab: Lab) => Promise<Omit<Session, "lab" | "close">>,
+): Promise<Session> {
   const dir = await mkdtemp(join(tmpdir(), "golden-fleet-bench-"));
-  const lab = await startLab({ dir: join(dir, "lab") });
-  return {
-    dir,
-    lab,
-    async close() {
-      await lab.stop();
-      await rm(dir, { recursive: true, force: true });
-    },
+  let lab: Lab | undefined;
+  const close = async () => {
+    await lab?.stop();
+    await rm(dir, { recursive: true, force: true });
   };
+  try {
+    lab = await startLab({ dir: join(dir, "lab") });
+    return { ...(await prepare(dir, lab)), lab, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

@@ -1,3 +1,7 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { type Cost, costOf } from "./cost.ts";
 
@@ -30,4 +34,25 @@ test("a child's CPU time and memory count, even if its parent does not wait for 
 
 test("a command that cannot be started is an error", async () => {
   await expect(costOf({ file: "/no/such/program", args: [], cwd: "/", env: {} })).rejects.toThrow("/no/such/program");
+});
+
+test("a command that is to be stopped is stopped, and one that comes after is not started", async () => {
+  const stop = new AbortController();
+  const folder = await mkdtemp(join(tmpdir(), "golden-fleet-cost-test-"));
+  const mark = join(folder, "started");
+  const command = (script: string) => ({
+    file: process.execPath,
+    args: ["-e", script],
+    cwd: folder,
+    env: { MARK: mark },
+  });
+  const write = `require("fs").writeFileSync(process.env.MARK, "");`;
+  const cost = costOf(command(`${write} setInterval(() => {}, 1000)`), stop.signal);
+  await vi.waitUntil(() => existsSync(mark), { timeout: 30_000 });
+  stop.abort();
+  await expect(cost).rejects.toThrow("aborted");
+  await rm(mark);
+  await expect(costOf(command(write), stop.signal)).rejects.toThrow("aborted");
+  expect(existsSync(mark)).toBe(false);
+  await rm(folder, { recursive: true });
 });

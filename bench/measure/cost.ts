@@ -27,27 +27,39 @@ export interface Cost {
 
 const script = join(import.meta.dirname, "account.py");
 
-/** Runs a command to its end and says what it cost. A failure of the command is a code, not an exception. */
+/**
+ * Runs a command to its end and says what it cost. A failure of the command is a code, not an exception.
+ *
+ * @throws AbortError if it was stopped by the signal, after its end
+ */
 export async function costOf({ file, args, cwd, env }: Command, signal?: AbortSignal): Promise<Cost> {
+  const python = await findPython();
   const folder = await mkdtemp(join(tmpdir(), "golden-fleet-cost-"));
-  const result = join(folder, "result.json");
   try {
-    const child = spawn(await findPython(), ["-IS", script, result, file, ...args], {
+    signal?.throwIfAborted();
+    const result = join(folder, "result.json");
+    const child = spawn(python, ["-IS", script, result, file, ...args], {
       cwd,
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const interrupt = () => child.kill("SIGINT");
     signal?.addEventListener("abort", interrupt, { once: true });
-    const peak = watchMemory(child.pid ?? 0);
     let output = "";
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding("utf8").on("data", (text: string) => {
         output += text;
       });
-    await new Promise((resolve, reject) => child.once("error", reject).once("close", resolve));
-    const peakMemoryBytes = peak();
-    signal?.removeEventListener("abort", interrupt);
+    const ended = new Promise((resolve, reject) => child.once("error", reject).once("close", resolve));
+    const peak = watchMemory(child.pid ?? 0);
+    let peakMemoryBytes: number;
+    try {
+      await ended;
+    } finally {
+      peakMemoryBytes = peak();
+      signal?.removeEventListener("abort", interrupt);
+    }
+    signal?.throwIfAborted();
     const measured = await readFile(result, "utf8").catch(() => undefined);
     if (measured === undefined) throw new Error(`${file} could not be measured:\n${output}`);
     const { code, wallSeconds, cpuSeconds } = JSON.parse(measured) as Cost;

@@ -8,6 +8,9 @@ const topMargin = 60;
 /** Where the logarithmic axes begin, in seconds. */
 const floor = 0.1;
 
+/** The phases that were measured, in their order. */
+const phasesOf = (group: readonly Summary[]) => phases.filter((phase) => group.some((one) => one.phase === phase));
+
 /** Wall times as an SVG: a row for each set of conditions and number of clones, a group of bars for each phase. */
 export function chart(summaries: readonly Summary[]): string {
   const rows = [...Map.groupBy(summaries, ({ conditions, clones }) => `${conditions}, ${clones} clones`)];
@@ -26,7 +29,7 @@ export function chart(summaries: readonly Summary[]): string {
       textStyle: { fontSize: 14, fontWeight: "normal" },
     })),
     grid: rows.map((_, index) => ({ top: top(index) + 35, height: rowHeight - 80, left: 60, right: 20 })),
-    xAxis: rows.map((_, index) => ({ type: "category", gridIndex: index, data: [...phases] })),
+    xAxis: rows.map(([, group], index) => ({ type: "category", gridIndex: index, data: phasesOf(group) })),
     yAxis: rows.map((_, index) => ({ type: "log", gridIndex: index, min: floor, startValue: floor })),
     series: rows.flatMap(([, group], index) =>
       contenders.map((contender) => ({
@@ -35,7 +38,7 @@ export function chart(summaries: readonly Summary[]): string {
         xAxisIndex: index,
         yAxisIndex: index,
         label: { show: true, position: "top" as const, fontSize: 9 },
-        data: phases.map((phase) => {
+        data: phasesOf(group).map((phase) => {
           const median = group.find((one) => one.contender === contender && one.phase === phase)?.of.wallSeconds
             ?.median;
           return median === undefined ? "-" : Number(median.toPrecision(3));

@@ -45,6 +45,16 @@ test("the chart shows every contender's median", () => {
   for (const text of ["ours", "ansible-free", "node, 10 clones", ">77<", ">4<"]) expect(svg).toContain(text);
 });
 
+test("the chart has the phases that were measured, and no others", () => {
+  const svg = chart(summarize(results));
+  for (const text of [">first<", ">second<"]) expect(svg).toContain(text);
+  for (const text of [">preview<", ">grow<", ">destroy<"]) expect(svg).not.toContain(text);
+});
+
+test("a chart of nothing is one, too: the first contender may fail", () => {
+  expect(chart([])).toMatch(/^<svg/);
+});
+
 test("saved results can be read again", () => {
   expect(JSON.parse(asJson(results))).toEqual(results);
   expect(JSON.parse(asJson([]))).toEqual([]);
