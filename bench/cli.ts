@@ -14,6 +14,12 @@ import { measure } from "./session.ts";
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
+/** `fetch failed` alone says nothing: its cause does. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
+
 async function bench(signal: AbortSignal): Promise<void> {
   const names = contenders.map(({ name }) => name);
   const options = parseOptions(process.argv.slice(2), names, join(import.meta.dirname, "results"));
@@ -38,7 +44,7 @@ async function bench(signal: AbortSignal): Promise<void> {
             await measure({ contender, clones, conditions, phases, run }, { results, failure, say }, signal);
           } catch (error) {
             // The others go on: what they do is worth knowing all the same.
-            if (!signal.aborted) failure(error instanceof Error ? error.message : String(error));
+            if (!signal.aborted) failure(reasonOf(error));
           }
           // After each, so that a long bench that is stopped has not been for nothing.
           await save(results, options.out);
