@@ -7,9 +7,8 @@ import { VmTemplate } from "./components/vmTemplate.ts";
 import { isComplete } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
 import { loadStackConfig } from "./config/stack.ts";
-import { connectionOf } from "./providers/connect.ts";
+import { connectionOf } from "./providers/connection.ts";
 import { Preflight } from "./providers/preflight/resource.ts";
-import { PveClient } from "./proxmox/client.ts";
 
 // Pulumi maps the stack trace of every resource back to the sources of a compiler; this program is its own source.
 Reflect.deleteProperty(Error, "prepareStackTrace");
@@ -32,13 +31,13 @@ export default async () => {
   const { cluster, login } = config;
   const stack = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
   const fleet = { cluster, stack, fleetId: preflight.fleetId };
-  const client = new PveClient(connectionOf(config));
+  const connection = connectionOf(config);
   const options = { provider: proxmoxProvider(cluster, login, { dependsOn: preflight }), dependsOn: preflight };
 
   const sources = new Map(
     Object.entries(config.templates).map(([key, template]) => [
       key,
-      new VmTemplate(key, { fleet, template, client }, options),
+      new VmTemplate(key, { fleet, template, connection }, options),
     ]),
   );
   const sets = new Map(

@@ -5,7 +5,7 @@ import { parseChecksum } from "../config/template.ts";
 import { TemplateConversion } from "../providers/conversion/resource.ts";
 import { Image } from "../providers/image/resource.ts";
 import { SnippetFiles } from "../providers/snippets/resource.ts";
-import type { PveClient } from "../proxmox/client.ts";
+import type { Connection } from "../proxmox/client.ts";
 import { contentHash } from "./contentHash.ts";
 import { type FleetContext, ownership } from "./fleet.ts";
 import { statusUrn } from "./statusUrn.ts";
@@ -19,8 +19,8 @@ export interface VmTemplateArgs {
   fleet: FleetContext;
   /** The template as the config has it. */
   template: PlacedTemplate;
-  /** The client that looks at the VMID before anything is created on it. */
-  client: PveClient;
+  /** How to look at the VMID before anything is created on it. */
+  connection: Connection;
 }
 
 /** What is known of the template's image. */
@@ -55,7 +55,7 @@ export class VmTemplate extends pulumi.ComponentResource {
 
   constructor(key: string, args: VmTemplateArgs, opts?: pulumi.ComponentResourceOptions) {
     super(TYPE, key, {}, opts);
-    const { fleet, template, client } = args;
+    const { fleet, template, connection } = args;
     const { cluster } = fleet;
     const { vmId, node } = template;
     const own = `${key}-${vmId}`;
@@ -148,7 +148,7 @@ export class VmTemplate extends pulumi.ComponentResource {
         dependsOn: snippetFiles,
         // The plugin sees a difference in the disks' speed limits for ever; the conversion sets `template`.
         ignoreChanges: [...disks.map((_, index) => `disks[${index}].speed`), "template"],
-        hooks: vmHooks(key, { node, vmId, becomesTemplate: template.makeTemplate }, client),
+        hooks: vmHooks(key, { node, vmId, becomesTemplate: template.makeTemplate }, connection),
       },
     );
 

@@ -1,10 +1,9 @@
 import type { Cluster } from "../config/cluster.ts";
-import { localPath } from "../config/files.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { KEYS, loadConfig } from "../config/load.ts";
-import type { Login } from "../config/login.ts";
 import { ConfigError } from "../config/problem.ts";
 import { type Connection, PveClient } from "../proxmox/client.ts";
+import { connectionOf } from "./connection.ts";
 import type { ConfigReader } from "./handlers.ts";
 
 /** The stack config as the dynamic-provider host has it. */
@@ -17,16 +16,6 @@ export function readStackConfig(config: ConfigReader): LoadedConfig {
   );
 }
 
-/** How to reach the API. */
-export function connectionOf({ cluster, login }: { cluster: Cluster; login: Login }): Connection {
-  const { caFile, fingerprint, insecure } = cluster.tls;
-  return {
-    endpoint: cluster.endpoint,
-    tls: { insecure, ...(caFile && { caFile: localPath(caFile) }), ...(fingerprint && { fingerprint }) },
-    login,
-  };
-}
-
 const clients = new Map<string, PveClient>();
 const known = new WeakMap<ConfigReader, Access>();
 
@@ -36,17 +25,21 @@ export interface Access {
   cluster: Cluster;
 }
 
-/** All resources of a stack share the login and the connections of this process. */
+/** All that has to do with one cluster shares the login and the connections of this process. */
+export function clientOf(connection: Connection): PveClient {
+  const key = JSON.stringify(connection);
+  const client = clients.get(key) ?? new PveClient(connection);
+  clients.set(key, client);
+  return client;
+}
+
 export function access(config: ConfigReader): Access {
   // The config is read once, not for every call of every clone.
   const before = known.get(config);
   if (before) return before;
   const { cluster, login, problems } = readStackConfig(config);
   if (!cluster || !login) throw new ConfigError(problems, "Without cluster and login nothing can be done.");
-  const connection = connectionOf({ cluster, login });
-  const key = JSON.stringify(connection);
-  const client = clients.get(key) ?? new PveClient(connection);
-  clients.set(key, client);
+  const client = clientOf(connectionOf({ cluster, login }));
   known.set(config, { client, cluster });
   return { client, cluster };
 }

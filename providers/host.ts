@@ -1,4 +1,5 @@
-import "../compileCache.ts";
+import "../fastStart.ts";
+import { flushCompileCache } from "node:module";
 import type { ConfigReader, Handlers } from "./handlers.ts";
 
 type Values = Record<string, unknown>;
@@ -10,6 +11,14 @@ function plain(error: unknown): unknown {
   return error;
 }
 
+const loaded = new Map<string, Promise<{ provider: AnyHandlers }>>();
+
+function load(module: string): Promise<{ provider: AnyHandlers }> {
+  const known = loaded.get(module) ?? import(`./${module}`).finally(() => setImmediate(flushCompileCache));
+  loaded.set(module, known);
+  return known;
+}
+
 /** What `shell` calls, inside the dynamic-provider host: one method of one module, in the host's own terms. */
 export async function run(
   module: string,
@@ -17,7 +26,7 @@ export async function run(
   method: keyof AnyHandlers,
   args: never[],
 ): Promise<unknown> {
-  const { provider } = (await import(`./${module}`)) as { provider: AnyHandlers };
+  const { provider } = await load(module);
   try {
     const handler = provider[method] as (config: ConfigReader, ...args: never[]) => Promise<Values | undefined>;
     const result = await handler.call(provider, config, ...args);

@@ -74,6 +74,8 @@ function connect(target: SshTarget): Promise<ssh2.Client> {
   const client = new ssh2.Client();
   return new Promise((resolve, reject) => {
     let changed = false;
+    // Each question is a packet of its own: none waits to be sent together with the next, 40 ms of it.
+    client.once("connect", () => client.setNoDelay(true));
     client.once("ready", () => resolve(client));
     client.once("error", (error) =>
       reject(

@@ -18,7 +18,7 @@ const PROGRAM = [
   "Pulumi.yaml",
   "package.json",
   "index.ts",
-  "compileCache.ts",
+  "fastStart.ts",
   "config",
   "components",
   "providers",

@@ -89,7 +89,5 @@ function environment(paths: Paths, pulumi: string): Record<string, string> {
     PATH: path.filter(Boolean).join(delimiter),
     PULUMI_HOME: paths.home,
     PULUMI_SKIP_UPDATE_CHECK: "true",
-    // The hosts of program and providers are Node, too: what they have compiled once is not compiled again.
-    NODE_COMPILE_CACHE: join(paths.root, "node_modules", ".cache", "compile"),
   };
 }
