@@ -17,7 +17,7 @@ const endpoint = z
   })
   .transform((url) => url.replace(/\/$/, ""));
 
-const atOnce = z.int().min(1).max(64).default(4);
+const atOnce = z.int().min(1).max(64).default(6);
 
 /** Where the cluster is, how it is reached, and where things go by default. */
 export const clusterSchema = z.strictObject({
@@ -71,7 +71,7 @@ export const clusterSchema = z.strictObject({
     .strictObject({
       clonesPerTemplate: atOnce.describe("clone tasks that copy from one template at once"),
       clonesPerDatastore: atOnce.describe(
-        "clone tasks that write to one datastore at once; PVE's lock of a datastore times out with many more than 4",
+        "clone tasks that write to one datastore at once; PVE's lock of a datastore times out with many more than 6",
       ),
     })
     .prefault({})

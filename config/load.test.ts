@@ -13,7 +13,7 @@ describe("a minimal config", () => {
       tls: { insecure: false },
       datastores: { images: "local", snippets: "local", disks: "local-lvm" },
       network: { bridge: "vmbr0", dns: { servers: [] } },
-      limits: { clonesPerTemplate: 4, clonesPerDatastore: 4 },
+      limits: { clonesPerTemplate: 6, clonesPerDatastore: 6 },
     });
     expect(config.cloneSets).toEqual({});
     expect(config.templates.noble).toMatchObject({

@@ -2,6 +2,10 @@ import "../fastStart.ts";
 import { flushCompileCache } from "node:module";
 import type { ConfigReader, Handlers } from "./handlers.ts";
 
+// The SDK maps each stack trace back to the sources of a compiler, for which it reads the maps of all packages in it. These
+// modules are their own sources.
+Reflect.deleteProperty(Error, "prepareStackTrace");
+
 type Values = Record<string, unknown>;
 type AnyHandlers = Handlers<Values, Values>;
 

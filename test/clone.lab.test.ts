@@ -189,7 +189,7 @@ describe("a fleet", () => {
     expect(states.every(({ status }) => status === "ready")).toBe(true);
     const ended = (await lab.control.tasks()).filter(({ type, id }) => type === "qmclone" && id === "9000");
     expect(ended.filter(({ exitstatus }) => exitstatus !== "OK" && exitstatus !== undefined)).toEqual([]);
-    expect(said).toContain("waiting for its turn: 4 at a time on local-lvm");
+    expect(said).toContain("waiting for its turn: 6 at a time on local-lvm");
     await Promise.all(states.map(remove));
     expect(Object.keys((await lab.control.state()).vms).filter((vmId) => Number(vmId) > 9000)).toEqual([]);
   });

@@ -40,8 +40,8 @@ export interface Turn {
 }
 
 /**
- * Runs work when it is its turn: PVE lets about four tasks at a time write to a datastore; more of them meet its lock and
- * fail after a while. A shared datastore has one lock for all nodes.
+ * Runs work when it is its turn: tasks that write to a datastore wait for its lock, and fail when that takes ten seconds.
+ * A shared datastore has one lock for all nodes.
  */
 export async function inTurn<T>(
   client: PveClient,
