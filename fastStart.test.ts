@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 
 /** What a Node says that starts as the program does. */
 function say(code: string, env: Record<string, string> = {}): { stdout: string; stderr: string } {
-  const args = ["--import", "./fastStart.ts", "--input-type=module", "-e", code];
+  const args = ["--import", "./fastStart.mjs", "--input-type=module", "-e", code];
   const options = { cwd: import.meta.dirname, encoding: "utf8", env: { ...process.env, ...env } } as const;
   const { stdout, stderr, status } = spawnSync(process.execPath, args, { ...options, maxBuffer: 2 ** 26 });
   expect(status, stderr).toBe(0);

@@ -1,4 +1,4 @@
-import "../fastStart.ts";
+import "../fastStart.mjs";
 import { flushCompileCache } from "node:module";
 import type { ConfigReader, Handlers } from "./handlers.ts";
 

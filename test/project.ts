@@ -18,7 +18,7 @@ const PROGRAM = [
   "Pulumi.yaml",
   "package.json",
   "index.ts",
-  "fastStart.ts",
+  "fastStart.mjs",
   "config",
   "components",
   "providers",

@@ -8,10 +8,10 @@ import type { Progress } from "./progress.ts";
 const mainPackage = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
 const versionVariable = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
 
-/** The executables that the CLI expects beside itself, and the TypeScript that does their work. */
+/** The executables that the CLI expects beside itself, and the module here that does their work. */
 const hosts = {
-  "pulumi-language-nodejs": "language.ts",
-  "pulumi-resource-pulumi-nodejs": "dynamic.ts",
+  "pulumi-language-nodejs": "language",
+  "pulumi-resource-pulumi-nodejs": "dynamic",
 };
 
 export const engineSources = (paths: Paths): string => join(paths.sources, "engine");
@@ -42,9 +42,9 @@ export async function ensureEngine(
       signal,
     };
     await goBuild(build, progress);
-    for (const [name, script] of Object.entries(hosts)) {
+    for (const [name, host] of Object.entries(hosts)) {
       const file = join(aside, name);
-      writeFileSync(file, launcher(script));
+      writeFileSync(file, launcher(host));
       chmodSync(file, 0o755);
     }
   });
@@ -55,6 +55,6 @@ export async function ensureEngine(
  * `node` is the one on PATH, as it is for the official hosts; exec, so that signals reach it. The path is relative:
  * the checkout may be moved.
  */
-function launcher(script: string): string {
-  return `#!/bin/sh\nexec node "$(dirname -- "$0")/../../toolchain/hosts/${script}" "$@"\n`;
+function launcher(host: string): string {
+  return `#!/bin/sh\nexec node "$(dirname -- "$0")/../../toolchain/hosts/start.mjs" ${host} "$@"\n`;
 }

@@ -1,5 +1,6 @@
 // Loaded before Pulumi's SDK, by the program (Pulumi.yaml, nodeargs) and by the hosts: the SDK is most of what a run with
-// little to do waits for. What each step gives is in docs/performance.md.
+// little to do waits for. What each step gives is in docs/performance.md. This is JavaScript because Node would load a
+// compiler for TypeScript, which it does not need once what it made is in the cache.
 
 import { createRequire, enableCompileCache, Module } from "node:module";
 import { join } from "node:path";
@@ -27,8 +28,11 @@ if (resolver && !sdk.cache[resolver]) {
   sdk.cache[resolver] = later;
 }
 
-/** undefined: another version of the SDK does without it. */
-function fileOf(module: string): string | undefined {
+/**
+ * @param {string} module
+ * @returns its file; undefined: another version of the SDK does without it
+ */
+function fileOf(module) {
   try {
     return sdk.resolve(module);
   } catch {
