@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { CloneSet, sourcesOf } from "./components/cloneSet.ts";
 import { proxmoxProvider } from "./components/login.ts";
@@ -27,6 +28,10 @@ export default async () => {
     await new Promise((resolve) => preflight.urn.apply(resolve));
     throw new ConfigError(config.problems, "Nothing was changed.");
   }
+
+  // The rest keeps Node busy, seconds long for a thousand clones. A few turns are enough for preflight to be on its way, so
+  // that the engine starts the host of its provider meanwhile.
+  for (let turns = 0; turns < 10; turns++) await turn();
 
   const { cluster, login } = config;
   const stack = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;

@@ -42,6 +42,8 @@ const program = (name: string, more: Record<string, string>): Contender => ({
               firstVmId,
               ipRange: `${addressOf(1)}-${addressOf(clones)}/${prefixLength}`,
               gateway,
+              // Guests are stopped, as the others stop them.
+              shutdownSeconds: 0,
             },
           };
         }),
