@@ -17,7 +17,7 @@ export interface BenchOptions {
 }
 
 export const usage = `usage: npm run bench -- [options]
-  --contenders ours,ours-skip-checkpoints,opentofu,opentofu-50,ansible-serial,ansible-free
+  --contenders ours,ours-refresh,ours-skip-checkpoints,opentofu,opentofu-50,ansible-serial,ansible-free
                              who takes part (all of them)
   --clones 10,100,1000       how many clones (100)
   --conditions instant,node  how the lab's node behaves (both)

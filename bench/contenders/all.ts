@@ -1,11 +1,12 @@
 import type { Contender } from "../contender.ts";
 import { ansible } from "./ansible.ts";
 import { openTofu } from "./opentofu.ts";
-import { ours, oursAtOnce } from "./ours.ts";
+import { ours, oursAtOnce, oursRefreshed } from "./ours.ts";
 
 /** In the order in which they are shown. */
 export const contenders: readonly Contender[] = [
   ours,
+  oursRefreshed,
   oursAtOnce,
   // Its own default, and what one sets to make it faster.
   openTofu("opentofu", 10),

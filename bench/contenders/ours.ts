@@ -13,8 +13,12 @@ const ONE_PASS = ["--yes", "--skip-preview"];
 /** The state is written once, at the end, not at every step. */
 const SKIP_CHECKPOINTS = { PULUMI_EXPERIMENTAL: "true", PULUMI_SKIP_CHECKPOINTS: "true" };
 
-/** This program as a user runs it: `pulumi up` in the project's folder, state in a file. */
-const program = (name: string, more: Record<string, string>): Contender => ({
+/**
+ * This program as a user runs it: `pulumi up` in the project's folder, state in a file.
+ *
+ * @param flags for `up` and `preview`
+ */
+const program = (name: string, more: Record<string, string> = {}, flags: readonly string[] = []): Contender => ({
   name,
   // The toolchain is found or built when the bench starts.
   available: () => undefined,
@@ -48,8 +52,8 @@ const program = (name: string, more: Record<string, string>): Contender => ({
           };
         }),
       command(phase) {
-        if (phase === "preview") return pulumi("preview");
-        return pulumi(phase === "destroy" ? "destroy" : "up", ...ONE_PASS);
+        if (phase === "preview") return pulumi("preview", ...flags);
+        return phase === "destroy" ? pulumi("destroy", ...ONE_PASS) : pulumi("up", ...ONE_PASS, ...flags);
       },
       async stateBytes() {
         const backend = fileURLToPath(env.PULUMI_BACKEND_URL ?? "");
@@ -60,7 +64,10 @@ const program = (name: string, more: Record<string, string>): Contender => ({
   },
 });
 
-export const ours = program("ours", {});
+export const ours = program("ours");
+
+/** Looks at every VM each time, as OpenTofu does. */
+export const oursRefreshed = program("ours-refresh", {}, ["--refresh"]);
 
 /** The way out for large fleets where the state is in a file (docs/performance.md). */
 export const oursAtOnce = program("ours-skip-checkpoints", SKIP_CHECKPOINTS);
