@@ -26,7 +26,8 @@ async function familyOf(pid: number): Promise<Process[]> {
 }
 
 /** The process that runs the dynamic providers. */
-const isHost = ({ command }: Process): boolean => /^\S*node\S* .*(hosts\/dynamic\.ts|dynamic-provider) /.test(command);
+const isHost = ({ command }: Process): boolean =>
+  /^\S*node\S* .*(hosts\/start\.mjs dynamic|dynamic-provider) /.test(command);
 
 /** Waits for something that the lab can be asked. */
 export async function until(moment: () => Promise<boolean>): Promise<void> {
@@ -56,7 +57,9 @@ export async function upUntil(
     return false;
   });
   const family = await familyOf(up.pid ?? 0);
-  for (const { pid } of victim === "all" ? family : family.filter(isHost)) {
+  const victims = victim === "all" ? family : family.filter(isHost);
+  if (victims.length === 0) throw new Error(`nobody to kill: no ${victim} among ${JSON.stringify(family)}`);
+  for (const { pid } of victims) {
     try {
       process.kill(pid, "SIGKILL");
     } catch {
