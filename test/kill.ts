@@ -26,8 +26,7 @@ async function familyOf(pid: number): Promise<Process[]> {
 }
 
 /** The process that runs the dynamic providers. */
-const isHost = ({ command }: Process): boolean =>
-  /^\S*node\S* .*(hosts\/start\.mjs dynamic|dynamic-provider) /.test(command);
+const isHost = ({ command }: Process): boolean => /^\S*node\S* .*(hosts\/dynamic\.mjs|dynamic-provider) /.test(command);
 
 /** Waits for something that the lab can be asked. */
 export async function until(moment: () => Promise<boolean>): Promise<void> {

@@ -9,9 +9,10 @@ export interface GoBuild {
   title: string;
   /** The folder with go.mod. */
   module: string;
-  /** The main package: a path in the module, or an import path. */
-  main: string;
+  /** The main packages: paths in the module, or import paths. */
+  mains: string[];
   ldflags: string;
+  /** The executable; with a slash at its end the folder for several. */
   output: string;
   signal: AbortSignal;
 }
@@ -34,7 +35,7 @@ export async function goBuild(build: GoBuild, progress: Progress): Promise<void>
     );
   try {
     let fetched = 0;
-    const list = await go(["list", "-mod=readonly", "-deps", build.main], (line) => {
+    const list = await go(["list", "-mod=readonly", "-deps", ...build.mains], (line) => {
       fetched += 1;
       what = `${fetched} modules fetched, now ${line.replace(/^go: downloading /, "")}`;
     });
@@ -42,7 +43,7 @@ export async function goBuild(build: GoBuild, progress: Progress): Promise<void>
     what = "compiling";
     let compiled = 0;
     const flags = ["-v", "-trimpath", "-mod=readonly", "-ldflags", `-s -w ${build.ldflags}`, "-o", build.output];
-    await go(["build", ...flags, build.main], (line) => {
+    await go(["build", ...flags, ...build.mains], (line) => {
       if (line.startsWith("go: ")) return;
       compiled += 1;
       what = `${compiled} packages compiled of at most ${total}, now ${line}`;

@@ -5,19 +5,20 @@ import { buildKey } from "./key.ts";
 import { type Paths, workshop } from "./paths.ts";
 import type { Progress } from "./progress.ts";
 
-const mainPackage = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi";
+/** The CLI, and the host for programs of Node: it is looked for beside the CLI, under its folder's name. */
+const mains = ["github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", "./pulumi-language-nodejs"];
 const versionVariable = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
 
-/** The executables that the CLI expects beside itself, and the module here that does their work. */
-const hosts = {
-  "pulumi-language-nodejs": "language",
-  "pulumi-resource-pulumi-nodejs": "dynamic",
-};
+/**
+ * Launches the host of dynamic providers. `node` is the one on PATH, as it is for the official hosts; exec, so that signals
+ * reach it. The path is relative: the checkout may be moved.
+ */
+const dynamicHost = '#!/bin/sh\nexec node "$(dirname -- "$0")/../../toolchain/hosts/dynamic.mjs" "$@"\n';
 
 export const engineSources = (paths: Paths): string => join(paths.sources, "engine");
 
 function engineFolder(paths: Paths, version: string): string {
-  const key = buildKey(engineSources(paths), version, ...Object.values(hosts).map(launcher));
+  const key = buildKey(engineSources(paths), version, dynamicHost);
   return join(paths.store, `engine-${version}-${key}`);
 }
 
@@ -36,25 +37,15 @@ export async function ensureEngine(
     const build = {
       title: `building Pulumi's CLI ${version}`,
       module: engineSources(paths),
-      main: mainPackage,
+      mains,
       ldflags: `-X ${versionVariable}=v${version}`,
-      output: join(aside, "pulumi"),
+      output: `${aside}/`,
       signal,
     };
     await goBuild(build, progress);
-    for (const [name, host] of Object.entries(hosts)) {
-      const file = join(aside, name);
-      writeFileSync(file, launcher(host));
-      chmodSync(file, 0o755);
-    }
+    const file = join(aside, "pulumi-resource-pulumi-nodejs");
+    writeFileSync(file, dynamicHost);
+    chmodSync(file, 0o755);
   });
   return folder;
-}
-
-/**
- * `node` is the one on PATH, as it is for the official hosts; exec, so that signals reach it. The path is relative:
- * the checkout may be moved.
- */
-function launcher(host: string): string {
-  return `#!/bin/sh\nexec node "$(dirname -- "$0")/../../toolchain/hosts/start.mjs" ${host} "$@"\n`;
 }

@@ -1,12 +1,15 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { buildKey } from "./key.ts";
 
 function sources(files: Record<string, string>): string {
   const folder = mkdtempSync(join(tmpdir(), "key-"));
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
   return folder;
 }
 
@@ -23,6 +26,8 @@ test("content, name, version and their borders all count", () => {
     buildKey(sources({ a: "1" }), "1.0.1"),
     buildKey(sources({ a: "1", b: "" }), "1.0.0"),
     buildKey(sources({ a: "1" }), "1.0", ".0"),
+    buildKey(sources({ "below/a": "1" }), "1.0.0"),
+    buildKey(sources({ "below/a": "2" }), "1.0.0"),
   ];
   expect(new Set(keys).size).toBe(keys.length);
 });

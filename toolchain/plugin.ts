@@ -33,7 +33,7 @@ export async function ensurePlugin(
     const output = join(aside, executable);
     const title = `building the proxmoxve plugin ${version}`;
     const ldflags = `-X main.version=${version}`;
-    await goBuild({ title, module: pluginSources(paths), main: ".", ldflags, output, signal }, progress);
+    await goBuild({ title, module: pluginSources(paths), mains: ["."], ldflags, output, signal }, progress);
     const { code, stderr } = await runCommand(output, ["schema", "--skip-docs", "--skip-examples", "--out", aside]);
     if (code !== 0) throw new Error(`the proxmoxve plugin could not write its schema\n${stderr}`);
     writeFileSync(join(aside, keyFile), pluginKey(paths, version));

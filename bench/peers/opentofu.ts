@@ -50,7 +50,7 @@ export async function ensureOpenTofu(paths: Paths, progress: Progress, signal: A
       {
         title: `building OpenTofu ${openTofuVersion()}`,
         module: tofuModule,
-        main: "github.com/opentofu/opentofu/cmd/tofu",
+        mains: ["github.com/opentofu/opentofu/cmd/tofu"],
         // As its own releases are built.
         ldflags: "-X github.com/opentofu/opentofu/version.dev=no",
         output: join(aside, "tofu"),
@@ -65,7 +65,7 @@ export async function ensureOpenTofu(paths: Paths, progress: Progress, signal: A
       {
         title: `building bpg's provider ${version}`,
         module: providerModule,
-        main: "github.com/bpg/terraform-provider-proxmox",
+        mains: ["github.com/bpg/terraform-provider-proxmox"],
         ldflags: "",
         output: join(place, `terraform-provider-proxmox_v${version}`),
         signal,

@@ -1,9 +1,0 @@
-// Host of the program's dynamic providers: the one in the program's own @pulumi/pulumi, so that the SDK that
-// serialised a provider is the one that reads it. The engine starts it in the program's folder.
-
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { dieWithParent } from "./parent.ts";
-
-dieWithParent();
-createRequire(join(process.cwd(), "package.json"))("@pulumi/pulumi/cmd/dynamic-provider");
