@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -124,11 +125,12 @@ func command(ctx context.Context, request *pulumirpc.RunRequest, engine string) 
 }
 
 func environment(request *pulumirpc.RunRequest, options map[string]any) ([]string, error) {
-	config, err := json.Marshal(request.Config)
+	// Nothing is an empty map and an empty list to the SDK, not null.
+	config, err := json.Marshal(maps.Collect(maps.All(request.Config)))
 	if err != nil {
 		return nil, err
 	}
-	secretKeys, err := json.Marshal(request.ConfigSecretKeys)
+	secretKeys, err := json.Marshal(append([]string{}, request.ConfigSecretKeys...))
 	if err != nil {
 		return nil, err
 	}
