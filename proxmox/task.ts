@@ -1,4 +1,3 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { type PveClient, path } from "./client.ts";
 import { TaskError } from "./errors.ts";
 import { isTransient, withRetry } from "./retry.ts";
@@ -77,6 +76,8 @@ export function listTasks(client: PveClient, node: string, typefilter: string, v
 export const readLog = (client: PveClient, upid: string): Promise<string[]> => logLines(client, upid, 0);
 
 export interface WaitOptions {
+  /** Tasks of this kind wait for one another, so that each takes the longer the more of them there are. Default: false. */
+  contended?: boolean;
   /** Told each new line of the task's log while it runs. */
   onLog?: (line: string) => void;
   /** Told when the node does not answer and is asked again. */
@@ -86,9 +87,9 @@ export interface WaitOptions {
 }
 
 /**
- * Waits for the end of a task: looks when tasks of its type lately ended on that node, or often at first if that is not
- * known. The task goes on while the node does not answer (a restart of its API, a flaky network), so that is waited for
- * too, for about a minute.
+ * Waits for the end of a task: looks when tasks of its type lately ended on that node; if that is not known, one of those
+ * that are waited for is looked at often. The task goes on while the node does not answer (a restart of its API, a flaky
+ * network), so that is waited for too, for about a minute.
  *
  * @returns the warnings of a task that ended with WARNINGS
  * @throws TaskError with the last lines of the log, unless it ended with OK or WARNINGS
@@ -96,7 +97,7 @@ export interface WaitOptions {
 export async function waitForTask(
   client: PveClient,
   upid: string,
-  { onLog, onSilence, pauseMs = 500 }: WaitOptions = {},
+  { onLog, onSilence, pauseMs = 500, contended = false }: WaitOptions = {},
 ): Promise<string[]> {
   const readStatus = () => client.getOnce<Status>(path`/nodes/${nodeOf(upid)}/tasks/${upid}/status`);
   const patience = {
@@ -108,27 +109,29 @@ export async function waitForTask(
   };
   // A full clone, whose log is shown, is no measure for a linked one.
   const times = timesOf(client, `${nodeOf(upid)} ${typeOf(upid)}${onLog ? " shown" : ""}`);
-  const looks = new Looks(times, onLog ? SHOWN_MS : LONGEST_MS);
-  const from = performance.now();
+  const looks = new Looks(times, onLog ? SHOWN_MS : LONGEST_MS, contended);
   let read = 0;
-  for (let wait = looks.first; ; ) {
-    if (wait > 0) await pause(wait);
-    const elapsed = performance.now() - from;
-    const { status, exitstatus = "it ended without a result" } = await withRetry(readStatus, patience);
-    if (onLog) {
-      const lines = await logLines(client, upid, read);
-      read += lines.length;
-      lines.forEach(onLog);
+  try {
+    for (;;) {
+      await looks.due();
+      const { status, exitstatus = "it ended without a result" } = await withRetry(readStatus, patience);
+      if (onLog) {
+        const lines = await logLines(client, upid, read);
+        read += lines.length;
+        lines.forEach(onLog);
+      }
+      if (status === "stopped") {
+        // What fails ends sooner or later than what does its work.
+        const warned = exitstatus.startsWith("WARNINGS");
+        if (exitstatus === "OK" || warned) looks.ended();
+        if (exitstatus === "OK") return [];
+        const log = await logLines(client, upid, 0).catch(() => []);
+        if (!warned) throw new TaskError(upid, exitstatus, log.slice(-5));
+        return log.filter((line) => /^WARN/i.test(line));
+      }
+      looks.running();
     }
-    if (status === "stopped") {
-      // What fails ends sooner or later than what does its work.
-      const warned = exitstatus.startsWith("WARNINGS");
-      if (exitstatus === "OK" || warned) looks.ended(elapsed);
-      if (exitstatus === "OK") return [];
-      const log = await logLines(client, upid, 0).catch(() => []);
-      if (!warned) throw new TaskError(upid, exitstatus, log.slice(-5));
-      return log.filter((line) => /^WARN/i.test(line));
-    }
-    wait = looks.next(elapsed);
+  } finally {
+    looks.close();
   }
 }

@@ -9,17 +9,43 @@ const STEP = 0.08;
 /** How much earlier the next task is looked at when one had ended at the first look already. */
 const EARLIER = 0.05;
 
-/**
- * How long tasks of one kind take, by what was seen of the last three: the middle one, so that one that is slow for once
- * changes nothing.
- */
+/** Longest pause between looks at a young task while nothing is known of its kind, in milliseconds. */
+const UNKNOWN = 500;
+
+/** Tasks that run side by side. */
+class Crowd {
+  size = 0;
+  #share = 0;
+  #since = performance.now();
+
+  change(by: number): void {
+    this.#share = this.share;
+    this.#since = performance.now();
+    this.size += by;
+  }
+
+  /** Milliseconds that each would have had by now if they had always shared the time. */
+  get share(): number {
+    return this.#share + (performance.now() - this.#since) / Math.max(1, this.size);
+  }
+}
+
+/** What is known of tasks of one kind: how long they take, who waits for them. */
 export class TaskTimes {
+  /** Milliseconds of their own time that the last three took. */
   #last: number[] = [];
   #inARow = 0;
+  readonly #asleep = new Set<() => void>();
+  readonly crowd = new Crowd();
+  /** The one that looks often while nothing is known. */
+  scout: Looks | undefined;
 
-  /** Milliseconds that the next one should take; 0: nothing is known, or they end at once. */
-  get expected(): number {
-    return this.#last.toSorted((one, other) => one - other)[(this.#last.length - 1) >> 1] ?? 0;
+  /**
+   * Milliseconds of its own time that the next one should take, by what was seen of the last three: the middle one, so that one that is
+   * slow for once changes nothing. Undefined: nothing is known.
+   */
+  get expected(): number | undefined {
+    return this.#last.toSorted((one, other) => one - other)[(this.#last.length - 1) >> 1];
   }
 
   /** A task was seen to run `after` milliseconds and to have ended at `by`. */
@@ -34,43 +60,119 @@ export class TaskTimes {
    */
   endedBefore(by: number): void {
     // Those that wait side by side began with the same knowledge: the first of them has told this already.
-    if (by > this.expected) return;
+    if (by > (this.expected ?? by)) return;
     const less = by * Math.max(0.2, 1 - EARLIER * 2 ** this.#inARow++);
     this.#last = this.#last.length > 0 ? this.#last.map((ms) => Math.min(ms, less)) : [by];
   }
+
+  /** Resolves after `ms` milliseconds, or when one of the others has ended. */
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#asleep.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, Math.ceil(ms));
+      this.#asleep.add(wake);
+    });
+  }
+
+  wakeAll(): void {
+    for (const wake of this.#asleep) wake();
+  }
 }
 
-/** When to look at a task: about when it should be over, and then in short steps that grow. */
+/**
+ * When to look at a task: about when it should be over, and then in short steps that grow. Of tasks that wait for one
+ * another (for a datastore's lock, say), each takes the longer the more of them there are. While nothing is known of a kind,
+ * one task is looked at often, and the others when that one has ended.
+ */
 export class Looks {
-  /** Milliseconds until the first look. */
-  readonly first: number;
   readonly #times: TaskTimes;
-  readonly #expected: number;
   readonly #longest: number;
+  readonly #contended: boolean;
+  readonly #start: number;
+  /** What was known when the task began. */
+  readonly #expectedAtStart: number | undefined;
+  readonly #begun = performance.now();
+  #lookedAt: number | undefined;
+  /** The task's own time when it was last looked at, and when it was last seen to run. */
+  #elapsed = 0;
   #seenRunning: number | undefined;
 
-  /** @param longest longest pause in milliseconds: a failure that comes early is seen so late */
-  constructor(times: TaskTimes, longest: number) {
+  /**
+   * @param longest longest pause in milliseconds: a failure that comes early is seen so late
+   * @param contended tasks of this kind wait for one another
+   */
+  constructor(times: TaskTimes, longest: number, contended = false) {
     this.#times = times;
-    this.#expected = times.expected;
     this.#longest = longest;
-    this.first = Math.min(this.#expected, longest);
+    this.#contended = contended;
+    times.crowd.change(1);
+    this.#start = this.#clock;
+    this.#expectedAtStart = times.expected;
   }
 
-  /** Milliseconds until the next look at a task that was seen to run `elapsed` milliseconds after its start. */
-  next(elapsed: number): number {
-    this.#seenRunning = elapsed;
-    const left = this.#expected - elapsed;
-    if (left >= LEAST) return Math.min(left, this.#longest);
-    // Doubles the time that it is late, as if nothing were known, but not so that a long task is seen late.
-    const step = Math.max(LEAST, STEP * this.#expected, -left);
-    return Math.min(step, Math.max(1000, elapsed / 10), this.#longest);
+  /** In which its own time passes: by as much as it gets of all time. */
+  get #clock(): number {
+    return this.#contended ? this.#times.crowd.share : performance.now();
   }
 
-  /** The task has done its work, and was seen to have ended `elapsed` milliseconds after its start. */
-  ended(elapsed: number): void {
-    if (this.#seenRunning === undefined) this.#times.endedBefore(this.first);
-    else this.#times.endedBetween(this.#seenRunning, elapsed);
+  /** Milliseconds in which one passes of its own time. */
+  get #slowness(): number {
+    return this.#contended ? this.#times.crowd.size : 1;
+  }
+
+  /** Resolves when the task is to be looked at. */
+  async due(): Promise<void> {
+    for (let left = this.#left(); left > 0; left = this.#left()) await this.#times.sleep(left);
+    this.#lookedAt = performance.now();
+    this.#elapsed = this.#clock - this.#start;
+  }
+
+  /** Milliseconds until the task is to be looked at, by what is known now. */
+  #left(): number {
+    const passed = performance.now() - (this.#lookedAt ?? this.#begun);
+    const { expected } = this.#times;
+    if (expected === undefined) return this.#pauseUnknown() - passed;
+    const late = this.#seenRunning === undefined ? 0 : (this.#seenRunning - expected) * this.#slowness + LEAST;
+    if (late > 0) {
+      // Doubles the time that it is late, as if nothing were known, but not so that a long task is seen late.
+      return this.#upTo(1000, Math.max(LEAST, STEP * expected * this.#slowness, late - LEAST)) - passed;
+    }
+    const left = (expected - (this.#clock - this.#start)) * this.#slowness;
+    return Math.min(left, this.#longest - passed);
+  }
+
+  #pauseUnknown(): number {
+    this.#times.scout ??= this;
+    if (this.#times.scout !== this) return this.#longest;
+    return this.#lookedAt === undefined ? 0 : this.#upTo(UNKNOWN, Math.max(LEAST, this.#lookedAt - this.#begun));
+  }
+
+  /** A pause that is not long for a young task, nor for its age. */
+  #upTo(young: number, ms: number): number {
+    return Math.min(ms, Math.max(young, ((this.#lookedAt ?? 0) - this.#begun) / 10), this.#longest);
+  }
+
+  /** The task ran when it was looked at. */
+  running(): void {
+    this.#seenRunning = this.#elapsed;
+  }
+
+  /** The task had done its work when it was looked at. */
+  ended(): void {
+    if (this.#seenRunning !== undefined) this.#times.endedBetween(this.#seenRunning, this.#elapsed);
+    else this.#times.endedBefore(Math.min(this.#expectedAtStart ?? this.#elapsed, this.#elapsed));
+  }
+
+  /** The task is not waited for any more. */
+  close(): void {
+    const times = this.#times;
+    times.crowd.change(-1);
+    if (times.scout === this) times.scout = undefined;
+    times.wakeAll();
   }
 }
 

@@ -38,8 +38,8 @@ export function makeClone(
         ...(sourceNode !== node && { target: node }),
         ...(pool && { pool }),
       });
-      // A linked clone takes a second or two: no need to ask for its log.
-      await waitForTask(client, upid, { pauseMs, onSilence, ...(full && { onLog: show }) });
+      // A linked clone takes a second or two, most of it under the datastore's lock: no need to ask for its log.
+      await waitForTask(client, upid, { pauseMs, onSilence, ...(full ? { onLog: show } : { contended: true }) });
       return undefined;
     } catch (error) {
       if (!/already exists|File exists/i.test(answerOf(error)) && !isTransient(error)) throw error;
