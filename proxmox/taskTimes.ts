@@ -41,8 +41,8 @@ export class TaskTimes {
   scout: Looks | undefined;
 
   /**
-   * Milliseconds of its own time that the next one should take, by what was seen of the last three: the middle one, so that one that is
-   * slow for once changes nothing. Undefined: nothing is known.
+   * Milliseconds of its own time that the next one should take, by what was seen of the last three: the middle one, so
+   * that one that is slow for once changes nothing. Undefined: nothing is known.
    */
   get expected(): number | undefined {
     return this.#last.toSorted((one, other) => one - other)[(this.#last.length - 1) >> 1];
@@ -114,12 +114,12 @@ export class Looks {
     this.#expectedAtStart = times.expected;
   }
 
-  /** In which its own time passes: by as much as it gets of all time. */
+  /** Milliseconds, in its own time: of tasks that share the time, a part of it. */
   get #clock(): number {
     return this.#contended ? this.#times.crowd.share : performance.now();
   }
 
-  /** Milliseconds in which one passes of its own time. */
+  /** How many milliseconds pass for one of its own. */
   get #slowness(): number {
     return this.#contended ? this.#times.crowd.size : 1;
   }
