@@ -1,6 +1,6 @@
-// Loaded before Pulumi's SDK, by the program (Pulumi.yaml, nodeargs) and by the host of dynamic providers: the SDK is most of what a run with
-// little to do waits for. What each step gives is in docs/performance.md. This is JavaScript because Node would load a
-// compiler for TypeScript, which it does not need once what it made is in the cache.
+// Loaded before Pulumi's SDK, by the program (Pulumi.yaml, nodeargs) and by the host of dynamic providers: the SDK is most
+// of what a run with little to do waits for. What each step gives is in docs/performance.md. This is JavaScript because
+// Node would load a compiler for TypeScript, which it does not need once what it made is in the cache.
 
 import { createRequire, enableCompileCache, Module } from "node:module";
 import { join } from "node:path";
