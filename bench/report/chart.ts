@@ -35,6 +35,7 @@ export function chart(summaries: readonly Summary[]): string {
       contenders.map((contender) => ({
         name: contender,
         type: "bar" as const,
+        barMaxWidth: 45,
         xAxisIndex: index,
         yAxisIndex: index,
         label: { show: true, position: "top" as const, fontSize: 9 },
