@@ -88,7 +88,7 @@ export interface WaitOptions {
 
 /**
  * Waits for the end of a task: looks when tasks of its type lately ended on that node; if that is not known, one of those
- * that are waited for is looked at often. The task goes on while the node does not answer (a restart of its API, a flaky
+ * that are waited for is looked at often, and the others when it has ended (or after five seconds). The task goes on while the node does not answer (a restart of its API, a flaky
  * network), so that is waited for too, for about a minute.
  *
  * @returns the warnings of a task that ended with WARNINGS
@@ -107,8 +107,9 @@ export async function waitForTask(
     maxPauseMs: 20 * pauseMs,
     ...(onSilence && { onRetry: onSilence }),
   };
-  // A full clone, whose log is shown, is no measure for a linked one.
-  const times = timesOf(client, `${nodeOf(upid)} ${typeOf(upid)}${onLog ? " shown" : ""}`);
+  // A full clone, whose log is shown, is no measure for a linked one, nor is a task that others do not wait for.
+  const kind = [nodeOf(upid), typeOf(upid), onLog && "shown", contended && "contended"].filter(Boolean);
+  const times = timesOf(client, kind.join(" "));
   const looks = new Looks(times, onLog ? SHOWN_MS : LONGEST_MS, contended);
   let read = 0;
   try {
@@ -124,6 +125,7 @@ export async function waitForTask(
         // What fails ends sooner or later than what does its work.
         const warned = exitstatus.startsWith("WARNINGS");
         if (exitstatus === "OK" || warned) looks.ended();
+        looks.close();
         if (exitstatus === "OK") return [];
         const log = await logLines(client, upid, 0).catch(() => []);
         if (!warned) throw new TaskError(upid, exitstatus, log.slice(-5));

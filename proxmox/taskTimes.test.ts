@@ -140,6 +140,16 @@ describe("tasks side by side", () => {
     expect(quick).toEqual([5000]);
   });
 
+  it("are not held up for long by one that hangs, nor is what they take forgotten for it", async () => {
+    const times = new TaskTimes();
+    const hanging = waitFor(times, (elapsed) => elapsed >= 60_000);
+    const others = await quickly(Promise.all(Array.from({ length: 9 }, () => waitFor(times, (ms) => ms >= 1500))));
+    for (const at of others) expect(last(at)).toBeLessThanOrEqual(5000);
+    const next = await watchAll(times, Array(8).fill(1500));
+    for (const at of next) expect(last(at)).toBeLessThan(2000);
+    await quickly(hanging);
+  });
+
   it("have another one look often when that one fails", async () => {
     const times = new TaskTimes();
     const scout = waitFor(times, (elapsed) => elapsed >= 100, { fails: true });

@@ -65,7 +65,7 @@ export class TaskTimes {
     this.#last = this.#last.length > 0 ? this.#last.map((ms) => Math.min(ms, less)) : [by];
   }
 
-  /** Resolves after `ms` milliseconds, or when one of the others has ended. */
+  /** Resolves after `ms` milliseconds, or when one of the others is not waited for any more. */
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
@@ -85,8 +85,9 @@ export class TaskTimes {
 
 /**
  * When to look at a task: about when it should be over, and then in short steps that grow. Of tasks that wait for one
- * another (for a datastore's lock, say), each takes the longer the more of them there are. While nothing is known of a kind,
- * one task is looked at often, and the others when that one has ended.
+ * another (for a datastore's lock, say) each takes the longer the more of them there are: they are taken to share the time
+ * in equal parts. While nothing is known of a kind, one task is looked at often, and the others when that one has ended,
+ * or after the longest pause.
  */
 export class Looks {
   readonly #times: TaskTimes;
@@ -97,6 +98,9 @@ export class Looks {
   readonly #expectedAtStart: number | undefined;
   readonly #begun = performance.now();
   #lookedAt: number | undefined;
+  /** Whether the last look was made before the task should have ended, because of the longest pause. */
+  #early = false;
+  #open = true;
   /** The task's own time when it was last looked at, and when it was last seen to run. */
   #elapsed = 0;
   #seenRunning: number | undefined;
@@ -129,6 +133,8 @@ export class Looks {
     for (let left = this.#left(); left > 0; left = this.#left()) await this.#times.sleep(left);
     this.#lookedAt = performance.now();
     this.#elapsed = this.#clock - this.#start;
+    const { expected, scout } = this.#times;
+    this.#early = expected === undefined ? scout !== this : this.#elapsed < expected;
   }
 
   /** Milliseconds until the task is to be looked at, by what is known now. */
@@ -146,9 +152,12 @@ export class Looks {
   }
 
   #pauseUnknown(): number {
-    this.#times.scout ??= this;
-    if (this.#times.scout !== this) return this.#longest;
-    return this.#lookedAt === undefined ? 0 : this.#upTo(UNKNOWN, Math.max(LEAST, this.#lookedAt - this.#begun));
+    const times = this.#times;
+    const age = this.#lookedAt === undefined ? 0 : this.#lookedAt - this.#begun;
+    if (age >= this.#longest) return this.#upTo(1000, age);
+    times.scout ??= this;
+    if (times.scout !== this) return this.#longest;
+    return this.#lookedAt === undefined ? 0 : this.#upTo(UNKNOWN, Math.max(LEAST, age));
   }
 
   /** A pause that is not long for a young task, nor for its age. */
@@ -159,16 +168,26 @@ export class Looks {
   /** The task ran when it was looked at. */
   running(): void {
     this.#seenRunning = this.#elapsed;
+    // Pauses count from the answer, which a busy node may keep one waiting for.
+    this.#lookedAt = performance.now();
+    // The others should not wait for one that takes that long.
+    const times = this.#times;
+    if (times.scout !== this || this.#lookedAt - this.#begun < this.#longest) return;
+    times.scout = undefined;
+    times.wakeAll();
   }
 
   /** The task had done its work when it was looked at. */
   ended(): void {
     if (this.#seenRunning !== undefined) this.#times.endedBetween(this.#seenRunning, this.#elapsed);
-    else this.#times.endedBefore(Math.min(this.#expectedAtStart ?? this.#elapsed, this.#elapsed));
+    else if (!this.#early) this.#times.endedBefore(Math.min(this.#expectedAtStart ?? this.#elapsed, this.#elapsed));
+    else if (this.#times.expected !== undefined) this.#times.endedBetween(0, this.#elapsed);
   }
 
   /** The task is not waited for any more. */
   close(): void {
+    if (!this.#open) return;
+    this.#open = false;
     const times = this.#times;
     times.crowd.change(-1);
     if (times.scout === this) times.scout = undefined;

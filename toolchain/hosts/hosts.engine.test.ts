@@ -55,7 +55,7 @@ describe("the hosts run a program through its whole life", { timeout: 60_000 }, 
     const { code, stdout } = await pulumi("preview", "--config", "fixture:fail=true");
     expect(code).not.toBe(0);
     expect(stdout).toContain("the program fails as it was told to");
-    expect(stdout).not.toContain("exited with code");
+    expect(stdout).not.toContain("the program ended with");
   });
 
   test("about knows the language and the dependencies", async () => {

@@ -42,7 +42,8 @@ func main() {
 	for ticks := time.Tick(checkParentEvery); ; {
 		select {
 		case <-stop:
-		case <-server.Done:
+		case err := <-server.Done:
+			fmt.Fprintln(os.Stderr, err)
 		case <-ticks:
 			// The engine ends its hosts itself, but not if it is killed.
 			if os.Getppid() == parent {
@@ -72,14 +73,14 @@ func (*host) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginIn
 func (*host) GetRequiredPackages(
 	_ context.Context, request *pulumirpc.GetRequiredPackagesRequest,
 ) (*pulumirpc.GetRequiredPackagesResponse, error) {
-	plugins, err := requiredPlugins(request.Info.ProgramDirectory)
+	plugins, err := requiredPlugins(request.GetInfo().GetProgramDirectory())
 	return &pulumirpc.GetRequiredPackagesResponse{Packages: plugins}, err
 }
 
 func (*host) GetProgramDependencies(
 	_ context.Context, request *pulumirpc.GetProgramDependenciesRequest,
 ) (*pulumirpc.GetProgramDependenciesResponse, error) {
-	found, err := dependencies(request.Info.ProgramDirectory)
+	found, err := dependencies(request.GetInfo().GetProgramDirectory())
 	return &pulumirpc.GetProgramDependenciesResponse{Dependencies: found}, err
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -32,7 +33,7 @@ func requiredPlugins(program string) ([]*pulumirpc.PackageDependency, error) {
 	}
 	var files []string
 	for _, pattern := range []string{"*/package.json", "@*/*/package.json"} {
-		found, err := filepath.Glob(filepath.Join(modules, pattern))
+		found, err := fs.Glob(os.DirFS(modules), pattern)
 		if err != nil {
 			return nil, err
 		}
@@ -40,7 +41,7 @@ func requiredPlugins(program string) ([]*pulumirpc.PackageDependency, error) {
 	}
 	var plugins []*pulumirpc.PackageDependency
 	for _, file := range files {
-		installed, err := read(file)
+		installed, err := read(filepath.Join(modules, file))
 		plugin := installed.Pulumi
 		// A package that can't be read is npm's business, and of no use to the engine.
 		if err != nil || !plugin.Resource {
@@ -70,14 +71,14 @@ func dependencies(program string) ([]*pulumirpc.DependencyInfo, error) {
 	names := slices.Collect(maps.Keys(wanted.Dependencies))
 	names = slices.AppendSeq(names, maps.Keys(wanted.DevDependencies))
 	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Compact(names) {
 		installed, err := nearest(program, filepath.Join("node_modules", name, "package.json"))
 		if err != nil {
 			continue
 		}
 		is, err := read(installed)
 		if err != nil {
-			return nil, err
+			continue
 		}
 		found = append(found, &pulumirpc.DependencyInfo{Name: name, Version: is.Version})
 	}

@@ -22,7 +22,7 @@ const bailExitCode = 32
 // A program that was asked to stop gets this long before it is killed.
 const grace = 5 * time.Second
 
-// The programs that run: one, as the engine is today.
+// The programs that run (one, as the engine is today), each with what asks it to stop.
 type programs struct {
 	mutex   sync.Mutex
 	running map[*exec.Cmd]context.CancelFunc
@@ -36,9 +36,17 @@ func newPrograms() *programs {
 func (programs *programs) run(
 	ctx context.Context, request *pulumirpc.RunRequest, engine string,
 ) (*pulumirpc.RunResponse, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	command, err := programs.start(ctx, cancel, request, engine)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	command, err := command(ctx, request, engine)
+	if err != nil {
+		return nil, err
+	}
+	programs.mutex.Lock()
+	if err = command.Start(); err == nil {
+		programs.running[command] = stop
+	}
+	programs.mutex.Unlock()
 	if err != nil {
 		return nil, err
 	}
@@ -57,42 +65,25 @@ func (programs *programs) run(
 	}
 }
 
-func (programs *programs) start(
-	ctx context.Context, cancel context.CancelFunc, request *pulumirpc.RunRequest, engine string,
-) (*exec.Cmd, error) {
-	command, err := command(ctx, request, engine)
-	if err != nil {
-		return nil, err
-	}
-	programs.mutex.Lock()
-	defer programs.mutex.Unlock()
-	if err := command.Start(); err != nil {
-		return nil, err
-	}
-	programs.running[command] = cancel
-	return command, nil
-}
-
 // Asks all to stop.
 func (programs *programs) stop() {
 	programs.mutex.Lock()
 	defer programs.mutex.Unlock()
-	for _, cancel := range programs.running {
-		cancel()
+	for _, stop := range programs.running {
+		stop()
 	}
 }
 
-// Ends all at once.
+// Ends all at once. This process ends, too: the lock is kept, so that no program starts any more.
 func (programs *programs) kill() {
 	programs.mutex.Lock()
-	defer programs.mutex.Unlock()
 	for command := range programs.running {
 		_ = command.Process.Kill()
 	}
 }
 
 func command(ctx context.Context, request *pulumirpc.RunRequest, engine string) (*exec.Cmd, error) {
-	info := request.Info
+	info := request.GetInfo()
 	modules, err := nearest(info.ProgramDirectory, "node_modules/@pulumi/pulumi")
 	if err != nil {
 		return nil, fmt.Errorf("%w: run `npm ci`", err)
