@@ -2,12 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import type { CloneSet as CloneSetConfig, PlacedClone, PlacedTemplate } from "../config/fleet.ts";
 import { replicasOf } from "../config/replicas.ts";
 import type { Template } from "../config/template.ts";
+import { ipConfig } from "../fleet/cloudInit/ipConfig.ts";
+import { diskNames } from "../fleet/vmArgs.ts";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import { type CloneInputs, READY_SECONDS, SHUTDOWN_SECONDS } from "../providers/clone/inputs.ts";
 import { Clone, type PlaceArgs } from "../providers/clone/resource.ts";
-import { ipConfig } from "./cloudInit/ipConfig.ts";
 import type { FleetContext } from "./fleet.ts";
-import { diskNames } from "./vmArgs.ts";
 import type { VmTemplate } from "./vmTemplate.ts";
 
 /** The template of a set on one node, as config and as resource. */

@@ -1,6 +1,6 @@
+import type { Json } from "../fleet/cloudInit/json.ts";
+import { toYaml } from "../fleet/cloudInit/yaml.ts";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
-import type { Json } from "./cloudInit/json.ts";
-import { toYaml } from "./cloudInit/yaml.ts";
 
 /** What other tools are told of a clone set. */
 export interface HostSet {

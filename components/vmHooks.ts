@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Slot } from "../providers/vmId/guard.ts";
+import type { Slot } from "../providers/templateVm/guard.ts";
 import type { Connection } from "../proxmox/client.ts";
 
 /** The resource itself knows its URN only once it has been created; the log wants nothing else of it. */
@@ -8,7 +8,7 @@ const report = (urn: string) => (message: string) => void pulumi.log.info(messag
 const error = (urn: string) => (message: string) => void pulumi.log.error(message, at(urn));
 
 /** What asks the cluster is loaded when a hook runs: most runs create no template, and start quicker without it. */
-const work = () => import("../providers/vmId/hooks.ts");
+const work = () => import("../providers/templateVm/hooks.ts");
 
 /** What is done around the creation of a VM, which is the plugin's. */
 export function vmHooks(key: string, slot: Omit<Slot, "notes">, connection: Connection): pulumi.ResourceHookBinding {

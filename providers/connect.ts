@@ -4,7 +4,7 @@ import { KEYS, loadConfig } from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
 import { type Connection, PveClient } from "../proxmox/client.ts";
 import { connectionOf } from "./connection.ts";
-import type { ConfigReader } from "./handlers.ts";
+import type { ConfigReader } from "./dynamic/handlers.ts";
 
 /** The stack config as the dynamic-provider host has it. */
 export function readStackConfig(config: ConfigReader): LoadedConfig {

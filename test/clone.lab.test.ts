@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { smbiosSerial } from "../components/cloudInit/hostname.ts";
-import { withSerial } from "../components/cloudInit/smbios.ts";
+import { smbiosSerial } from "../fleet/cloudInit/hostname.ts";
+import { withSerial } from "../fleet/cloudInit/smbios.ts";
+import { markText } from "../fleet/ownership.ts";
 import { type Lab, startLab, type VmConfig } from "../lab/lab.ts";
 import { pacing } from "../providers/clone/ensure.ts";
 import type { CloneInputs, CloneState } from "../providers/clone/inputs.ts";
@@ -11,13 +12,12 @@ import { freshness } from "../providers/clone/liveStatus.ts";
 import { markOf } from "../providers/clone/made.ts";
 import { provider } from "../providers/clone/provider.ts";
 import { rollouts } from "../providers/clone/rollout.ts";
-import { markText } from "../proxmox/ownership.ts";
 
 /** Drives the clone provider against the lab, without the engine. */
 
 const said: string[] = [];
 const warned: string[] = [];
-vi.mock("../providers/progress.ts", () => ({
+vi.mock("../providers/dynamic/progress.ts", () => ({
   saysOf: () => ({ report: (text: string) => said.push(text), warn: (text: string) => warned.push(text) }),
 }));
 

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { goldens } from "../components/cloudInit/goldenCases.ts";
-import { toYaml } from "../components/cloudInit/yaml.ts";
+import { goldens } from "../fleet/cloudInit/goldenCases.ts";
+import { toYaml } from "../fleet/cloudInit/yaml.ts";
 import { cloudInitOrSkip } from "./cloudInit.ts";
 
 const { tool, name: cloudInit } = cloudInitOrSkip();

@@ -2,11 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { notes } from "../fleet/ownership.ts";
 import { type Lab, startLab } from "../lab/lab.ts";
 import { type ConversionInputs, provider } from "../providers/conversion/provider.ts";
-import type { ConfigReader } from "../providers/handlers.ts";
+import type { ConfigReader } from "../providers/dynamic/handlers.ts";
 import type { PveClient } from "../proxmox/client.ts";
-import { notes } from "../proxmox/ownership.ts";
 import { waitForTask } from "../proxmox/task.ts";
 import { clientOf, configOf } from "./provider.ts";
 

@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { getCACertificates } from "node:tls";
 import ssh2 from "ssh2";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { templateContent } from "../components/templateContent.ts";
+import { markText } from "../fleet/ownership.ts";
+import { templateContent } from "../fleet/templateContent.ts";
 import { type Lab, startLab } from "../lab/lab.ts";
 import { readStackConfig } from "../providers/connect.ts";
 import { type PreflightInputs, provider } from "../providers/preflight/provider.ts";
 import { PveClient } from "../proxmox/client.ts";
-import { markText } from "../proxmox/ownership.ts";
 
 /** Drives preflight against the lab without the engine: every failure that the lab can be made to show. */
 

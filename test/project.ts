@@ -21,6 +21,7 @@ const PROGRAM = [
   "fastStart.mjs",
   "config",
   "components",
+  "fleet",
   "providers",
   "proxmox",
 ];

@@ -1,5 +1,5 @@
 import type { Lab } from "../lab/lab.ts";
-import type { ConfigReader } from "../providers/handlers.ts";
+import type { ConfigReader } from "../providers/dynamic/handlers.ts";
 import { PveClient } from "../proxmox/client.ts";
 
 /** The stack config of a lab, for tests that call a provider's module as its host does. */

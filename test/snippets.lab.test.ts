@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Lab, startLab } from "../lab/lab.ts";
-import type { ConfigReader } from "../providers/handlers.ts";
+import type { ConfigReader } from "../providers/dynamic/handlers.ts";
 import { provider, type SnippetsInputs } from "../providers/snippets/provider.ts";
 import { configOf } from "./provider.ts";
 

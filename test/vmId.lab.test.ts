@@ -2,11 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { notes } from "../fleet/ownership.ts";
 import { type Lab, startLab } from "../lab/lab.ts";
-import { freeVmId, type Slot } from "../providers/vmId/guard.ts";
-import { createFailed } from "../providers/vmId/onError.ts";
+import { freeVmId, type Slot } from "../providers/templateVm/guard.ts";
+import { createFailed } from "../providers/templateVm/onError.ts";
 import type { PveClient } from "../proxmox/client.ts";
-import { notes } from "../proxmox/ownership.ts";
 import { clientOf } from "./provider.ts";
 
 const mark = { fleetId: "f1", stack: "o/p/s", resource: "templates.noble", vmId: 300, content: "c1" };

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { PveClient } from "../../proxmox/client.ts";
+import { growDisk } from "../../proxmox/growDisk.ts";
 import { type GuestConfig, pendingOptions, readConfig, readStatus, writeConfig } from "../../proxmox/guests.ts";
 import { isTransient, withRetry } from "../../proxmox/retry.ts";
-import { growDisk } from "../conversion/growDisk.ts";
-import type { Says } from "../progress.ts";
+import type { Says } from "../dynamic/progress.ts";
 import { type CloneInputs, SHUTDOWN_SECONDS } from "./inputs.ts";
 import { needsConfig, options } from "./options.ts";
 import { reboot, start } from "./power.ts";

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { dynamic } from "@pulumi/pulumi";
-import { changedKeys } from "../diff.ts";
+import { changedKeys } from "../dynamic/diff.ts";
 import { type CloneInputs, type CloneState, REPLACING, TREATING, UPDATING } from "./inputs.ts";
 
 /** At preview, places may not be known yet. */

@@ -1,9 +1,9 @@
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { moveToPool } from "../../proxmox/guests.ts";
 import { type Access, access } from "../connect.ts";
+import type { ConfigReader } from "../dynamic/handlers.ts";
+import { type Says, saysOf } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
-import type { ConfigReader } from "../handlers.ts";
-import { type Says, saysOf } from "../progress.ts";
 import { primaryAddress } from "./addresses.ts";
 import { bring, type Power, type Target } from "./bring.ts";
 import { movesAway, waits } from "./diff.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseMark } from "../../proxmox/ownership.ts";
+import { parseMark } from "../../fleet/ownership.ts";
 import { fakeClone } from "./fakeClone.ts";
 import { madeFrom, markOf, notesOf } from "./made.ts";
 

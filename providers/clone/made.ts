@@ -1,4 +1,4 @@
-import { type Mark, markText, notes, parseMark } from "../../proxmox/ownership.ts";
+import { type Mark, markText, notes, parseMark } from "../../fleet/ownership.ts";
 import type { CloneInputs } from "./inputs.ts";
 
 /** What a clone was made from, as its mark's `content` has it. */

@@ -3,7 +3,7 @@ import { answerOf } from "../../proxmox/errors.ts";
 import { cloneGuest } from "../../proxmox/guests.ts";
 import { isTransient, withRetry } from "../../proxmox/retry.ts";
 import { waitForTask } from "../../proxmox/task.ts";
-import type { Report } from "../progress.ts";
+import type { Report } from "../dynamic/progress.ts";
 import type { CloneInputs, Place } from "./inputs.ts";
 import { notesOf } from "./made.ts";
 import { assertOurs, type Found } from "./owner.ts";

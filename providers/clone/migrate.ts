@@ -3,7 +3,7 @@ import { ProxmoxError } from "../../proxmox/errors.ts";
 import { migrateGuest, readConfig, readStatus, writeConfig } from "../../proxmox/guests.ts";
 import { isBusy, withRetry } from "../../proxmox/retry.ts";
 import { waitForTask } from "../../proxmox/task.ts";
-import type { Report } from "../progress.ts";
+import type { Report } from "../dynamic/progress.ts";
 import type { CloneInputs, Place } from "./inputs.ts";
 import type { Found } from "./owner.ts";
 

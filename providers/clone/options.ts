@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { smbiosSerial } from "../../components/cloudInit/hostname.ts";
-import { withSerial } from "../../components/cloudInit/smbios.ts";
+import { smbiosSerial } from "../../fleet/cloudInit/hostname.ts";
+import { withSerial } from "../../fleet/cloudInit/smbios.ts";
 import type { Params } from "../../proxmox/client.ts";
+import { sizeOf } from "../../proxmox/growDisk.ts";
 import type { GuestConfig } from "../../proxmox/guests.ts";
-import { sizeOf } from "../conversion/growDisk.ts";
 import { fleetTag } from "../marks.ts";
 import { allTags, type CloneInputs, type NicChange } from "./inputs.ts";
 import { notesOf } from "./made.ts";

@@ -1,7 +1,7 @@
+import { parseMark } from "../../fleet/ownership.ts";
 import type { PveClient } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { type GuestConfig, locate } from "../../proxmox/guests.ts";
-import { parseMark } from "../../proxmox/ownership.ts";
 import type { CloneInputs } from "./inputs.ts";
 import { markOf } from "./made.ts";
 

@@ -3,7 +3,7 @@ import { answerOf, ProxmoxError, TaskError } from "../../proxmox/errors.ts";
 import { isMissing, power, readStatus } from "../../proxmox/guests.ts";
 import { isTransient, withRetry } from "../../proxmox/retry.ts";
 import { waitForTask } from "../../proxmox/task.ts";
-import type { Report, Says } from "../progress.ts";
+import type { Report, Says } from "../dynamic/progress.ts";
 import { patience } from "./patience.ts";
 
 interface Guest {

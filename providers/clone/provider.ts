@@ -1,8 +1,8 @@
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { locate } from "../../proxmox/guests.ts";
 import { access } from "../connect.ts";
+import type { Handlers } from "../dynamic/handlers.ts";
 import { stage } from "../failure.ts";
-import type { Handlers } from "../handlers.ts";
 import { diff, waits } from "./diff.ts";
 import { ensure, pacing, runOf } from "./ensure.ts";
 import { type CloneInputs, type CloneState, SHUTDOWN_SECONDS } from "./inputs.ts";

@@ -2,7 +2,7 @@ import { agentTrouble, exec, execStatus, type GuestInterface, guestInterfaces, h
 import type { PveClient } from "../../proxmox/client.ts";
 import { ApiError, answerOf, ConnectionError, ProxmoxError } from "../../proxmox/errors.ts";
 import { readConfig } from "../../proxmox/guests.ts";
-import type { Says } from "../progress.ts";
+import type { Says } from "../dynamic/progress.ts";
 import { type Addresses, addressesOf, isIpv4, outward } from "./addresses.ts";
 import { COMMANDS, parseStatus } from "./cloudInitStatus.ts";
 import { type Patience, patience } from "./patience.ts";

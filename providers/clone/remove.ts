@@ -3,7 +3,7 @@ import { ProxmoxError } from "../../proxmox/errors.ts";
 import { destroyGuest, isMissing } from "../../proxmox/guests.ts";
 import { isTransient, withRetry } from "../../proxmox/retry.ts";
 import { waitForTask } from "../../proxmox/task.ts";
-import type { Report } from "../progress.ts";
+import type { Report } from "../dynamic/progress.ts";
 import type { Found } from "./owner.ts";
 
 /** A protected VM is not deleted; this is asked before it is stopped for nothing. */

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { DynamicResource } from "../dynamicResource.ts";
-import { shell } from "../shell.ts";
+import { DynamicResource } from "../dynamic/resource.ts";
+import { shell } from "../dynamic/shell.ts";
 import type { CloneInputs, CloneState, Place } from "./inputs.ts";
 
 const clone = shell("clone/provider.ts", { checks: true });

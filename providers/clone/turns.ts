@@ -1,7 +1,7 @@
 import pLimit, { type LimitFunction } from "p-limit";
 import type { PveClient } from "../../proxmox/client.ts";
 import { listDatastores } from "../../proxmox/storage.ts";
-import type { Report } from "../progress.ts";
+import type { Report } from "../dynamic/progress.ts";
 
 export interface Limits {
   clonesPerTemplate: number;

@@ -3,7 +3,7 @@ import { type PveClient, path } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { destroyGuest, locate } from "../../proxmox/guests.ts";
 import { type ListedTask, listTasks, readLog, waitForTask } from "../../proxmox/task.ts";
-import type { Report } from "../progress.ts";
+import type { Report } from "../dynamic/progress.ts";
 import type { CloneInputs } from "./inputs.ts";
 import type { Found } from "./owner.ts";
 

@@ -1,17 +1,17 @@
+import { ownerOf } from "../../fleet/ownership.ts";
 import type { PveClient } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
+import { growDisk } from "../../proxmox/growDisk.ts";
 import { convertToTemplate, diskVolumes, type GuestConfig, readConfig } from "../../proxmox/guests.ts";
-import { ownerOf } from "../../proxmox/ownership.ts";
+import { powerOff } from "../../proxmox/powerOff.ts";
 import { isBusy, withRetry } from "../../proxmox/retry.ts";
 import { waitForTask } from "../../proxmox/task.ts";
 import { connect } from "../connect.ts";
-import { diffByKeys } from "../diff.ts";
+import { diffByKeys } from "../dynamic/diff.ts";
+import type { Handlers } from "../dynamic/handlers.ts";
+import { type Report, reporter } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
-import type { Handlers } from "../handlers.ts";
-import { type Report, reporter } from "../progress.ts";
-import { waitForTasksOf } from "../vmId/tasks.ts";
-import { growDisk } from "./growDisk.ts";
-import { powerOff } from "./powerOff.ts";
+import { waitForTasksOf } from "../templateVm/tasks.ts";
 
 export interface ConversionInputs {
   statusUrn: string;

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { DynamicResource } from "../dynamicResource.ts";
-import { shell } from "../shell.ts";
+import { DynamicResource } from "../dynamic/resource.ts";
+import { shell } from "../dynamic/shell.ts";
 import type { ConversionInputs } from "./provider.ts";
 
 const conversion = shell("conversion/provider.ts");

@@ -3,8 +3,8 @@ import { answerOf } from "../../proxmox/errors.ts";
 import { withRetry } from "../../proxmox/retry.ts";
 import { deleteVolume, downloadUrl, isMissingVolume, listVolumes, type Volume } from "../../proxmox/storage.ts";
 import { runningTasks, waitForTask } from "../../proxmox/task.ts";
+import type { Report } from "../dynamic/progress.ts";
 import { failure } from "../failure.ts";
-import type { Report } from "../progress.ts";
 import type { Checksum } from "./checksumList.ts";
 import { isBrokenFile, isRecoverable, isThereAlready, nextStep } from "./trouble.ts";
 

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { DynamicResource } from "../dynamicResource.ts";
-import { shell } from "../shell.ts";
+import { DynamicResource } from "../dynamic/resource.ts";
+import { shell } from "../dynamic/shell.ts";
 import type { ImageInputs, ImageState } from "./provider.ts";
 
 const image = shell("image/provider.ts");

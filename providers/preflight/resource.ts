@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Problem } from "../../config/problem.ts";
-import { DynamicResource } from "../dynamicResource.ts";
-import { shell } from "../shell.ts";
+import { DynamicResource } from "../dynamic/resource.ts";
+import { shell } from "../dynamic/shell.ts";
 
 const preflight = shell("preflight/provider.ts", { checks: true });
 

@@ -3,9 +3,9 @@ import type { PveClient } from "../../proxmox/client.ts";
 import { listGuests, readConfig } from "../../proxmox/guests.ts";
 import { listVolumes } from "../../proxmox/storage.ts";
 import { connect } from "../connect.ts";
-import { diffByKeys } from "../diff.ts";
+import { diffByKeys } from "../dynamic/diff.ts";
+import type { Handlers } from "../dynamic/handlers.ts";
 import { stage } from "../failure.ts";
-import type { Handlers } from "../handlers.ts";
 import { removeVolume } from "../image/download.ts";
 
 export interface SnippetsInputs {

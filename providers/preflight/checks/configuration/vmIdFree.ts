@@ -1,6 +1,6 @@
 import { vmIdsOf } from "../../../../config/rules/vmIds.ts";
+import { type Mark, ownerOf, parseMark } from "../../../../fleet/ownership.ts";
 import type { GuestEntry } from "../../../../proxmox/guests.ts";
-import { type Mark, ownerOf, parseMark } from "../../../../proxmox/ownership.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, type Finding, fail, orPass, warn } from "../../finding.ts";
 import { clonesOf, templatesOf } from "../../needs.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { notes } from "../../../../proxmox/ownership.ts";
+import { notes } from "../../../../fleet/ownership.ts";
 import { fakeConfigs, fakeFacts, fakeFleet, found } from "../../fakeFacts.ts";
 import { diskSize } from "./diskSize.ts";
 

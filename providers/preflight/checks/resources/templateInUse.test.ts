@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { markText } from "../../../../fleet/ownership.ts";
 import type { GuestConfig, GuestEntry } from "../../../../proxmox/guests.ts";
-import { markText } from "../../../../proxmox/ownership.ts";
 import { fakeConfigs, fakeFacts, fakeFleet, found } from "../../fakeFacts.ts";
 import { templateInUseBy } from "./templateInUse.ts";
 

@@ -1,7 +1,7 @@
-import { templateContent } from "../../../../components/templateContent.ts";
 import type { PlacedTemplate } from "../../../../config/fleet.ts";
 import { replicasOf } from "../../../../config/replicas.ts";
 import { list } from "../../../../config/text.ts";
+import { templateContent } from "../../../../fleet/templateContent.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, each, type Finding, fail, orPass, warn } from "../../finding.ts";
 import { clonesOf, distinct, type KeyedTemplate, type SetClone, templatesOf } from "../../needs.ts";

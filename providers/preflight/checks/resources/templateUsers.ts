@@ -1,8 +1,8 @@
 import type { Cluster } from "../../../../config/cluster.ts";
 import type { PlacedTemplate } from "../../../../config/fleet.ts";
 import { list } from "../../../../config/text.ts";
+import { type Mark, ownerOf, parseMark } from "../../../../fleet/ownership.ts";
 import type { GuestConfig, GuestEntry } from "../../../../proxmox/guests.ts";
-import { type Mark, ownerOf, parseMark } from "../../../../proxmox/ownership.ts";
 import { fleetTag } from "../../../marks.ts";
 import type { Facts } from "../../facts.ts";
 import type { SetClone } from "../../needs.ts";

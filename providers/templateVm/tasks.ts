@@ -1,7 +1,7 @@
 import { type PveClient, path } from "../../proxmox/client.ts";
 import { TaskError } from "../../proxmox/errors.ts";
 import { runningTasks, waitForTask } from "../../proxmox/task.ts";
-import type { Report } from "../progress.ts";
+import type { Report } from "../dynamic/progress.ts";
 
 interface EndedTask {
   upid: string;

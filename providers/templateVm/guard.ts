@@ -1,11 +1,11 @@
+import { ownerOf, parseMark } from "../../fleet/ownership.ts";
 import type { PveClient } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { destroyGuest, type GuestConfig, listGuests, locate, power, readStatus } from "../../proxmox/guests.ts";
-import { ownerOf, parseMark } from "../../proxmox/ownership.ts";
 import { isBusy, withRetry } from "../../proxmox/retry.ts";
 import { waitForTask } from "../../proxmox/task.ts";
+import type { Report } from "../dynamic/progress.ts";
 import { failure } from "../failure.ts";
-import type { Report } from "../progress.ts";
 import { waitForTasksOf } from "./tasks.ts";
 
 export interface Slot {

@@ -1,8 +1,8 @@
-import { type PveClient, path } from "../../proxmox/client.ts";
-import type { GuestConfig } from "../../proxmox/guests.ts";
-import { isBusy, withRetry } from "../../proxmox/retry.ts";
-import { waitForTask } from "../../proxmox/task.ts";
-import type { Report } from "../progress.ts";
+import type { Report } from "../providers/dynamic/progress.ts";
+import { type PveClient, path } from "./client.ts";
+import type { GuestConfig } from "./guests.ts";
+import { isBusy, withRetry } from "./retry.ts";
+import { waitForTask } from "./task.ts";
 
 const UNITS: Record<string, number> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 

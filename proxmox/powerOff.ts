@@ -1,9 +1,9 @@
-import type { PveClient } from "../../proxmox/client.ts";
-import { answerOf, TaskError } from "../../proxmox/errors.ts";
-import { power, readStatus } from "../../proxmox/guests.ts";
-import { isBusy, withRetry } from "../../proxmox/retry.ts";
-import { waitForTask } from "../../proxmox/task.ts";
-import type { Report } from "../progress.ts";
+import type { Report } from "../providers/dynamic/progress.ts";
+import type { PveClient } from "./client.ts";
+import { answerOf, TaskError } from "./errors.ts";
+import { power, readStatus } from "./guests.ts";
+import { isBusy, withRetry } from "./retry.ts";
+import { waitForTask } from "./task.ts";
 
 export interface Guest {
   node: string;

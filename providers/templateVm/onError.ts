@@ -2,8 +2,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { PveClient } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { saysBusy } from "../../proxmox/retry.ts";
+import type { Report } from "../dynamic/progress.ts";
 import { failure } from "../failure.ts";
-import type { Report } from "../progress.ts";
 import { freeVmId, type Slot } from "./guard.ts";
 import { lastFailure } from "./tasks.ts";
 

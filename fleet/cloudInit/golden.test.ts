@@ -5,7 +5,7 @@ import { goldens } from "./goldenCases.ts";
 
 const folder = join(import.meta.dirname, "golden");
 
-// To take over a change on purpose: npx vitest run components/cloudInit --update
+// To take over a change on purpose: npx vitest run fleet/cloudInit --update
 test.each(Object.keys(goldens))("%s is rendered as recorded", async (name) => {
   await expect(goldens[name]).toMatchFileSnapshot(join(folder, name));
 });

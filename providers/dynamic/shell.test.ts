@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runCommand } from "../toolchain/command.ts";
+import { runCommand } from "../../toolchain/command.ts";
 import { shell } from "./shell.ts";
 
 /** Stores the code as the engine does and runs it as the host does; by itself, because the test runner rewrites modules. */
 const STORE_AND_RUN = `
   import { writeFileSync } from "node:fs";
   import { createRequire } from "node:module";
-  import { shell } from "./providers/shell.ts";
+  import { shell } from "./providers/dynamic/shell.ts";
 
   const text = shell("clone/provider.ts");
   const file = process.argv[1] + "/stored.cjs";
@@ -27,7 +27,7 @@ describe("the code that is stored with every resource", () => {
   let stored: { text: string; same: boolean; other: boolean };
   beforeAll(async () => {
     const args = ["--input-type=module", "--eval", STORE_AND_RUN, folder];
-    const run = await runCommand(process.execPath, args, { cwd: join(import.meta.dirname, "..") });
+    const run = await runCommand(process.execPath, args, { cwd: join(import.meta.dirname, "../..") });
     expect(run.code, run.stderr).toBe(0);
     stored = JSON.parse(run.stdout) as typeof stored;
   }, 30_000);
