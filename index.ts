@@ -3,13 +3,13 @@ import * as pulumi from "@pulumi/pulumi";
 import { CloneSet, sourcesOf } from "./components/cloneSet.ts";
 import { proxmoxProvider } from "./components/login.ts";
 import { report } from "./components/report.ts";
+import { statusUrn } from "./components/statusUrn.ts";
 import { VmTemplate } from "./components/vmTemplate.ts";
 import { isComplete } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
 import { loadStackConfig } from "./config/stack.ts";
-import { statusUrn } from "./fleet/urns.ts";
-import { connectionOf } from "./providers/connection.ts";
 import { Preflight } from "./providers/preflight/resource.ts";
+import { connectionOf } from "./providers/run/connection.ts";
 
 // Pulumi maps the stack trace of every resource back to the sources of a compiler; this program is its own source.
 Reflect.deleteProperty(Error, "prepareStackTrace");

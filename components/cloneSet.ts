@@ -3,7 +3,9 @@ import type { CloneSet as CloneSetConfig, PlacedClone, PlacedTemplate } from "..
 import { replicasOf } from "../config/replicas.ts";
 import type { Template } from "../config/template.ts";
 import { ipConfig } from "../fleet/cloudInit/ipConfig.ts";
+import { CLONE_SET_TYPE, cloneName } from "../fleet/urns.ts";
 import { diskNames } from "../fleet/vmArgs.ts";
+import { staticAddress } from "../providers/clone/booted.ts";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import { type CloneInputs, READY_SECONDS, SHUTDOWN_SECONDS } from "../providers/clone/inputs.ts";
 import { Clone, type PlaceArgs } from "../providers/clone/resource.ts";
@@ -87,14 +89,14 @@ function placesOf(clone: PlacedClone, index: number, { set, sources }: CloneSetA
 }
 
 /**
- * The clones of one template. Its children are `<key>-<VMID>`: the VMID is what PVE knows a VM by, so a clone keeps its
- * identity when it gets another name or place in the list.
+ * The clones of one template. Its children are `vm-<VMID>`: the VMID is what PVE knows a VM by, so a clone keeps its
+ * VM when it gets another name or place in the list, when its set gets another name, and when it moves to another set.
  */
 export class CloneSet extends pulumi.ComponentResource {
   readonly clones: pulumi.Output<CloneInfo[]>;
 
   constructor(key: string, args: CloneSetArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("golden-fleet:index:CloneSet", key, {}, opts);
+    super(CLONE_SET_TYPE, key, {}, opts);
     const { fleet, set, sources } = args;
     const { cluster, stack, fleetId } = fleet;
     const [{ template, resource: source }] = sources;
@@ -103,7 +105,7 @@ export class CloneSet extends pulumi.ComponentResource {
     const clones = set.clones.map((clone, index) => {
       const { name, vmId } = clone;
       const resource = new Clone(
-        `${key}-${vmId}`,
+        cloneName(vmId),
         {
           stack,
           fleetId,
@@ -113,8 +115,7 @@ export class CloneSet extends pulumi.ComponentResource {
           hostname: dns.domain && !name.includes(".") ? `${name}.${dns.domain}` : name,
           template: source.contentHash,
           full,
-          // A linked clone is where its template's disks are.
-          datastore: (full ? set.datastore : undefined) ?? template.disk.datastore ?? cluster.datastores.disks,
+          templateDatastore: template.disk.datastore ?? cluster.datastores.disks,
           places: placesOf(clone, index, args),
           ipConfigs: ipConfigs(clone),
           nameservers: dns.servers,
@@ -124,6 +125,8 @@ export class CloneSet extends pulumi.ComponentResource {
           ...hardware(clone, template),
           ...given(
             {
+              // A linked clone is where its template's disks are.
+              datastore: full ? set.datastore : undefined,
               searchDomain: dns.domain,
               nics: nicChanges(clone),
               description: clone.description,
@@ -150,9 +153,10 @@ export class CloneSet extends pulumi.ComponentResource {
             },
           ),
         },
-        { parent: this },
+        // In states of earlier versions, the set's key stands in the name.
+        { parent: this, aliases: [{ name: `${key}-${vmId}` }] },
       );
-      const [configured] = clone.ip.includes("/") ? clone.ip.split("/") : [];
+      const configured = staticAddress(ipConfigs(clone));
       return pulumi
         .all([
           resource.node,
@@ -161,14 +165,21 @@ export class CloneSet extends pulumi.ComponentResource {
           resource.addresses,
           resource.pendingReboot,
           resource.error,
+          resource.stateVersion,
         ])
         .apply(
-          ([node, status, address, addresses, pendingReboot, error]): CloneInfo => ({
+          ([node, status, address, addresses, pendingReboot, error, stateVersion]): CloneInfo => ({
             name,
             vmId,
             node: node ?? "",
             status,
-            ...given({ address: address ?? configured, addresses, pendingReboot, error }),
+            // States of the first version hold no static address.
+            ...given({
+              address: address ?? (stateVersion === undefined ? configured : undefined),
+              addresses,
+              pendingReboot,
+              error,
+            }),
           }),
         );
     });

@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../config/cluster.ts";
 import { notes } from "../fleet/ownership.ts";
-import { fleetTag } from "../providers/marks.ts";
+import { fleetTag } from "../fleet/tags.ts";
 
 /** What every part of a fleet needs to know of the whole. */
 export interface FleetContext {

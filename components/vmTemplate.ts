@@ -4,13 +4,13 @@ import type { PlacedTemplate } from "../config/fleet.ts";
 import { parseChecksum } from "../config/template.ts";
 import { contentHash } from "../fleet/contentHash.ts";
 import { renderSnippets, templateContent } from "../fleet/templateContent.ts";
-import { statusUrn } from "../fleet/urns.ts";
 import { diskNames, vmArgs } from "../fleet/vmArgs.ts";
 import { TemplateConversion } from "../providers/conversion/resource.ts";
 import { Image } from "../providers/image/resource.ts";
 import { SnippetFiles } from "../providers/snippets/resource.ts";
 import type { Connection } from "../proxmox/client.ts";
 import { type FleetContext, ownership } from "./fleet.ts";
+import { statusUrn } from "./statusUrn.ts";
 import { snippetHooks, vmHooks } from "./vmHooks.ts";
 
 const TYPE = "golden-fleet:index:VmTemplate";

@@ -1,9 +1,7 @@
+import type { Login } from "../proxmox/login.ts";
 import type { Problem } from "./problem.ts";
 
-/** How the program logs in to the PVE API. */
-export type Login =
-  | { kind: "token" /** `user@realm!name` */; id: string; secret: string }
-  | { kind: "password" /** `user@realm` */; username: string; password: string };
+export type { Login };
 
 /** Reads one value of the stack config by its key without the project's name. */
 export type ReadConfig = (key: string) => string | undefined;

@@ -1,12 +1,27 @@
-import * as pulumi from "@pulumi/pulumi";
+/** Where a resource is: its project and stack. */
+export interface UrnScope {
+  project: string;
+  stack: string;
+}
 
 /**
- * The URN of a dynamic resource of ours, under which it shows its progress. It is put together by hand: `createUrn` would
- * make the child's inputs depend on its parent, which waits for its children.
+ * The URN of a dynamic resource of ours, under which it shows its progress.
  *
  * @param parentType type of the component it belongs to, if it belongs to one
  */
-export function statusUrn(type: string, name: string, parentType?: string): string {
+export function resourceUrn({ project, stack }: UrnScope, type: string, name: string, parentType?: string): string {
   const qualified = `${parentType ? `${parentType}$` : ""}pulumi-nodejs:dynamic/golden-fleet:${type}`;
-  return `urn:pulumi:${pulumi.getStack()}::${pulumi.getProject()}::${qualified}::${name}`;
+  return `urn:pulumi:${stack}::${project}::${qualified}::${name}`;
+}
+
+/** A URN holds the types of a resource's parents and not their names, so a clone keeps its own when it moves to another set. */
+export const CLONE_SET_TYPE = "golden-fleet:index:CloneSet";
+
+/** The name of a clone among the resources of a stack: PVE knows a VM by its VMID. */
+export const cloneName = (vmId: number): string => `vm-${vmId}`;
+
+/** @param fullStack `organization/project/stack` */
+export function cloneUrn(fullStack: string, vmId: number): string {
+  const [, project = "", stack = ""] = fullStack.split("/");
+  return resourceUrn({ project, stack }, "Clone", cloneName(vmId), CLONE_SET_TYPE);
 }

@@ -1,8 +1,9 @@
 import type { Agent } from "undici";
 import { request } from "undici";
-import type { Login } from "../config/login.ts";
 import { ApiError, type ConnectionCode, ConnectionError, NETWORK_CODES } from "./errors.ts";
+import type { Login } from "./login.ts";
 import { isTransient, withRetry } from "./retry.ts";
+import { TaskDurations } from "./taskDurations.ts";
 import { dispatcher, type TlsOptions } from "./tls.ts";
 
 export interface Connection {
@@ -68,17 +69,22 @@ export function path(strings: TemplateStringsArray, ...values: (string | number)
 /** The PVE REST API (https://pve.proxmox.com/pve-docs/api-viewer), with one login and kept connections. */
 export class PveClient {
   readonly connection: Connection;
+  /** First pause before something is tried again, in milliseconds; those that follow grow. */
+  readonly pauseMs: number;
+  /** How long tasks took lately, which says when to look at the next one. */
+  readonly taskDurations = new TaskDurations();
   readonly #agent: Agent;
   #ticket: Promise<Record<string, string>> | undefined;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, { pauseMs = 500 } = {}) {
     this.connection = connection;
+    this.pauseMs = pauseMs;
     this.#agent = dispatcher(connection.tls);
   }
 
   /** Reads; tried again three times if the answer is worth it. */
   get<T>(apiPath: string, params: Params = {}): Promise<T> {
-    return withRetry(() => this.#send<T>("GET", apiPath, params), { when: isTransient });
+    return withRetry(() => this.#send<T>("GET", apiPath, params), { when: isTransient, pauseMs: this.pauseMs });
   }
 
   /** Reads once, for callers that want to know at once. */

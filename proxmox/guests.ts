@@ -20,6 +20,8 @@ export interface GuestEntry {
   status?: string;
   template?: number;
   tags?: string;
+  /** The pool that it is in; listed for who may see the pool. */
+  pool?: string;
 }
 
 /** The VMs of one node as they are now, where the cluster's list lags. */
@@ -40,8 +42,11 @@ export function isMissing(error: unknown): boolean {
   return (error instanceof ApiError || error instanceof TaskError) && MISSING.test(answerOf(error));
 }
 
+/** The node does not answer: it is down, or cut off from the node that was asked. PVE's proxy says 595 then. */
+export const isUnreachable = (error: unknown): boolean => error instanceof ApiError && error.status === 595;
+
 /** The node is not part of the cluster (any more). */
-const isUnknownNode = (error: unknown): boolean =>
+export const isUnknownNode = (error: unknown): boolean =>
   error instanceof ApiError && /hostname lookup|no such cluster node/i.test(error.answer);
 
 /** The VM's config, or undefined if there is no such VM on the node. */
@@ -65,66 +70,14 @@ export interface CurrentStatus {
   qmpstatus?: string;
   /** Uptime in seconds. */
   uptime?: number;
+  /** Process that runs the VM. */
+  pid?: number;
+  /** What the HA manager is to do with the VM, if it is one of its resources. */
+  ha?: { managed: 0 | 1; state?: string };
 }
 
 export function readStatus(client: PveClient, node: string, vmId: number): Promise<CurrentStatus> {
   return client.get(path`/nodes/${node}/qemu/${vmId}/status/current`);
-}
-
-interface PendingOption {
-  key: string;
-  pending?: unknown;
-  delete?: unknown;
-}
-
-/**
- * Options of a running VM that take effect at its next start by PVE: those that PVE has only noted, and those of
- * cloud-init, which are in the config at once, but on the guest's cloud-init drive only then.
- */
-export async function pendingOptions(client: PveClient, node: string, vmId: number): Promise<string[]> {
-  const options = await client.get<PendingOption[]>(path`/nodes/${node}/qemu/${vmId}/pending`);
-  const cloudInit = await client.get<PendingOption[]>(path`/nodes/${node}/qemu/${vmId}/cloudinit`);
-  const waiting = [...options, ...cloudInit].filter((one) => one.pending !== undefined || one.delete);
-  return [...new Set(waiting.map(({ key }) => key))].sort();
-}
-
-/** Starts, shuts down or stops; gives the task's UPID. */
-export function power(
-  client: PveClient,
-  node: string,
-  vmId: number,
-  action: "start" | "shutdown" | "stop" | "reboot",
-  options: Params = {},
-): Promise<string> {
-  return client.post(path`/nodes/${node}/qemu/${vmId}/status/${action}`, options);
-}
-
-/**
- * Deletes the VM, its volumes, and its traces in backup jobs and replication; gives the task's UPID.
- *
- * @param unreferenced also the volumes of its VMID that its config does not name
- */
-export function destroyGuest(client: PveClient, node: string, vmId: number, unreferenced = false): Promise<string> {
-  return client.delete(path`/nodes/${node}/qemu/${vmId}`, {
-    purge: true,
-    "destroy-unreferenced-disks": unreferenced,
-  });
-}
-
-/** Moves a VM to another node, running or not, with the disks that are on local storage; gives the task's UPID. */
-export function migrateGuest(
-  client: PveClient,
-  node: string,
-  vmId: number,
-  target: string,
-  online: boolean,
-): Promise<string> {
-  return client.post(path`/nodes/${node}/qemu/${vmId}/migrate`, { target, online, "with-local-disks": true });
-}
-
-/** Puts a VM into a pool, out of the one that it is in. */
-export function moveToPool(client: PveClient, pool: string, vmId: number): Promise<null> {
-  return client.put("/pools", { poolid: pool, vms: String(vmId), "allow-move": true });
 }
 
 /** Clones; gives the UPID of the task on the source's node. */
@@ -135,38 +88,4 @@ export function cloneGuest(client: PveClient, node: string, source: number, opti
 /** Converts to a template; PVE 8 and newer give a task's UPID. */
 export function convertToTemplate(client: PveClient, node: string, vmId: number): Promise<string | null> {
   return client.post(path`/nodes/${node}/qemu/${vmId}/template`);
-}
-
-const DRIVE = /^(scsi|virtio|sata|ide|efidisk|tpmstate)\d+$/;
-
-/** The volumes of a config by drive, CD-ROMs and cloud-init drives left out. */
-export function diskVolumes(config: GuestConfig): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(config).flatMap(([key, value]) =>
-      DRIVE.test(key) && typeof value === "string" && !value.includes("media=cdrom")
-        ? [[key, value.split(",")[0] ?? ""]]
-        : [],
-    ),
-  );
-}
-
-/**
- * Where a VM is now, with its config: on the node where it was last, or, if it has been migrated, on another one.
- * undefined if the cluster has no such VM.
- */
-export async function locate(
-  client: PveClient,
-  node: string,
-  vmId: number,
-): Promise<{ node: string; config: GuestConfig } | undefined> {
-  const config = await readConfig(client, node, vmId).catch((error) => {
-    if (isUnknownNode(error)) return undefined;
-    throw error;
-  });
-  if (config) return { node, config };
-  const elsewhere = (await listGuests(client)).find(
-    (guest) => guest.vmid === vmId && guest.type === "qemu" && guest.node !== node,
-  );
-  const moved = elsewhere && (await readConfig(client, elsewhere.node, vmId));
-  return moved && { node: elsewhere.node, config: moved };
 }

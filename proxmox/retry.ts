@@ -5,21 +5,31 @@ import { ApiError, answerOf, ConnectionError, TaskError } from "./errors.ts";
 const BUSY =
   /got (lock request )?timeout|can't lock file|unable to (acquire|lock)|cfs-lock|is locked|temporarily unavailable/i;
 
+/**
+ * What pvedaemon says now and then when it is busy: it could not read from the worker that it had just begun. The task may
+ * run all the same.
+ */
+const NO_WORKER = /got no worker upid/i;
+
 /** Statuses of a proxy that could not reach the node (595, 596 and 599 are PVE's own). */
 const GATEWAY = new Set([502, 503, 504, 595, 596, 599]);
 
 /** Whether an answer of PVE, in whoever's error text it stands, means "not now". */
 export const saysBusy = (answer: string): boolean => BUSY.test(answer) && !/no quorum/i.test(answer);
 
-/** Whether nothing was changed and the same call may go through in a moment. */
+/** Whether PVE did not do it because something else is under way; it may go through in a moment. */
 export function isBusy(error: unknown): boolean {
   return (error instanceof ApiError || error instanceof TaskError) && saysBusy(answerOf(error));
 }
 
-/** Whether a call that changes nothing, or can be repeated without harm, is worth another try. */
+/**
+ * Whether it is worth another try. Of a call that changes something it is not known whether it was carried out: the answer
+ * may have got lost. `runTask` looks before it sends such a call again.
+ */
 export function isTransient(error: unknown): boolean {
   if (error instanceof ConnectionError) return error.code !== "tls" && error.code !== "not-pve";
-  return isBusy(error) || (error instanceof ApiError && GATEWAY.has(error.status));
+  if (isBusy(error)) return true;
+  return error instanceof ApiError && (GATEWAY.has(error.status) || NO_WORKER.test(error.answer));
 }
 
 export interface RetryOptions {

@@ -1,13 +1,15 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { type PveClient, path } from "./client.ts";
 import { TaskError } from "./errors.ts";
 import { isTransient, withRetry } from "./retry.ts";
-import { Looks, timesOf } from "./taskTimes.ts";
+import { nextLook } from "./taskDurations.ts";
+import { logLines, runningTasks } from "./taskList.ts";
 
 /** The node that a task runs on stands in its id (`UPID:node:…`). */
-const nodeOf = (upid: string): string => upid.split(":")[1] ?? "";
+export const nodeOf = (upid: string): string => upid.split(":")[1] ?? "";
 
 /** So does its type (`UPID:node:pid:pstart:starttime:type:…`). */
-const typeOf = (upid: string): string => upid.split(":")[5] ?? "";
+export const typeOf = (upid: string): string => upid.split(":")[5] ?? "";
 
 /** Longest pauses between looks at a task, in milliseconds: whose log is shown, and any other. */
 const SHOWN_MS = 1000;
@@ -18,78 +20,16 @@ interface Status {
   exitstatus?: string;
 }
 
-/** Lines of a log asked for at a time. */
-const PAGE = 500;
-
-/** The lines of a task's log from number `start` on. */
-async function logLines(client: PveClient, upid: string, start: number): Promise<string[]> {
-  const lines: string[] = [];
-  for (;;) {
-    const page = await client.get<{ n: number; t: string }[]>(path`/nodes/${nodeOf(upid)}/tasks/${upid}/log`, {
-      start: start + lines.length,
-      limit: PAGE,
-    });
-    // PVE says "no content" in place of an empty log.
-    lines.push(...page.map(({ t }) => t).filter((text) => text !== "no content"));
-    if (page.length < PAGE) return lines;
-  }
-}
-
-export interface RunningTask {
-  upid: string;
-  type: string;
-  /** What the task is about: a VMID, or the file's name of a download. */
-  id: string;
-}
-
-/** Tasks of a type, or of a VM, that run on a node now: the login's own, and all with Sys.Audit. */
-export async function runningTasks(
-  client: PveClient,
-  node: string,
-  filter: { typefilter: string } | { vmid: number },
-): Promise<RunningTask[]> {
-  const tasks = await client.get<(RunningTask & { endtime?: number })[]>(path`/nodes/${node}/tasks`, {
-    source: "active",
-    ...filter,
-  });
-  // A task that has just ended is in the list until PVE archives it.
-  return tasks.filter(({ endtime }) => endtime === undefined);
-}
-
-/** A task as the node's list has it. */
-export interface ListedTask extends RunningTask {
-  /** Who started it, and with which token. */
-  user: string;
-  tokenid?: string;
-  /** Seconds since the epoch; missing while it runs. */
-  endtime?: number;
-  /** How it ended. */
-  status?: string;
-}
-
-/** The latest tasks of a type that concern a VM, running or not: the login's own, and all with Sys.Audit. */
-export function listTasks(client: PveClient, node: string, typefilter: string, vmid: number): Promise<ListedTask[]> {
-  return client.get(path`/nodes/${node}/tasks`, { source: "all", typefilter, vmid, limit: 500 });
-}
-
-/** The whole log of a task. */
-export const readLog = (client: PveClient, upid: string): Promise<string[]> => logLines(client, upid, 0);
-
 export interface WaitOptions {
-  /** Tasks of this kind wait for one another, so that each takes the longer the more of them there are. Default: false. */
-  contended?: boolean;
   /** Told each new line of the task's log while it runs. */
-  onLog?: (line: string) => void;
+  onLog?: ((line: string) => void) | undefined;
   /** Told when the node does not answer and is asked again. */
-  onSilence?: (error: unknown) => void;
-  /** First pause of those that follow when the node does not answer, in milliseconds. Default: 500. */
-  pauseMs?: number;
+  onSilence?: ((error: unknown) => void) | undefined;
 }
 
 /**
- * Waits for the end of a task: looks when tasks of its type lately ended on that node; if that is not known, one of those
- * that are waited for is looked at often, and the others when it has ended (or after five seconds). The task goes on while the node does not answer (a restart of its API, a flaky
- * network), so that is waited for too, for about a minute.
+ * Waits for the end of a task. The task goes on while the node does not answer (a restart of its API, a flaky network), so
+ * that is waited for too, for about a minute.
  *
  * @returns the warnings of a task that ended with WARNINGS
  * @throws TaskError with the last lines of the log, unless it ended with OK or WARNINGS
@@ -97,43 +37,100 @@ export interface WaitOptions {
 export async function waitForTask(
   client: PveClient,
   upid: string,
-  { onLog, onSilence, pauseMs = 500, contended = false }: WaitOptions = {},
+  { onLog, onSilence }: WaitOptions = {},
 ): Promise<string[]> {
   const readStatus = () => client.getOnce<Status>(path`/nodes/${nodeOf(upid)}/tasks/${upid}/status`);
-  const patience = {
+  const { pauseMs, taskDurations } = client;
+  const retry = {
     when: isTransient,
     retries: 9,
     pauseMs,
     maxPauseMs: 20 * pauseMs,
     ...(onSilence && { onRetry: onSilence }),
   };
-  // A full clone, whose log is shown, is no measure for a linked one, nor is a task that others do not wait for.
-  const kind = [nodeOf(upid), typeOf(upid), onLog && "shown", contended && "contended"].filter(Boolean);
-  const times = timesOf(client, kind.join(" "));
-  const looks = new Looks(times, onLog ? SHOWN_MS : LONGEST_MS, contended);
+  // A full clone, whose log is shown, is no measure for a linked one.
+  const kind = `${nodeOf(upid)} ${typeOf(upid)}${onLog ? " shown" : ""}`;
+  const longest = onLog ? SHOWN_MS : LONGEST_MS;
+  const begun = performance.now();
+  const age = () => performance.now() - begun;
   let read = 0;
-  try {
-    for (;;) {
-      await looks.due();
-      const { status, exitstatus = "it ended without a result" } = await withRetry(readStatus, patience);
-      if (onLog) {
-        const lines = await logLines(client, upid, read);
-        read += lines.length;
-        lines.forEach(onLog);
-      }
-      if (status === "stopped") {
-        // What fails ends sooner or later than what does its work.
-        const warned = exitstatus.startsWith("WARNINGS");
-        if (exitstatus === "OK" || warned) looks.ended();
-        looks.close();
-        if (exitstatus === "OK") return [];
-        const log = await logLines(client, upid, 0).catch(() => []);
-        if (!warned) throw new TaskError(upid, exitstatus, log.slice(-5));
-        return log.filter((line) => /^WARN/i.test(line));
-      }
-      looks.running();
+  for (let looks = 0; ; looks++) {
+    const expected = taskDurations.expected(kind);
+    // Of a kind that is not known, some are over before they are asked for.
+    if (looks > 0 || expected !== undefined) await pause(nextLook(age(), expected, longest));
+    const { status, exitstatus = "it ended without a result" } = await withRetry(readStatus, retry);
+    if (onLog) {
+      const lines = await logLines(client, upid, read);
+      read += lines.length;
+      lines.forEach(onLog);
     }
-  } finally {
-    looks.close();
+    if (status !== "stopped") continue;
+    // What fails ends sooner or later than what does its work.
+    const warned = exitstatus.startsWith("WARNINGS");
+    if (exitstatus === "OK" || warned) taskDurations.add(kind, age());
+    if (exitstatus === "OK") return [];
+    const log = await logLines(client, upid, 0).catch(() => []);
+    if (!warned) throw new TaskError(upid, exitstatus, log.slice(-5));
+    return log.filter((line) => /^WARN/i.test(line));
   }
+}
+
+/**
+ * Waits for what PVE still does with a VM: it goes on with what a killed run, or a request whose answer got lost, has asked
+ * for.
+ *
+ * @param onTask told of each task that is waited for
+ * @returns whether there was anything to wait for; how it ended is seen on the VM
+ */
+export async function waitForTasksOf(
+  client: PveClient,
+  node: string,
+  vmId: number,
+  onTask: (type: string) => void = () => undefined,
+): Promise<boolean> {
+  const tasks = await runningTasks(client, node, { vmid: vmId });
+  for (const { upid, type } of tasks) {
+    onTask(type);
+    await waitForTask(client, upid).catch((error) => {
+      if (!(error instanceof TaskError)) throw error;
+    });
+  }
+  return tasks.length > 0;
+}
+
+export interface TaskRequest {
+  node: string;
+  vmId: number;
+  /** Sends the request; gives the task's UPID, or null where PVE has done it already. */
+  send(): Promise<string | null>;
+  /** Whether the VM is as the task is to make it. */
+  isDone(): Promise<boolean>;
+}
+
+export interface RunOptions extends WaitOptions {
+  /** Told before each further try. */
+  onRetry?: ((error: unknown, attempt: number, attempts: number) => void) | undefined;
+}
+
+/**
+ * Has PVE do something with a VM, and waits until it is done. What may pass is tried again; before it is, PVE is asked what
+ * has come of it, as an answer that got lost says nothing of what was done.
+ *
+ * @returns the warnings of the task
+ */
+export async function runTask(
+  client: PveClient,
+  { node, vmId, send, isDone }: TaskRequest,
+  { onRetry, ...options }: RunOptions = {},
+): Promise<string[]> {
+  let tries = 0;
+  const attempt = async () => {
+    if (tries++ > 0) {
+      await waitForTasksOf(client, node, vmId);
+      if (await isDone()) return [];
+    }
+    const upid = await send();
+    return upid ? waitForTask(client, upid, options) : [];
+  };
+  return withRetry(attempt, { when: isTransient, pauseMs: client.pauseMs, ...(onRetry && { onRetry }) });
 }

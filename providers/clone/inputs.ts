@@ -1,5 +1,4 @@
-import { fleetTag } from "../marks.ts";
-import type { CloneInfo } from "./cloneInfo.ts";
+import { fleetTag } from "../../fleet/tags.ts";
 
 /** Where a clone can be, and what it is cloned from there. */
 export interface Place {
@@ -16,7 +15,7 @@ export interface NicChange {
   vlan?: number;
 }
 
-/** The state of a stack holds this twice for each clone, so whatever has a default is there only where it differs. */
+/** What the config says of a clone. The state holds it twice for each, so whatever has a default is there only where it differs. */
 export interface CloneInputs {
   /** `organization/project/stack` */
   stack: string;
@@ -28,11 +27,13 @@ export interface CloneInputs {
   name: string;
   /** Host name of the guest, with its domain if there is one. */
   hostname: string;
-  /** Content hash of the template; in the state, of the one that the clone was made from, and missing until it is made. */
-  template?: string;
+  /** Content hash of the set's template. */
+  template: string;
   full: boolean;
-  /** Datastore that the clone's disks are on; of a linked clone the template's. */
-  datastore: string;
+  /** Datastore of the template's boot disk. A clone that is made goes there, unless `datastore` says otherwise. */
+  templateDatastore: string;
+  /** Datastore of a full clone's disks. Default: the template's when it is made, and then wherever they are. */
+  datastore?: string;
   /** Where it may be, the best place first. */
   places: Place[];
   /** How one of the places is chosen. Default: `spread`, which takes the first. */
@@ -75,48 +76,13 @@ export interface CloneInputs {
   adopt?: boolean;
 }
 
-export interface CloneState extends CloneInputs, Pick<CloneInfo, "status" | "addresses" | "pendingReboot" | "error"> {
-  /** Where the clone is; missing until it is made. */
-  node?: string;
-  /** What the guest agent told as its primary address. */
-  address?: string;
-}
-
 export const SHUTDOWN_SECONDS = 60;
 export const READY_SECONDS = 300;
-
-/** A clone that exists has to be made anew for these: PVE cannot change them. */
-export const REPLACING = ["vmId", "full"] as const satisfies (keyof CloneInputs)[];
-
-/** Changes of these are brought to a clone that exists. */
-export const UPDATING = [
-  "name",
-  "hostname",
-  "ipConfigs",
-  "nics",
-  "nameservers",
-  "searchDomain",
-  "description",
-  "tags",
-  "pool",
-  "onBoot",
-  "start",
-  "cores",
-  "memoryMiB",
-  "balloonMiB",
-  "diskGiB",
-] as const satisfies (keyof CloneInputs)[];
-
-/** These say how the clone is treated; `delete` reads them from the state, so a change has to get there. */
-export const TREATING = ["waitFor", "shutdownSeconds"] as const satisfies (keyof CloneInputs)[];
 
 /** All tags that PVE is to have, sorted as PVE sorts them. */
 export const allTags = ({ tags, fleetId }: Pick<CloneInputs, "tags" | "fleetId">): string[] =>
   [...new Set([...tags, fleetTag(fleetId)])].sort();
 
-/** URN under which the clone shows its progress. */
-export function urnOf({ stack, set, vmId }: Pick<CloneInputs, "stack" | "set" | "vmId">): string {
-  const [, project, name] = stack.split("/");
-  const type = "golden-fleet:index:CloneSet$pulumi-nodejs:dynamic/golden-fleet:Clone";
-  return `urn:pulumi:${name}::${project}::${type}::${set}-${vmId}`;
-}
+/** Whether the guest has yet to become what `waitFor` asks for. */
+export const waits = ({ start, waitFor }: Pick<CloneInputs, "start" | "waitFor">): boolean =>
+  start && (waitFor === "agent" || waitFor === "cloud-init");

@@ -1,22 +1,22 @@
-import { ProxmoxError } from "../../proxmox/errors.ts";
-import { locate } from "../../proxmox/guests.ts";
-import { access } from "../connect.ts";
+import { cloneUrn } from "../../fleet/urns.ts";
 import type { Handlers } from "../dynamic/handlers.ts";
+import { saysOf } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
-import { diff, waits } from "./diff.ts";
-import { ensure, pacing, runOf } from "./ensure.ts";
-import { type CloneInputs, type CloneState, SHUTDOWN_SECONDS } from "./inputs.ts";
-import { liveStatus } from "./liveStatus.ts";
-import { observed } from "./options.ts";
-import { notOurs } from "./owner.ts";
-import { shutDown } from "./power.ts";
-import { assertUnprotected, removeVm } from "./remove.ts";
-import { rolloutOf } from "./rollout.ts";
-import { inTurn } from "./turns.ts";
-import { atRest } from "./unfinished.ts";
+import { runOf } from "../run/connect.ts";
+import { converge } from "./converge.ts";
+import { diff } from "./diff.ts";
+import type { CloneInputs } from "./inputs.ts";
+import { look } from "./look.ts";
+import { remove } from "./remove.ts";
+import { type CloneState, fromVersion1 } from "./state.ts";
+
+const saysFor = ({ stack, vmId }: Pick<CloneInputs, "stack" | "vmId">) => saysOf(cloneUrn(stack, vmId));
 
 /** A clone of a template: made, configured, started, ready. */
 export const provider: Handlers<CloneInputs, CloneState> = {
+  stateVersion: 2,
+  migrations: { 1: fromVersion1 as (old: object) => object },
+
   async check(_config, olds, news) {
     const { diskGiB: had = 0, name } = olds;
     const { diskGiB: wants } = news;
@@ -25,74 +25,48 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     return { inputs: news, ...(shrinks && { failures: [{ property: "diskGiB", reason }] }) };
   },
 
-  async diff(_config, _id, olds, news) {
-    const result = diff(olds, news);
-    const rollout = rolloutOf(news);
-    rollout.limit = news.maxUnavailable ?? 1;
-    if ((result.replaces ?? []).length > 0) rollout.replacing.add(olds.vmId);
+  async diff(config, _id, state, news) {
+    const { reasons, ...result } = diff(state, news);
+    const run = runOf(config);
+    run.wanted.add(news.vmId);
+    const rollout = run.rollouts.enter(news.vmId, news.set, news.maxUnavailable ?? 1);
+    if (result.replaces.length > 0) rollout.replacing.add(state.spec.vmId);
+    for (const reason of reasons) saysFor(news).info(`${news.name}: ${reason}`);
     return result;
   },
 
   async create(config, inputs) {
-    return { id: String(inputs.vmId), outs: await ensure(config, inputs) };
+    const run = runOf(config);
+    run.wanted.add(inputs.vmId);
+    return { id: String(inputs.vmId), outs: await converge(run, inputs, saysFor(inputs)) };
   },
 
   async read(config, _id, state) {
-    const { client } = access(config);
-    const { node = state.places[0]?.node ?? "", vmId, name } = state;
+    const { node = "", spec } = state;
+    const { vmId, name = `VM ${vmId}` } = spec;
     return stage({ stage: `look at ${name}`, node, vmId }, async () => {
-      const found = await locate(client, node, vmId);
-      // What a clone task that died has left is in the way of the next run, which knows what to do about it.
-      if (found?.config.lock === "clone" && state.template === undefined) return { outs: state };
-      if (!found || notOurs(found, state) !== undefined) return undefined;
-      const running = (await liveStatus(client, found.node, vmId)) === "running";
-      const { node: _n, address, addresses, status: was, pendingReboot, error, ...old } = state;
-      const inputs = observed(old, found.config);
-      const status = was === "failed" ? was : !running ? "stopped" : was === "stopped" ? "running" : was;
-      const outs: CloneState = {
-        ...inputs,
-        node: found.node,
-        status,
-        ...(running && { ...(address && { address }), ...(addresses && { addresses }) }),
-        ...(running && pendingReboot && { pendingReboot }),
-        ...(status === was && error && { error }),
-      };
-      return { outs, inputs };
+      const outs = await look(runOf(config), state, saysFor(spec));
+      return outs && { outs, inputs: inputsOf(outs) };
     });
   },
 
-  async update(config, _id, olds, news) {
-    const next = treated(olds, news);
+  async update(config, _id, state, news) {
+    const treated = withTreatment(state, news);
     // Nothing that the VM would have to be asked for.
-    if (!waits(news) && !diff(next, news).changes) return next;
-    return ensure(config, news, olds);
+    if (!diff(treated, news).changes) return treated;
+    return converge(runOf(config), news, saysFor(news), state);
   },
 
   async delete(config, _id, state) {
-    const { client, cluster, says } = runOf(config, state);
-    const { vmId, name, datastore, shutdownSeconds = SHUTDOWN_SECONDS } = state;
-    const node = state.node ?? state.places[0]?.node ?? "";
-    const rollout = rolloutOf(state);
+    const run = runOf(config);
+    const { vmId } = state.spec;
+    const rollout = run.rollouts.of(vmId);
     const isReplacement = rollout.replacing.has(vmId);
-    if (isReplacement) await stage({ stage: `replace ${name}`, node, vmId }, () => rollout.enter(vmId));
+    // Another resource of this run has the VM: the clone's set has another name than when the state was written.
+    if (run.wanted.has(vmId) && !isReplacement) return;
+    if (isReplacement) await rollout.enter(vmId);
     try {
-      await stage({ stage: `delete ${name}`, node, vmId }, async () => {
-        const found = await atRest(client, { ...state, node }, says.report, pacing.pauseMs);
-        if (!found) return;
-        const whose = notOurs(found, state);
-        // A clone that was never made is not missed.
-        if (whose !== undefined && state.template === undefined) return;
-        if (whose !== undefined) {
-          const text = `VMID ${vmId} is taken by ${whose}; it is not deleted. \`pulumi refresh\` takes the clone out of the state`;
-          throw new ProxmoxError("not-ours", text);
-        }
-        assertUnprotected(found, vmId);
-        const guest = { node: found.node, vmId, name };
-        await shutDown(client, guest, shutdownSeconds, says.report, pacing.pauseMs);
-        await inTurn(client, { node: found.node, datastore }, cluster.limits, says.report, () =>
-          removeVm(client, guest, says.report, pacing.pauseMs),
-        );
-      });
+      await run.deletions.attempt(() => remove(run, state, saysFor(state.spec)));
     } catch (error) {
       if (isReplacement) rollout.unhealthy(vmId, "it could not be deleted");
       throw error;
@@ -101,8 +75,18 @@ export const provider: Handlers<CloneInputs, CloneState> = {
   },
 };
 
-/** The state with what the config says of how the clone is treated. */
-function treated(olds: CloneState, { waitFor, shutdownSeconds }: CloneInputs): CloneState {
-  const { waitFor: _w, shutdownSeconds: _s, ...rest } = olds;
-  return { ...rest, ...(waitFor && { waitFor }), ...(shutdownSeconds !== undefined && { shutdownSeconds }) };
+/** The spec with what the config says of how the clone is treated, which nobody has to bring to the VM. */
+function withTreatment(state: CloneState, { start, waitFor, shutdownSeconds }: CloneInputs): CloneState {
+  const { start: _s, waitFor: _w, shutdownSeconds: _d, ...rest } = state.spec;
+  const treatment = { start, ...(waitFor && { waitFor }), ...(shutdownSeconds !== undefined && { shutdownSeconds }) };
+  return { ...state, spec: { ...rest, ...treatment } };
+}
+
+/** What the engine compares the config with after a refresh, and shows: also that the VM does not run any more. */
+function inputsOf({ spec, status, made }: CloneState): CloneInputs {
+  return {
+    ...(spec as CloneInputs),
+    ...(made && { template: made.template, full: made.full }),
+    ...(status === "stopped" && { start: false }),
+  };
 }

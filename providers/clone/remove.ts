@@ -1,31 +1,58 @@
-import type { PveClient } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
-import { destroyGuest, isMissing } from "../../proxmox/guests.ts";
-import { isTransient, withRetry } from "../../proxmox/retry.ts";
-import { waitForTask } from "../../proxmox/task.ts";
-import type { Report } from "../dynamic/progress.ts";
-import type { Found } from "./owner.ts";
+import { shutDownVm } from "../../proxmox/power.ts";
+import { removeVm } from "../../proxmox/removeVm.ts";
+import type { Says } from "../dynamic/progress.ts";
+import { stage } from "../failure.ts";
+import type { FoundVm } from "../guest/lookUp.ts";
+import type { Run } from "../run/run.ts";
+import { SHUTDOWN_SECONDS } from "./inputs.ts";
+import { atRest, targetOf } from "./leftovers.ts";
+import { notThisClone } from "./mark.ts";
+import type { CloneState } from "./state.ts";
+
+/** How often a VM may move to another node while it is deleted. */
+const MOVES = 5;
 
 /** A protected VM is not deleted; this is asked before it is stopped for nothing. */
-export function assertUnprotected({ config }: Found, vmId: number): void {
+function assertUnprotected({ config }: FoundVm, vmId: number): void {
   if (Number(config.protection) !== 1) return;
-  throw new ProxmoxError("protected", `VM ${vmId} is protected; take that away: qm set ${vmId} --protection 0`);
+  throw new ProxmoxError("protected", `VM ${vmId} is protected; to take that away, run: qm set ${vmId} --protection 0`);
 }
 
-/** Deletes the clone's stopped VM with its disks; one that is gone meanwhile is fine. */
-export async function removeVm(
-  client: PveClient,
-  { node, vmId, name }: { node: string; vmId: number; name: string },
-  report: Report,
-  pauseMs: number,
-): Promise<void> {
-  const attempt = async () => {
-    try {
-      report(`deleting ${name}`);
-      await waitForTask(client, await destroyGuest(client, node, vmId), { pauseMs });
-    } catch (error) {
-      if (!isMissing(error)) throw error;
+/** Whether the VM is this clone's, and so to be deleted. */
+function isOurs(found: FoundVm, { spec, made }: CloneState): boolean {
+  const other = notThisClone(found, made?.uuid);
+  if (other === undefined) return true;
+  // A clone that was never made is not missed.
+  if (!made) return false;
+  const text = `VMID ${spec.vmId} is taken by ${other}; it is not deleted. \`pulumi refresh\` takes the clone out of the state`;
+  throw new ProxmoxError("not-ours", text);
+}
+
+/** Shuts the clone's VM down and deletes it, with its disks. A VM that is gone already is fine. */
+export async function remove(run: Run, state: CloneState, says: Says): Promise<void> {
+  const { client } = run;
+  const { spec, made } = state;
+  const { vmId, shutdownSeconds: seconds = SHUTDOWN_SECONDS, name = `VM ${vmId}` } = spec;
+  const target = targetOf({ ...spec, places: spec.places ?? [] });
+  const node = state.node ?? spec.places?.[0]?.node ?? "";
+  await stage({ stage: `delete ${name}`, node, vmId }, async () => {
+    // It may be migrated between the look and the deletion, which then finds nothing where it was.
+    for (let moves = 0; moves < MOVES; moves++) {
+      const found = await atRest(client, target, node, says.report);
+      if (!found || !isOurs(found, state)) return;
+      assertUnprotected(found, vmId);
+      const vm = { node: found.node, vmId };
+      const onBegin = () =>
+        says.report(seconds > 0 ? `shutting ${name} down, for up to ${seconds} s` : `stopping ${name}`);
+      await shutDownVm(client, vm, seconds, { onBegin });
+      const datastore = made?.datastore ?? spec.templateDatastore ?? "";
+      const removed = await run.turns.take({ node: vm.node, datastore, onWait: says.report }, () => {
+        says.report(`deleting ${name}`);
+        return removeVm(client, vm);
+      });
+      if (removed) return;
     }
-  };
-  await withRetry(attempt, { when: isTransient, pauseMs });
+    throw new ProxmoxError("moving", `VM ${vmId} moved to another node ${MOVES} times while it was to be deleted`);
+  });
 }

@@ -1,7 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { DynamicResource } from "../dynamic/resource.ts";
 import { shell } from "../dynamic/shell.ts";
-import type { CloneInputs, CloneState, Place } from "./inputs.ts";
+import type { CloneInputs, Place } from "./inputs.ts";
+import type { CloneState } from "./state.ts";
 
 const clone = shell("clone/provider.ts", { checks: true });
 
@@ -17,6 +18,7 @@ export class Clone extends DynamicResource {
   declare readonly addresses: pulumi.Output<CloneState["addresses"]>;
   declare readonly pendingReboot: pulumi.Output<CloneState["pendingReboot"]>;
   declare readonly error: pulumi.Output<CloneState["error"]>;
+  declare readonly stateVersion: pulumi.Output<number | undefined>;
 
   constructor(name: string, args: Args, opts?: pulumi.CustomResourceOptions) {
     // Outputs of a dynamic resource have to be named among its inputs.
@@ -27,6 +29,7 @@ export class Clone extends DynamicResource {
       addresses: undefined,
       pendingReboot: undefined,
       error: undefined,
+      stateVersion: undefined,
     };
     super("Clone", clone, name, { ...outputs, ...args }, opts);
   }

@@ -1,17 +1,15 @@
 import { ownerOf } from "../../fleet/ownership.ts";
 import type { PveClient } from "../../proxmox/client.ts";
+import { diskVolumes, growDisk } from "../../proxmox/disks.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
-import { growDisk } from "../../proxmox/growDisk.ts";
-import { convertToTemplate, diskVolumes, type GuestConfig, readConfig } from "../../proxmox/guests.ts";
-import { powerOff } from "../../proxmox/powerOff.ts";
-import { isBusy, withRetry } from "../../proxmox/retry.ts";
-import { waitForTask } from "../../proxmox/task.ts";
-import { connect } from "../connect.ts";
+import { convertToTemplate, type GuestConfig, readConfig } from "../../proxmox/guests.ts";
+import { shutDownVm } from "../../proxmox/power.ts";
+import { runTask, waitForTasksOf } from "../../proxmox/task.ts";
 import { diffByKeys } from "../dynamic/diff.ts";
 import type { Handlers } from "../dynamic/handlers.ts";
 import { type Report, reporter } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
-import { waitForTasksOf } from "../templateVm/tasks.ts";
+import { runOf } from "../run/connect.ts";
 
 export interface ConversionInputs {
   statusUrn: string;
@@ -59,22 +57,27 @@ function assertOurs({ name = "no name", description }: GuestConfig, vmId: number
 async function finish(client: PveClient, inputs: ConversionInputs, report: Report): Promise<void> {
   const { node, vmId, fleetId, bootDisk, diskGiB } = inputs;
   // PVE says `template: 1` before it makes the disks base volumes.
-  await waitForTasksOf(client, node, vmId, report);
+  await waitForTasksOf(client, node, vmId, (type) =>
+    report(`waiting for PVE, which is still busy with VM ${vmId} (${type})`),
+  );
   const before = await readConfig(client, node, vmId);
   if (!before) throw new ProxmoxError("conversion", `VM ${vmId} does not exist on ${node}`);
   assertOurs(before, vmId, fleetId);
-  if (!isTemplate(before)) await growDisk(client, before, { node, vmId, drive: bootDisk, sizeGiB: diskGiB }, report);
+  if (!isTemplate(before)) {
+    const onBegin = () => report(`growing ${bootDisk} of VM ${vmId} to ${diskGiB} GiB`);
+    await growDisk(client, { node, vmId }, { drive: bootDisk, sizeGiB: diskGiB, config: before }, { onBegin });
+  }
   if (!inputs.makeTemplate) return;
   if (!isTemplate(before)) {
-    await powerOff(client, inputs, report);
+    const onBegin = () => report(`VM ${vmId} is running: shutting it down`);
+    await shutDownVm(client, { node, vmId }, inputs.shutdownSeconds, { onBegin });
     report(`converting VM ${vmId} to a template`);
-    const convert = async () => {
-      // The first try may have done it, and its answer got lost.
-      if (isTemplate((await readConfig(client, node, vmId)) ?? {})) return;
-      const upid = await convertToTemplate(client, node, vmId);
-      if (upid) await waitForTask(client, upid);
-    };
-    await withRetry(convert, { when: isBusy, pauseMs: 1000 });
+    await runTask(client, {
+      node,
+      vmId,
+      send: () => convertToTemplate(client, node, vmId),
+      isDone: async () => isTemplate((await readConfig(client, node, vmId)) ?? {}),
+    });
   }
   assertConverted(await readConfig(client, node, vmId), vmId);
 }
@@ -87,15 +90,7 @@ async function convert(client: PveClient, inputs: ConversionInputs): Promise<Con
     );
   } catch (error) {
     // Kept in the state as unfinished: so `destroy` asks `delete` below before it deletes the VM.
-    throw Object.assign(error as Error, {
-      id: String(vmId),
-      properties: {
-        ...inputs,
-        isTemplate: false,
-        __provider: (inputs as unknown as Record<string, unknown>).__provider,
-      },
-      reasons: [(error as Error).message],
-    });
+    throw Object.assign(error as Error, { id: String(vmId), state: { ...inputs, isTemplate: false } });
   }
   return { ...inputs, isTemplate: makeTemplate };
 }
@@ -113,6 +108,8 @@ function assertDeletable({ name = "no name", protection, lock }: GuestConfig, vm
 
 /** The last step of a template: stops the VM if it runs, converts it, and makes sure that it is one. */
 export const provider: Handlers<ConversionInputs, ConversionState> = {
+  stateVersion: 1,
+
   async diff(_config, _id, olds, news) {
     if (olds.isTemplate && news.makeTemplate === false && olds.vmId === news.vmId) {
       throw new ProxmoxError(
@@ -128,17 +125,17 @@ export const provider: Handlers<ConversionInputs, ConversionState> = {
   },
 
   async create(config, inputs) {
-    return { id: String(inputs.vmId), outs: await convert(connect(config), inputs) };
+    return { id: String(inputs.vmId), outs: await convert(runOf(config).client, inputs) };
   },
 
   /** A VM that is no template any more is still ours to watch: the next run converts it again. */
   async read(config, _id, state) {
-    const found = await readConfig(connect(config), state.node, state.vmId);
+    const found = await readConfig(runOf(config).client, state.node, state.vmId);
     return found && { outs: { ...state, isTemplate: isTemplate(found) } };
   },
 
   async update(config, _id, _olds, news) {
-    return convert(connect(config), news);
+    return convert(runOf(config).client, news);
   },
 
   /**
@@ -146,7 +143,7 @@ export const provider: Handlers<ConversionInputs, ConversionState> = {
    * one, which is deleted first, stops the run if the VM is not ours any more, or cannot be deleted.
    */
   async delete(config, _id, { node, vmId, fleetId }) {
-    const found = await readConfig(connect(config), node, vmId);
+    const found = await readConfig(runOf(config).client, node, vmId);
     if (!found) return;
     const next = `Somebody put another VM in its place. If that is right, let the state forget ours: pulumi state delete --target-dependents <URN of its VmLegacy> (URNs: pulumi stack --show-urns)`;
     await stage({ stage: "delete the VM", node, vmId, next }, async () => assertOurs(found, vmId, fleetId));

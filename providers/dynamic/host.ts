@@ -1,6 +1,7 @@
 import "../../fastStart.mjs";
 import { flushCompileCache } from "node:module";
 import type { ConfigReader, Handlers } from "./handlers.ts";
+import { migrated, stored } from "./states.ts";
 
 // The SDK maps each stack trace back to the sources of a compiler, for which it reads the maps of all packages in it. These
 // modules are their own sources.
@@ -9,11 +10,8 @@ Reflect.deleteProperty(Error, "prepareStackTrace");
 type Values = Record<string, unknown>;
 type AnyHandlers = Handlers<Values, Values>;
 
-/** An error without its stack: the host prints a failed delete with it, and users read that. */
-function plain(error: unknown): unknown {
-  if (error instanceof Error) error.stack = "";
-  return error;
-}
+/** Where the engine keeps the provider's code among a resource's inputs and outputs. */
+const CODE = "__provider";
 
 const loaded = new Map<string, Promise<{ provider: AnyHandlers }>>();
 
@@ -23,22 +21,52 @@ function load(module: string): Promise<{ provider: AnyHandlers }> {
   return known;
 }
 
+const withoutCode = ({ [CODE]: _, ...values }: Values): Values => values;
+
+/** One method of a provider, with states of its own version, and neither with the provider's code. */
+async function call(provider: AnyHandlers, config: ConfigReader, method: string, args: never[]): Promise<unknown> {
+  const values = args as unknown[] as Values[];
+  const inputs = withoutCode(values.at(-1) ?? {});
+  // All methods but `check` and `create` get the id first, and then the state.
+  const id = String(args[0]);
+  const state = () => migrated(provider, withoutCode(values[1] ?? {}));
+  switch (method) {
+    case "check":
+      return provider.check?.(config, withoutCode(values[0] ?? {}), inputs);
+    case "diff":
+      return provider.diff(config, id, state(), inputs);
+    case "create": {
+      const made = await provider.create(config, inputs);
+      return { ...made, outs: stored(provider, made.outs) };
+    }
+    case "update":
+      return { outs: stored(provider, await provider.update(config, id, state(), inputs)) };
+    case "read": {
+      const found = await provider.read(config, id, state());
+      // An empty id tells the engine that the resource is gone.
+      return found ? { id, props: stored(provider, found.outs), inputs: found.inputs } : { id: "", props: {} };
+    }
+    default:
+      return provider.delete(config, id, state());
+  }
+}
+
+/** An error as the host is to pass it on: without its stack, which it would print, and with the state that it leaves. */
+function passedOn(error: unknown, provider: AnyHandlers, inputs: Values | undefined): unknown {
+  if (!(error instanceof Error)) return error;
+  error.stack = "";
+  const { state, id } = error as { state?: Values; id?: string };
+  if (state === undefined) return error;
+  const properties = { ...stored(provider, state), [CODE]: inputs?.[CODE] };
+  return Object.assign(error, { id, properties, reasons: [error.message] });
+}
+
 /** What `shell` calls, inside the dynamic-provider host: one method of one module, in the host's own terms. */
-export async function run(
-  module: string,
-  config: ConfigReader,
-  method: keyof AnyHandlers,
-  args: never[],
-): Promise<unknown> {
+export async function run(module: string, config: ConfigReader, method: string, args: never[]): Promise<unknown> {
   const { provider } = await load(module);
   try {
-    const handler = provider[method] as (config: ConfigReader, ...args: never[]) => Promise<Values | undefined>;
-    const result = await handler.call(provider, config, ...args);
-    if (method === "update") return { outs: result };
-    if (method !== "read") return result;
-    // An empty id tells the engine that the resource is gone.
-    return result ? { id: args[0], props: result.outs, inputs: result.inputs } : { id: "", props: {} };
+    return await call(provider, config, method, args);
   } catch (error) {
-    throw plain(error);
+    throw passedOn(error, provider, args.at(-1));
   }
 }

@@ -8,7 +8,10 @@ export type Report = (message: string) => void;
 /** How a resource speaks to the user. */
 export interface Says {
   report: Report;
+  /** How far something is that takes long, in percent. */
+  progress: (doing: string, percent: number) => void;
   /** Stays on the screen. */
+  info: Report;
   warn: Report;
 }
 
@@ -48,4 +51,21 @@ export const reporter = (urn: string): Report => sender(urn, engineProto.LogSeve
 /** Shows warnings that stay on the screen. */
 export const warner = (urn: string): Report => sender(urn, engineProto.LogSeverity.WARNING, false);
 
-export const saysOf = (urn: string): Says => ({ report: reporter(urn), warn: warner(urn) });
+/** How often the progress of one thing is shown, in milliseconds: where there is no terminal, each time is a line of a log. */
+const PROGRESS_MS = 10_000;
+
+export function saysOf(urn: string): Says {
+  const report = reporter(urn);
+  let shown = { doing: "", at: 0 };
+  return {
+    report,
+    progress(doing, percent) {
+      const now = performance.now();
+      if (doing === shown.doing && now - shown.at < PROGRESS_MS && percent < 100) return;
+      shown = { doing, at: now };
+      report(`${doing}: ${percent}%`);
+    },
+    info: sender(urn, engineProto.LogSeverity.INFO, false),
+    warn: warner(urn),
+  };
+}

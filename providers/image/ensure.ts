@@ -2,7 +2,7 @@ import type { PveClient } from "../../proxmox/client.ts";
 import { ApiError, ProxmoxError } from "../../proxmox/errors.ts";
 import { listDatastores, readVolume } from "../../proxmox/storage.ts";
 import { failure } from "../failure.ts";
-import { serially } from "../serially.ts";
+import type { Run } from "../run/run.ts";
 import { type CachedFile, type DownloadOptions, download, findFile } from "./download.ts";
 
 /** What PVE knows of a file of the cache. */
@@ -41,8 +41,8 @@ export async function readFile(client: PveClient, place: Place): Promise<ImageFi
   };
 }
 
-/** The files that this run has asked for: they are verified, and not removed by the same run. */
-const held = new Set<string>();
+/** What is remembered of images in one run. */
+export type ImageRun = Pick<Run, "client" | "heldImages" | "imageQueues">;
 
 /** Whether all nodes see the same files of a datastore. */
 export async function isShared(client: PveClient, { node, datastore }: Place): Promise<boolean> {
@@ -54,7 +54,8 @@ const keyOf = ({ node, datastore, fileName }: Place, shared: boolean) =>
   `${shared ? "" : node}/${datastore}/${fileName}`;
 
 /** Whether this run has asked for the file. */
-export const isHeld = (place: Place, shared: boolean): boolean => held.has(keyOf(place, shared));
+export const isHeld = ({ heldImages }: ImageRun, place: Place, shared: boolean): boolean =>
+  heldImages.has(keyOf(place, shared));
 
 const mebi = (bytes: number) => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MiB`;
 
@@ -83,14 +84,14 @@ export function infoText(name: string, file: ImageFile, checksum: CachedFile["ch
  * the same process: the second waits for the first and finds the file.
  */
 export async function ensureFile(
-  client: PveClient,
+  { client, heldImages, imageQueues }: ImageRun,
   file: CachedFile,
   options: DownloadOptions,
 ): Promise<ImageFile & { origin: Origin }> {
   const key = keyOf(file, await isShared(client, file));
-  return serially(key, async () => {
+  return imageQueues.run(key, async () => {
     const before = await readFile(client, file);
-    const trusted = before && (held.has(key) || !file.checksum);
+    const trusted = before && (heldImages.has(key) || !file.checksum);
     const origin = trusted ? "cached" : await download(client, file, options);
     const found = trusted ? before : await readFile(client, file);
     if (!found) {
@@ -100,7 +101,7 @@ export async function ensureFile(
         { stage: `download ${url}`, node, datastore },
       );
     }
-    held.add(key);
+    heldImages.add(key);
     options.report(infoText(file.fileName, found, file.checksum, origin));
     return { ...found, origin };
   });

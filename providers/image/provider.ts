@@ -1,14 +1,13 @@
 import { parseChecksum } from "../../config/template.ts";
-import type { PveClient } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
-import { connect, readStackConfig } from "../connect.ts";
 import { diffByKeys } from "../dynamic/diff.ts";
 import type { Handlers } from "../dynamic/handlers.ts";
 import { reporter } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
+import { readStackConfig, runOf } from "../run/connect.ts";
 import { type Checksum, fetchChecksum } from "./checksumList.ts";
 import { type DownloadOptions, removeVolume } from "./download.ts";
-import { assertFits, ensureFile, isHeld, isShared, type Origin, readFile } from "./ensure.ts";
+import { assertFits, ensureFile, type ImageRun, isHeld, isShared, type Origin, readFile } from "./ensure.ts";
 import { cachedName, type ImageFormat } from "./fileName.ts";
 import { keptFor } from "./users.ts";
 
@@ -63,14 +62,14 @@ async function checksumOf(
 
 /** Gets the file with this checksum and looks whether it fits. */
 async function obtain(
-  client: PveClient,
+  run: ImageRun,
   inputs: ImageInputs,
   { checksum, fileName }: { checksum: Checksum | undefined; fileName: string },
   options: DownloadOptions,
 ): Promise<ImageFacts> {
   const { node, datastore, url, diskBytes } = inputs;
   const { volumeId, format, sizeBytes, virtualSizeBytes, origin } = await ensureFile(
-    client,
+    run,
     { node, datastore, url, checksum, fileName },
     options,
   );
@@ -87,26 +86,22 @@ async function obtain(
 }
 
 /** Downloads or finds the image of a new resource. */
-export async function createImage(
-  client: PveClient,
-  inputs: ImageInputs,
-  options: DownloadOptions,
-): Promise<ImageState> {
+export async function createImage(run: ImageRun, inputs: ImageInputs, options: DownloadOptions): Promise<ImageState> {
   const checksum = await checksumOf(inputs, options);
   const fileName = cachedName({ ...inputs, checksum: checksum?.value });
-  return { ...inputs, ...(await obtain(client, inputs, { checksum, fileName }, options)) };
+  return { ...inputs, ...(await obtain(run, inputs, { checksum, fileName }, options)) };
 }
 
 /** The very file that the state names, which a refresh did not find: a list is not read again. */
 async function restoreImage(
-  client: PveClient,
+  run: ImageRun,
   state: ImageState,
   inputs: ImageInputs,
   options: DownloadOptions,
 ): Promise<ImageFacts> {
   const checksum = parseChecksum(state.resolvedChecksum);
   try {
-    return await obtain(client, inputs, { checksum, fileName: state.storedName }, options);
+    return await obtain(run, inputs, { checksum, fileName: state.storedName }, options);
   } catch (error) {
     if (!inputs.checksumUrl || !(error instanceof ProxmoxError) || !/checksum mismatch/.test(error.message))
       throw error;
@@ -126,6 +121,8 @@ const SOURCE = ["url", "checksum", "checksumUrl"] as const;
 
 /** A cloud image in a datastore's cache, downloaded and verified by the node. */
 export const provider: Handlers<ImageInputs, ImageState> = {
+  stateVersion: 1,
+
   async diff(_config, _id, olds, news) {
     const sameBytes = news.checksum !== undefined && news.checksum === olds.resolvedChecksum;
     const found = diffByKeys<ImageInputs>(olds, news, {
@@ -139,13 +136,13 @@ export const provider: Handlers<ImageInputs, ImageState> = {
 
   async create(config, inputs) {
     const outs = await stage(where(inputs, `get the image ${inputs.url}`), () =>
-      createImage(connect(config), inputs, options(inputs)),
+      createImage(runOf(config), inputs, options(inputs)),
     );
     return { id: outs.volumeId, outs };
   },
 
   async read(config, _id, { missing: _, ...state }) {
-    const found = await readFile(connect(config), place(state));
+    const found = await readFile(runOf(config).client, place(state));
     return { outs: found ? { ...state, sizeBytes: found.sizeBytes } : { ...state, missing: true } };
   },
 
@@ -155,7 +152,7 @@ export const provider: Handlers<ImageInputs, ImageState> = {
     if (!olds.missing) return { ...news, ...facts, ...(virtualSizeBytes !== undefined && { virtualSizeBytes }) };
     return stage(where(news, `get the image ${news.url} again`), async () => ({
       ...news,
-      ...(await restoreImage(connect(config), olds, news, options(news))),
+      ...(await restoreImage(runOf(config), olds, news, options(news))),
     }));
   },
 
@@ -168,7 +165,8 @@ export const provider: Handlers<ImageInputs, ImageState> = {
         .at(-1)
         ?.replace(/-image$/, "") ?? "";
     await stage(where(state, "remove the cached image"), async () => {
-      const client = connect(config);
+      const run = runOf(config);
+      const { client } = run;
       const shared = await isShared(client, place(state));
       const user = keptFor(key, state, templates, shared);
       if (user !== undefined) {
@@ -176,7 +174,7 @@ export const provider: Handlers<ImageInputs, ImageState> = {
         return;
       }
       // A resource that was replaced by one of the same file.
-      if (isHeld(place(state), shared)) return;
+      if (isHeld(run, place(state), shared)) return;
       await removeVolume(client, state.node, state.datastore, state.volumeId);
     });
   },

@@ -1,5 +1,5 @@
+import { fleetTag } from "../../fleet/tags.ts";
 import type { GuestConfig, GuestEntry } from "../../proxmox/guests.ts";
-import { fleetTag } from "../marks.ts";
 import type { Facts } from "./facts.ts";
 import { clonesOf, templatesOf } from "./needs.ts";
 import { isTrusted, tagsOf } from "./trust.ts";

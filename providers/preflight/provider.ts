@@ -4,10 +4,10 @@ import type { Fleet } from "../../config/fleet.ts";
 import type { Problem } from "../../config/problem.ts";
 import { addressedOf } from "../../config/rules/addresses.ts";
 import { vmIdsOf } from "../../config/rules/vmIds.ts";
-import { connect, readStackConfig } from "../connect.ts";
 import { changedKeys } from "../dynamic/diff.ts";
 import type { ConfigReader, Handlers } from "../dynamic/handlers.ts";
 import { reporter, warner } from "../dynamic/progress.ts";
+import { readStackConfig, runOf } from "../run/connect.ts";
 import { checksFor } from "./checks/index.ts";
 import { mappingUses } from "./deviceNeeds.ts";
 import { clusterFacts } from "./facts.ts";
@@ -62,7 +62,7 @@ async function preflight(
     .sort((a, b) => a - b);
   const claims = claimsOf(fleet);
   const facts = clusterFacts(
-    connect(config),
+    runOf(config).client,
     {
       fleet,
       login,
@@ -80,6 +80,8 @@ async function preflight(
 
 /** Looks at everything that can be looked at before something is changed, at preview as at up; changes nothing itself. */
 export const provider: Handlers<PreflightInputs, PreflightState> = {
+  stateVersion: 1,
+
   async check(config, olds, news) {
     const report = reporter(news.statusUrn);
     report("looking at the config and the cluster");

@@ -1,5 +1,5 @@
+import { fleetTag } from "../../fleet/tags.ts";
 import type { GuestEntry } from "../../proxmox/guests.ts";
-import { fleetTag } from "../marks.ts";
 import type { Facts } from "./facts.ts";
 
 /** The tags of a guest as the list has them. */

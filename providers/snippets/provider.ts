@@ -1,12 +1,13 @@
 import pLimit from "p-limit";
 import type { PveClient } from "../../proxmox/client.ts";
 import { listGuests, readConfig } from "../../proxmox/guests.ts";
+import { parseProperties } from "../../proxmox/propertyString.ts";
 import { listVolumes } from "../../proxmox/storage.ts";
-import { connect } from "../connect.ts";
 import { diffByKeys } from "../dynamic/diff.ts";
 import type { Handlers } from "../dynamic/handlers.ts";
 import { stage } from "../failure.ts";
 import { removeVolume } from "../image/download.ts";
+import { runOf } from "../run/connect.ts";
 
 export interface SnippetsInputs {
   node: string;
@@ -21,10 +22,7 @@ export interface SnippetsInputs {
 const AT_A_TIME = 8;
 
 /** `user=local:snippets/a.yaml,vendor=local:snippets/b.yaml` as its volume ids. */
-const volumesOf = (cicustom: unknown): string[] =>
-  String(cicustom ?? "")
-    .split(",")
-    .flatMap((part) => part.split("=")[1] ?? []);
+const volumesOf = (cicustom: unknown): string[] => [...parseProperties(cicustom).values()];
 
 /** The snippets that some VM's `cicustom` names, whoever made the VM: PVE refuses to start it when they are gone. */
 async function inUse(client: PveClient): Promise<Set<string>> {
@@ -62,6 +60,8 @@ const where = ({ node, datastore }: SnippetsInputs) => ({
  * is not deleted when the template changes, but at the next change, or the end of the template, if no VM names it any more.
  */
 export const provider: Handlers<SnippetsInputs, SnippetsInputs> = {
+  stateVersion: 1,
+
   async diff(_config, _id, olds, news) {
     return diffByKeys<SnippetsInputs>(olds, news, {
       replacing: ["node", "datastore", "prefix"],
@@ -76,10 +76,10 @@ export const provider: Handlers<SnippetsInputs, SnippetsInputs> = {
   },
   async update(config, _id, olds, news) {
     // The template that is going to be replaced still names the old ones.
-    await stage(where(news), () => sweep(connect(config), news, [...olds.current, ...news.current]));
+    await stage(where(news), () => sweep(runOf(config).client, news, [...olds.current, ...news.current]));
     return news;
   },
   async delete(config, _id, state) {
-    await stage(where(state), () => sweep(connect(config), state, []));
+    await stage(where(state), () => sweep(runOf(config).client, state, []));
   },
 };

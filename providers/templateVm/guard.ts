@@ -1,12 +1,13 @@
 import { ownerOf, parseMark } from "../../fleet/ownership.ts";
 import type { PveClient } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
-import { destroyGuest, type GuestConfig, listGuests, locate, power, readStatus } from "../../proxmox/guests.ts";
-import { isBusy, withRetry } from "../../proxmox/retry.ts";
-import { waitForTask } from "../../proxmox/task.ts";
+import type { GuestConfig } from "../../proxmox/guests.ts";
+import { shutDownVm } from "../../proxmox/power.ts";
+import { removeVm } from "../../proxmox/removeVm.ts";
+import { waitForTasksOf } from "../../proxmox/task.ts";
 import type { Report } from "../dynamic/progress.ts";
 import { failure } from "../failure.ts";
-import { waitForTasksOf } from "./tasks.ts";
+import { type Look, lookUp, nameOf } from "../guest/lookUp.ts";
 
 export interface Slot {
   node: string;
@@ -17,48 +18,32 @@ export interface Slot {
   becomesTemplate: boolean;
 }
 
-interface Found {
-  node: string;
-  config: GuestConfig;
-}
-
 const isTemplate = ({ template }: GuestConfig): boolean => Number(template ?? 0) === 1;
-
-const describe = (vmId: number, { node, config }: Found) =>
-  `VMID ${vmId} is taken by ${isTemplate(config) ? "template" : "VM"} "${config.name ?? "without name"}" on node ${node}`;
 
 function refusal({ node, vmId }: Slot, code: string, text: string, next: string): ProxmoxError {
   return failure(new ProxmoxError(code, text), { stage: "create the VM", node, vmId, next });
 }
 
-/** The VM as it is when no task works on it any more: PVE goes on with what a killed run has asked for. */
-async function atRest(client: PveClient, slot: Slot, report: Report): Promise<Found | undefined> {
-  const { node, vmId } = slot;
+/** What stands on the VMID when no task works on it any more: PVE goes on with what a killed run has asked for. */
+async function atRest(client: PveClient, slot: Slot, fleetId: string, report: Report): Promise<Look> {
+  const { vmId } = slot;
+  const place = { vmId, fleetId, node: slot.node };
   for (;;) {
-    const found = await locate(client, node, vmId);
-    if (!found?.config.lock) return found;
-    if (await waitForTasksOf(client, found.node, vmId, report)) continue;
-    if ((await locate(client, node, vmId))?.config.lock) {
+    const found = await lookUp(client, place);
+    if (found.kind !== "vm" || !found.busy) return found;
+    const onTask = (type: string) => report(`waiting for PVE, which is still busy with VM ${vmId} (${type})`);
+    if (await waitForTasksOf(client, found.node, vmId, onTask)) continue;
+    const again = await lookUp(client, place);
+    if (again.kind === "vm" && again.busy) {
       // PVE writes the notes last, so there is no telling whose it was.
       throw refusal(
         slot,
         "half-made",
-        `VMID ${vmId} is taken by what a PVE task that died has left on node ${found.node} (lock: ${found.config.lock})`,
-        `If nobody misses it, remove it as root on ${found.node}: qm unlock ${vmId} && qm destroy ${vmId} --purge`,
+        `VMID ${vmId} is taken by what a PVE task that died has left on node ${again.node} (lock: ${again.busy})`,
+        `If nobody misses it, remove it as root on ${again.node}: qm unlock ${vmId} && qm destroy ${vmId} --purge`,
       );
     }
   }
-}
-
-async function remove(client: PveClient, node: string, vmId: number): Promise<void> {
-  await withRetry(
-    async () => {
-      const { status } = await readStatus(client, node, vmId);
-      if (status === "running") await waitForTask(client, await power(client, node, vmId, "stop"));
-      await waitForTask(client, await destroyGuest(client, node, vmId));
-    },
-    { when: isBusy, pauseMs: 1000 },
-  );
 }
 
 /**
@@ -74,33 +59,31 @@ export async function freeVmId(
   const { node, vmId, becomesTemplate } = slot;
   const wanted = parseMark(slot.notes);
   if (!wanted) throw new Error(`the notes of VM ${vmId} carry no mark`);
-  const found = await atRest(client, slot, report);
-  if (!found) {
-    const container = (await listGuests(client)).find((guest) => guest.vmid === vmId && guest.type !== "qemu");
-    if (!container) return "free";
-    const text = `VMID ${vmId} is taken by container "${container.name}" on node ${container.node}`;
-    throw refusal(slot, "not-ours", text, "Choose another vmId; nothing was changed.");
-  }
-  const mark = parseMark(found.config.description);
-  if (ownerOf(found.config.description, vmId, wanted.fleetId) !== "ours" || mark?.resource !== wanted.resource) {
+  const found = await atRest(client, slot, wanted.fleetId, report);
+  if (found.kind === "absent") return "free";
+  const taken = `VMID ${vmId} is taken by ${nameOf(found)}`;
+  if (found.kind !== "vm") throw refusal(slot, "not-ours", taken, "Choose another vmId; nothing was changed.");
+  const { mark, config } = found;
+  if (ownerOf(config.description, vmId, wanted.fleetId) !== "ours" || mark?.resource !== wanted.resource) {
     throw refusal(
       slot,
       "not-ours",
-      `${describe(vmId, found)}, which ${mark ? `stack ${mark.stack} made as ${mark.resource}` : "this stack did not make"}`,
+      `${taken}, which ${mark ? `stack ${mark.stack} made as ${mark.resource}` : "this stack did not make"}`,
       "Choose another vmId; the VM was left alone.",
     );
   }
-  const finished = isTemplate(found.config) || !becomesTemplate;
+  const finished = isTemplate(config) || !becomesTemplate;
   if (finished && mark.content === wanted.content && found.node === node) return "finished";
   if (finished) {
     throw refusal(
       slot,
       "leftover",
-      `${describe(vmId, found)}. This stack made it as something else, but its state does not know it`,
+      `${taken}. This stack made it as something else, but its state does not know it`,
       `If nothing on it is needed, remove it (on ${found.node}: qm destroy ${vmId} --purge) and run \`pulumi up\` again.`,
     );
   }
   report(`removing VM ${vmId}, which an earlier run left half-made`);
-  await remove(client, found.node, vmId);
+  await shutDownVm(client, { node: found.node, vmId }, 0);
+  await removeVm(client, { node: found.node, vmId });
   return "removed";
 }

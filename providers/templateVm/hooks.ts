@@ -1,8 +1,8 @@
 import type { Connection } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
-import { clientOf } from "../connect.ts";
 import type { Report } from "../dynamic/progress.ts";
 import { failure } from "../failure.ts";
+import { clientOf } from "../run/connect.ts";
 import { freeVmId, type Slot } from "./guard.ts";
 import { createFailed, plainText, type Says } from "./onError.ts";
 

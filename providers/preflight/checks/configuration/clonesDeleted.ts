@@ -1,4 +1,4 @@
-import { fleetTag } from "../../../marks.ts";
+import { fleetTag } from "../../../../fleet/tags.ts";
 import { type Check, type Finding, pass, warn } from "../../finding.ts";
 import { clonesOf } from "../../needs.ts";
 import { tagsOf } from "../../trust.ts";

@@ -1,7 +1,7 @@
 import { parseChecksum } from "../../../../config/template.ts";
 import { ownerOf } from "../../../../fleet/ownership.ts";
 import { diskNames } from "../../../../fleet/vmArgs.ts";
-import { sizeOf } from "../../../../proxmox/growDisk.ts";
+import { sizeOf } from "../../../../proxmox/disks.ts";
 import { cachedName } from "../../../image/fileName.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, each, type Finding, fail, orPass } from "../../finding.ts";

@@ -1,8 +1,10 @@
 import { originals } from "../../../../config/replicas.ts";
 import { list } from "../../../../config/text.ts";
-import { diskVolumes, type GuestEntry } from "../../../../proxmox/guests.ts";
-import { madeFrom } from "../../../clone/made.ts";
-import { fleetTag } from "../../../marks.ts";
+import { parseMark } from "../../../../fleet/ownership.ts";
+import { fleetTag } from "../../../../fleet/tags.ts";
+import { diskVolumes } from "../../../../proxmox/disks.ts";
+import type { GuestEntry } from "../../../../proxmox/guests.ts";
+import { madeFrom } from "../../../clone/mark.ts";
 import type { Facts } from "../../facts.ts";
 import { type Finding, fail } from "../../finding.ts";
 import { clonesOf, distinct, type SetClone } from "../../needs.ts";
@@ -51,7 +53,7 @@ export async function left(facts: Facts, guest: GuestEntry, contentOf: ContentOf
     staying.map(async ({ clone }) => {
       const vm = guests.get(clone.vmId);
       if (vm?.node !== guest.node || linked.includes(vm.vmid) || !isTrusted(vm, facts)) return [];
-      const from = madeFrom((await facts.guestConfig(vm))?.description);
+      const from = madeFrom(parseMark((await facts.guestConfig(vm))?.description));
       return from && !from.full && from.template === found.mark.content ? [vm.vmid] : [];
     }),
   );

@@ -1,0 +1,62 @@
+import { growDisk, moveDisk } from "../../proxmox/disks.ts";
+import { cloneGuest, readConfig, readStatus, writeConfig } from "../../proxmox/guests.ts";
+import { migrateVm } from "../../proxmox/migrateVm.ts";
+import { pendingOptions } from "../../proxmox/pendingOptions.ts";
+import { intoPool, outOfPool } from "../../proxmox/pools.ts";
+import { rebootVm, requestStart, startVm } from "../../proxmox/power.ts";
+import { isTransient, withRetry } from "../../proxmox/retry.ts";
+import { waitForTask } from "../../proxmox/task.ts";
+import { lookUp } from "../guest/lookUp.ts";
+import type { Run } from "../run/run.ts";
+import { atRest, targetOf } from "./leftovers.ts";
+import { waitUntilReady } from "./readiness/ready.ts";
+import type { CloneApi } from "./steps/cloneOrTakeUp.ts";
+import type { ConfigureApi } from "./steps/configure.ts";
+import type { FindApi } from "./steps/find.ts";
+import type { GrowDiskApi } from "./steps/growDisk.ts";
+import type { PoolApi } from "./steps/intoPool.ts";
+import type { MigrateApi } from "./steps/migrate.ts";
+import type { MoveDisksApi } from "./steps/moveDisks.ts";
+import type { PlaceApi } from "./steps/place.ts";
+import type { PowerApi } from "./steps/power.ts";
+import type { ReadyApi } from "./steps/waitUntilReady.ts";
+import type { Work } from "./steps/work.ts";
+
+/** All that the steps ask of PVE; each takes the few calls that it makes. */
+export type StepsApi = PlaceApi &
+  CloneApi &
+  FindApi &
+  MigrateApi &
+  PoolApi &
+  MoveDisksApi &
+  ConfigureApi &
+  GrowDiskApi &
+  PowerApi &
+  ReadyApi;
+
+export function stepsApi({ client, nodeMemory }: Run, { inputs, says }: Pick<Work, "inputs" | "says">): StepsApi {
+  const { vmId, fleetId } = inputs;
+  const { pauseMs } = client;
+  return {
+    pauseMs,
+    freeMemory: () => nodeMemory.free(),
+    lookUp: (node) => lookUp(client, { vmId, fleetId, node }),
+    atRest: (node, begun) => atRest(client, targetOf(inputs), node, says.report, begun),
+    clone: (node, source, options) => cloneGuest(client, node, source, options),
+    wait: (upid, options) => waitForTask(client, upid, options),
+    migrate: (vm, target, options) => migrateVm(client, vm, target, options),
+    intoPool: (pool, id) => intoPool(client, pool, id),
+    outOfPool: (pool, id) => outOfPool(client, pool, id),
+    moveDisk: (vm, disk, options) => moveDisk(client, vm, disk, options),
+    readConfig: (node, id) => readConfig(client, node, id),
+    setOptions: (vm, options) =>
+      withRetry(() => writeConfig(client, vm.node, vm.vmId, options), { when: isTransient, pauseMs }),
+    growDisk: (vm, disk, onBegin) => growDisk(client, vm, disk, { onBegin }),
+    readStatus: (node, id) => readStatus(client, node, id),
+    pendingOptions: (node, id) => pendingOptions(client, node, id),
+    start: (vm, options) => startVm(client, vm, options),
+    requestStart: (vm) => requestStart(client, vm),
+    reboot: (vm, seconds) => rebootVm(client, vm, seconds),
+    waitUntilReady: (guest, options, who) => waitUntilReady(client, guest, options, who),
+  };
+}

@@ -1,0 +1,97 @@
+import { ProxmoxError } from "../../proxmox/errors.ts";
+import type { Says } from "../dynamic/progress.ts";
+import { stage, type Where } from "../failure.ts";
+import type { Run } from "../run/run.ts";
+import { stepsApi } from "./api.ts";
+import { movesAway } from "./diff.ts";
+import { type CloneInputs, type Place, waits } from "./inputs.ts";
+import { type CloneState, compact } from "./state.ts";
+import { cloneOrTakeUp } from "./steps/cloneOrTakeUp.ts";
+import { configure } from "./steps/configure.ts";
+import { find } from "./steps/find.ts";
+import { growDisk } from "./steps/growDisk.ts";
+import { intoPool } from "./steps/intoPool.ts";
+import { migrate } from "./steps/migrate.ts";
+import { moveDisks } from "./steps/moveDisks.ts";
+import { place } from "./steps/place.ts";
+import { power } from "./steps/power.ts";
+import { waitUntilReady } from "./steps/waitUntilReady.ts";
+import type { Work } from "./steps/work.ts";
+
+/** What is known of a clone before anything is made. */
+export const unmade = ({ stack, fleetId, vmId, set }: CloneInputs): CloneState => ({
+  spec: { stack, fleetId, vmId, set },
+  status: "failed",
+});
+
+/** The steps from nothing, or from what is there, to what the config says; each can be repeated. */
+async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void> {
+  const { inputs, state, says } = work;
+  const { vmId, name, full, templateDatastore, datastore = templateDatastore } = inputs;
+  const api = stepsApi(run, work);
+  const at = (doing: string): Where => ({
+    stage: `${doing} ${name}`,
+    node: state.node ?? inputs.places[0]?.node ?? "",
+    vmId,
+  });
+
+  if (before.made) {
+    await stage(at("find"), () => find(api, work));
+    if (movesAway(state, inputs)) await stage(at("migrate"), async () => migrate(api, work, await place(api, inputs)));
+  } else {
+    const to: Place = await stage(at("find a node for"), () => place(api, inputs));
+    const { node, sourceVmId, sourceNode = node } = to;
+    const cloning = {
+      ...at("make"),
+      stage: `make ${name}, a ${full ? "full" : "linked"} clone of template ${sourceVmId}`,
+      node,
+      datastore,
+    };
+    await run.turns.take({ node: sourceNode, datastore, sourceVmId, onWait: says.report }, () =>
+      stage(cloning, () => cloneOrTakeUp(api, work, to)),
+    );
+  }
+  await stage(at("set the pool of"), () => intoPool(api, work));
+  await stage({ ...at("move the disks of"), datastore }, () => moveDisks(api, work));
+  await stage(at("configure"), () => configure(api, work));
+  await stage(at("grow the disk of"), () => growDisk(api, work));
+  await stage({ ...at("start"), datastore }, () => power(api, work, before));
+  await stage(at("wait for"), () => waitUntilReady(api, work, before));
+}
+
+/**
+ * Makes the clone, or what is missing of it. A failure is the clone's own: it is told, kept in the state, and tried again by
+ * the next run; the engine, which would stop all others, hears nothing of it.
+ *
+ * @throws what went wrong with the cluster as a whole, with what is known of the clone: then the run ends with an error
+ */
+export async function converge(
+  run: Run,
+  inputs: CloneInputs,
+  says: Says,
+  before = unmade(inputs),
+): Promise<CloneState> {
+  const { vmId, name, set, maxUnavailable = 1 } = inputs;
+  const rollout = run.rollouts.enter(vmId, set, maxUnavailable);
+  const work: Work = { inputs, says, state: { ...before }, started: false };
+  const { state } = work;
+  rollout.begin(vmId);
+  try {
+    if (run.outage) throw new ProxmoxError("not-tried", `not tried: ${run.outage.message.split("\n", 2).join("; ")}`);
+    await takeSteps(run, work, before);
+    // The template's datastore and content are what a clone is made from; the rest has been brought to the VM.
+    state.spec = inputs;
+    says.report(`${name}: ${state.status}`);
+    if (waits(inputs) && state.status !== "ready") rollout.unhealthy(vmId, "not ready in time");
+    else rollout.healthy(vmId);
+    return compact(state);
+  } catch (error) {
+    const { message } = error as Error;
+    rollout.unhealthy(vmId, message.split("\n", 1)[0] ?? "failed");
+    const failed = compact({ ...state, status: "failed", error: message });
+    if (run.isNewOutage(error)) throw Object.assign(error as Error, { state: failed });
+    if (!run.outage)
+      says.warn(`${name} failed; the other clones go on, and the next \`pulumi up\` tries it again\n${message}`);
+    return failed;
+  }
+}

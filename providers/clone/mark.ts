@@ -1,0 +1,76 @@
+import { type Mark, notes, parseMark, withMark } from "../../fleet/ownership.ts";
+import type { FoundVm } from "../guest/lookUp.ts";
+import { nameOf } from "../guest/lookUp.ts";
+import type { CloneInputs } from "./inputs.ts";
+import type { Made } from "./state.ts";
+
+/** What a VM of ours was made from, as its mark's `content` has it; undefined if its notes do not say. */
+export function madeFrom(mark: Mark | undefined): Pick<Made, "template" | "full"> | undefined {
+  const [, template, kind] = /^([^-]+)-(full|linked)$/.exec(mark?.content ?? "") ?? [];
+  return template ? { template, full: kind === "full" } : undefined;
+}
+
+export function markOf(
+  { fleetId, stack, set, vmId }: Pick<CloneInputs, "fleetId" | "stack" | "set" | "vmId">,
+  { template, full }: Pick<Made, "template" | "full">,
+): Mark {
+  const content = `${template}-${full ? "full" : "linked"}`;
+  return { fleetId, stack, resource: `cloneSets.${set}`, vmId, content };
+}
+
+/** The UUID of a VM (PVE: `smbios1: uuid=…`). */
+export const uuidOf = (smbios: unknown): string | undefined => /(?:^|,)uuid=([^,]+)/.exec(String(smbios ?? ""))?.[1];
+
+/**
+ * Why a VM is not this clone; undefined: it is this clone. The set may be another one: a clone keeps its VM when it moves from
+ * one set of the stack to another, or when its set gets another name.
+ *
+ * @param uuid the clone's, where the state knows it: a VM without a mark is known by it
+ */
+export function notThisClone(found: FoundVm, uuid?: string): string | undefined {
+  const { owner, mark, config } = found;
+  if (owner === "ours") {
+    return mark?.resource.startsWith("cloneSets.")
+      ? undefined
+      : `${nameOf(found)}, which is ${mark?.resource} of this stack`;
+  }
+  if (mark === undefined && uuid !== undefined && uuidOf(config.smbios1) === uuid) return undefined;
+  if (owner === "other-stack") return `${nameOf(found)}, which belongs to stack ${mark?.stack}`;
+  return `${nameOf(found)}, which this stack did not make`;
+}
+
+/**
+ * The notes of a clone: its description above what people have written, the mark at the end.
+ *
+ * @param had the description that the notes hold, where it is known
+ * @param current the notes as they are
+ */
+export function notesOf(
+  wanted: string | undefined,
+  mark: Mark,
+  { had, current }: { had?: string | undefined; current?: string | undefined } = {},
+): string {
+  if (current === undefined) return notes(wanted ?? "", mark);
+  return withMark(wanted === undefined || wanted === had ? current : replaced(current, had ?? "", wanted), mark);
+}
+
+/** The notes with another description, and the rest as it is. */
+function replaced(current: string, had: string, wanted: string): string {
+  const old = had.trim();
+  if (old !== "" && current.includes(old)) return current.replace(old, () => wanted.trim());
+  return current.includes(wanted.trim()) ? current : `${wanted.trimEnd()}\n\n${current}`;
+}
+
+/** Whether notes are what they should be: this clone's mark, and its description somewhere above. */
+export function notesAreRight(
+  {
+    description,
+    ...clone
+  }: Pick<CloneInputs, "fleetId" | "stack" | "set" | "vmId"> & { description?: string | undefined },
+  notes: string | undefined,
+): boolean {
+  const mark = parseMark(notes);
+  if (mark?.fleetId !== clone.fleetId || mark.vmId !== clone.vmId || mark.resource !== `cloneSets.${clone.set}`)
+    return false;
+  return description === undefined || (notes ?? "").includes(description.trim());
+}

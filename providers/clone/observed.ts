@@ -1,0 +1,85 @@
+import { isDeepStrictEqual } from "node:util";
+import { smbiosSerial } from "../../fleet/cloudInit/hostname.ts";
+import { fleetTag } from "../../fleet/tags.ts";
+import { datastoreOf, diskVolumes, sizeOf } from "../../proxmox/disks.ts";
+import type { GuestConfig } from "../../proxmox/guests.ts";
+import { parseProperties } from "../../proxmox/propertyString.ts";
+import { allTags, type NicChange } from "./inputs.ts";
+import { notesAreRight } from "./mark.ts";
+import type { CloneState, Made } from "./state.ts";
+
+const words = (value: unknown): string[] =>
+  String(value ?? "")
+    .split(/[;,\s]+/)
+    .filter(Boolean);
+
+const hasSerial = (smbios: unknown, serial: string): boolean =>
+  parseProperties(smbios).get("serial") === Buffer.from(serial).toString("base64");
+
+/** As PVE has an interface, in the fields that the config speaks of. */
+export function observedNic(value: unknown, nic: NicChange): NicChange {
+  const fields = parseProperties(value);
+  return {
+    ...(nic.bridge !== undefined && { bridge: fields.get("bridge") ?? "" }),
+    ...(nic.vlan !== undefined && { vlan: Number(fields.get("tag") ?? 0) }),
+  };
+}
+
+/** PVE's `ipconfig0`, `ipconfig1`, … without empty ones at the end; at least `count` of them. */
+export function observedIpConfigs(config: GuestConfig, count: number): string[] {
+  const known = Object.keys(config).flatMap((key) => {
+    const index = /^ipconfig(\d+)$/.exec(key)?.[1];
+    return index === undefined ? [] : [Number(index)];
+  });
+  const length = Math.max(count, ...known.map((index) => index + 1));
+  return Array.from({ length }, (_none, index) => String(config[`ipconfig${index}`] ?? ""));
+}
+
+/** Of a disk that somebody has grown further, nothing has to be done: it cannot shrink. */
+function observedDisk({ diskGiB = 0, bootDisk = "" }: CloneState["spec"], config: GuestConfig): number {
+  return Math.min(diskGiB, Math.floor((sizeOf(config[bootDisk]) ?? 0) / 2 ** 30));
+}
+
+/** Tags that are not as they should be; an empty one stands for the fleet's, so that its absence is a difference, too. */
+const strangeTags = (tags: string[], fleet: string): string[] =>
+  tags.includes(fleet) ? tags.filter((tag) => tag !== fleet) : ["", ...tags];
+
+/**
+ * The spec as PVE has it now, so that drift shows as a difference. What the config does not speak of is not looked at, and
+ * what somebody added to the notes is no drift.
+ *
+ * @param pool the pool that the VM is in
+ */
+export function observed(spec: CloneState["spec"], config: GuestConfig, pool: string | undefined): CloneState["spec"] {
+  const { searchDomain: _s, pool: _p, ...rest } = spec;
+  const { hostname, fleetId, set, description, cores, memoryMiB, balloonMiB, diskGiB, nics, ipConfigs } = spec;
+  const tags = words(config.tags).sort();
+  const wanted = spec.tags ?? [];
+  return {
+    ...rest,
+    ...(set !== undefined && {
+      set: notesAreRight({ ...spec, set, description: undefined }, config.description) ? set : "",
+    }),
+    name: String(config.name ?? ""),
+    ...(hostname !== undefined && { hostname: hasSerial(config.smbios1, smbiosSerial(hostname)) ? hostname : "" }),
+    ipConfigs: observedIpConfigs(config, ipConfigs?.length ?? 0),
+    nameservers: words(config.nameserver),
+    ...(config.searchdomain !== undefined && { searchDomain: String(config.searchdomain) }),
+    ...(description !== undefined &&
+      !String(config.description ?? "").includes(description.trim()) && { description: "" }),
+    tags: isDeepStrictEqual(tags, allTags({ tags: wanted, fleetId })) ? wanted : strangeTags(tags, fleetTag(fleetId)),
+    ...(pool !== undefined && spec.pool !== undefined && { pool }),
+    onBoot: Number(config.onboot ?? 0) === 1,
+    ...(cores !== undefined && { cores: Number(config.cores ?? 1) }),
+    ...(memoryMiB !== undefined && { memoryMiB: Number(config.memory ?? 512) }),
+    ...(balloonMiB !== undefined && { balloonMiB: Number(config.balloon ?? config.memory ?? 512) }),
+    ...(diskGiB !== undefined && { diskGiB: observedDisk(spec, config) }),
+    ...(nics !== undefined && { nics: nics.map((nic, index) => observedNic(config[`net${index}`], nic)) }),
+  };
+}
+
+/** Where the disks of a clone are: on its datastore, or on the first other one that has any of them. */
+export function observedDatastore({ datastore }: Made, config: GuestConfig): string {
+  const stores = Object.values(diskVolumes(config)).map(datastoreOf).filter(Boolean);
+  return stores.find((store) => store !== datastore) ?? datastore;
+}

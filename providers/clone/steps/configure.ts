@@ -1,0 +1,52 @@
+import type { Params } from "../../../proxmox/client.ts";
+import type { GuestConfig } from "../../../proxmox/guests.ts";
+import type { CloneInputs } from "../inputs.ts";
+import { needsConfig, options } from "../options.ts";
+import { withTemplateValues } from "./templateValues.ts";
+import { madeOf, vmOf, type Work } from "./work.ts";
+
+export interface ConfigureApi {
+  readConfig(node: string, vmId: number): Promise<GuestConfig | undefined>;
+  setOptions(vm: { node: string; vmId: number }, options: Params): Promise<unknown>;
+}
+
+/** What this step brings to the VM. */
+const OPTIONS = [
+  "set",
+  "stack",
+  "name",
+  "hostname",
+  "ipConfigs",
+  "nics",
+  "nameservers",
+  "searchDomain",
+  "description",
+  "tags",
+  "onBoot",
+  "cores",
+  "memoryMiB",
+  "balloonMiB",
+] as const satisfies (keyof CloneInputs)[];
+
+/** The spec with the options of the config, and without those that it does not have any more. */
+function withOptions(spec: Work["state"]["spec"], inputs: CloneInputs): Work["state"]["spec"] {
+  const others = Object.entries(spec).filter(([key]) => !(OPTIONS as readonly string[]).includes(key));
+  const brought = OPTIONS.flatMap((key) => (inputs[key] === undefined ? [] : [[key, inputs[key]]]));
+  return Object.fromEntries([...others, ...brought]) as Work["state"]["spec"];
+}
+
+/** Sets the VM's options by one request. */
+export async function configure(api: ConfigureApi, work: Work): Promise<void> {
+  const { inputs, state, says } = work;
+  const vm = vmOf(work);
+  const made = madeOf(work);
+  says.report(`configuring ${inputs.name}`);
+  // PVE has given a new clone a UUID; ours, which the state knows, saves asking for it.
+  const isNew = work.config === undefined && state.spec.name === undefined;
+  if (!isNew || needsConfig(inputs)) work.config ??= await api.readConfig(vm.node, vm.vmId);
+  const smbios1 = isNew && made.uuid !== undefined ? { smbios1: `uuid=${made.uuid}` } : undefined;
+  const config = { ...work.config, ...smbios1 };
+  const wanted = isNew ? inputs : await withTemplateValues(api, state.spec, inputs);
+  await api.setOptions(vm, options(wanted, { config, made, description: state.spec.description }));
+  state.spec = withOptions(state.spec, inputs);
+}

@@ -1,0 +1,120 @@
+import { answerOf } from "../../../proxmox/errors.ts";
+import type { CurrentStatus } from "../../../proxmox/guests.ts";
+import type { RunOptions } from "../../../proxmox/task.ts";
+import { bootedOf, staticAddress, waitingIpConfigs } from "../booted.ts";
+import { SHUTDOWN_SECONDS } from "../inputs.ts";
+import type { CloneState } from "../state.ts";
+import { vmOf, type Work } from "./work.ts";
+
+type Vm = { node: string; vmId: number };
+
+export interface PowerApi {
+  readStatus(node: string, vmId: number): Promise<CurrentStatus>;
+  pendingOptions(node: string, vmId: number): Promise<string[]>;
+  /** Starts the VM and waits until it runs; gives the warnings of the start. */
+  start(vm: Vm, options: RunOptions): Promise<string[]>;
+  /** Has PVE start the VM and does not wait for it. */
+  requestStart(vm: Vm): Promise<unknown>;
+  /** Gives why the guest was not rebooted: it did not shut down in time. */
+  reboot(vm: Vm, seconds: number): Promise<string | undefined>;
+}
+
+/** What was known of a guest that does not run any more. */
+function forgetGuest(state: CloneState): void {
+  for (const key of ["booted", "pendingReboot", "addresses", "address", "error"] as const) delete state[key];
+}
+
+function setOff({ inputs, state }: Work): void {
+  forgetGuest(state);
+  state.status = "stopped";
+  const address = staticAddress(inputs.ipConfigs);
+  if (address !== undefined) state.address = address;
+}
+
+/** A guest that has just been started has what its config says. */
+function setStarted({ inputs, state }: Work): void {
+  forgetGuest(state);
+  state.status = "running";
+  const address = staticAddress(inputs.ipConfigs);
+  if (address !== undefined) state.address = address;
+}
+
+async function start(api: PowerApi, work: Work): Promise<void> {
+  const { inputs, says } = work;
+  const { name, waitFor } = inputs;
+  const vm = vmOf(work);
+  says.report(`starting ${name}`);
+  if (waitFor === "none") await api.requestStart(vm);
+  else {
+    const warnings = await api.start(vm, {
+      onSilence: (error) => says.report(`waiting for an answer of ${vm.node} (${answerOf(error)})`),
+      onRetry: (error, number, attempts) =>
+        says.report(`start failed (${answerOf(error)}); try ${number + 1} of ${attempts}`),
+    });
+    for (const warning of warnings) says.warn(`${name} started with a warning: ${warning}`);
+  }
+  work.started = true;
+  setStarted(work);
+}
+
+/**
+ * What a running guest gets only when PVE starts it next. PVE notes it for most options; not for addresses, which are on the
+ * cloud-init drive that PVE writes at the start.
+ *
+ * @param before the state as it was before the VM was configured
+ */
+export async function pendingOf(
+  api: Pick<PowerApi, "pendingOptions">,
+  before: CloneState,
+  { node, vmId, pid = 0, ipConfigs }: Vm & { pid: number | undefined; ipConfigs: readonly string[] },
+): Promise<Pick<CloneState, "booted" | "pendingReboot">> {
+  const booted = bootedOf(before, { node, pid }, ipConfigs);
+  // The guest learns its name by the SMBIOS serial, not from the drive.
+  const noted = (await api.pendingOptions(node, vmId)).filter((key) => key !== "name");
+  const pendingReboot = [...new Set([...waitingIpConfigs(booted, ipConfigs), ...noted])].sort();
+  return { ...(booted && { booted }), ...(pendingReboot.length > 0 && { pendingReboot }) };
+}
+
+async function leaveRunning(api: PowerApi, work: Work, before: CloneState, pid: number | undefined): Promise<void> {
+  const { inputs, state, says } = work;
+  const { vmId, name, rebootOnChange, shutdownSeconds, ipConfigs } = inputs;
+  const vm = vmOf(work);
+  if (state.status === "stopped" || state.status === "failed") state.status = "running";
+  const { booted, pendingReboot } = await pendingOf(api, before, { ...vm, pid, ipConfigs });
+  delete state.booted;
+  delete state.pendingReboot;
+  if (booted) state.booted = booted;
+  const address = staticAddress(booted?.ipConfigs ?? ipConfigs);
+  if (address !== undefined && state.addresses === undefined) state.address = address;
+  if (!pendingReboot) return;
+  if (rebootOnChange) {
+    says.report(`rebooting ${name}`);
+    // Who lets guests be stopped at once when they are deleted does not mean those that stay.
+    const reason = await api.reboot(vm, shutdownSeconds || SHUTDOWN_SECONDS);
+    if (reason === undefined) {
+      work.started = true;
+      setStarted(work);
+      return;
+    }
+    says.warn(`${name} was not rebooted: ${reason}`);
+  }
+  state.pendingReboot = pendingReboot;
+  says.warn(
+    `${name} runs with its old ${pendingReboot.join(", ")} until PVE starts it next: set rebootOnChange: true, or run \`qm reboot ${vmId}\` on ${vm.node}, or use Reboot in the web interface (a reboot from inside the guest is not enough)`,
+  );
+}
+
+/**
+ * Starts a VM that is to run; of one that runs, says what it gets only at its next start, or reboots it for that. A VM that
+ * runs although the config does not start it is left running.
+ */
+export async function power(api: PowerApi, work: Work, before: CloneState): Promise<void> {
+  const { inputs, state } = work;
+  const { node, vmId } = vmOf(work);
+  const isNew = before.made === undefined && work.config === undefined;
+  const found = isNew ? undefined : await api.readStatus(node, vmId);
+  if (found?.status === "running") await leaveRunning(api, work, before, found.pid);
+  else if (inputs.start) await start(api, work);
+  else setOff(work);
+  state.spec = { ...state.spec, start: inputs.start };
+}

@@ -1,0 +1,55 @@
+import type { Cluster } from "../../config/cluster.ts";
+import type { PveClient } from "../../proxmox/client.ts";
+import { Deletions } from "./deletions.ts";
+import { NodeMemory } from "./nodeMemory.ts";
+import { isOutage } from "./outage.ts";
+import { Queues } from "./queues.ts";
+import { Rollouts } from "./rollout.ts";
+import { Turns } from "./turns.ts";
+import { VmLists } from "./vmLists.ts";
+
+/** For tests, which have less time. */
+export interface Pace {
+  /** How long a list of VMs counts as the present, in milliseconds. */
+  freshMs?: number;
+  /** How long nothing else may have been deleted before a failed deletion is told, in milliseconds. */
+  quietMs?: number;
+}
+
+/** All that one run of the engine remembers of a cluster: its resources share one process, and this. */
+export class Run {
+  readonly client: PveClient;
+  readonly cluster: Cluster;
+  readonly turns: Turns;
+  readonly rollouts = new Rollouts();
+  readonly nodeMemory: NodeMemory;
+  readonly vmLists: VmLists;
+  readonly deletions: Deletions;
+  /** VMIDs of the clones that the config has, as far as the engine has asked for them. */
+  readonly wanted = new Set<number>();
+  /** Image files that this run has asked for: they are verified, and not removed by the same run. */
+  readonly heldImages = new Set<string>();
+  readonly imageQueues = new Queues();
+  #outage: Error | undefined;
+
+  constructor(client: PveClient, cluster: Cluster, { freshMs, quietMs }: Pace = {}) {
+    this.client = client;
+    this.cluster = cluster;
+    this.turns = new Turns(client, cluster.limits);
+    this.nodeMemory = new NodeMemory(client);
+    this.vmLists = new VmLists(client, freshMs === undefined ? {} : { freshMs });
+    this.deletions = new Deletions(quietMs === undefined ? {} : { quietMs });
+  }
+
+  /** What went wrong with the cluster as a whole in this run. */
+  get outage(): Error | undefined {
+    return this.#outage;
+  }
+
+  /** Notes an error; true: it is the cluster's, and the first of its kind. */
+  isNewOutage(error: unknown): boolean {
+    if (this.#outage || !isOutage(error)) return false;
+    this.#outage = error as Error;
+    return true;
+  }
+}

@@ -1,0 +1,61 @@
+import pLimit, { type LimitFunction } from "p-limit";
+import type { PveClient } from "../../proxmox/client.ts";
+import { listDatastores } from "../../proxmox/storage.ts";
+import { Cache } from "./cache.ts";
+
+export interface Limits {
+  clonesPerTemplate: number;
+  clonesPerDatastore: number;
+}
+
+export interface Turn {
+  node: string;
+  datastore: string;
+  /** VMID of the template, if it is cloned. */
+  sourceVmId?: number;
+  /** Told when others are before this one. */
+  onWait: (text: string) => void;
+}
+
+/**
+ * How many tasks may write to a datastore, and clone a template, at a time: they wait for the datastore's lock, and fail when
+ * that takes ten seconds. A shared datastore has one lock for all nodes.
+ */
+export class Turns {
+  readonly #client: PveClient;
+  readonly #limits: Limits;
+  readonly #shared = new Cache<ReadonlySet<string>>();
+  readonly #queues = new Map<string, LimitFunction>();
+
+  constructor(client: PveClient, limits: Limits) {
+    this.#client = client;
+    this.#limits = limits;
+  }
+
+  /** Runs work when it is its turn. */
+  async take<T>({ node, datastore, sourceVmId, onWait }: Turn, work: () => Promise<T>): Promise<T> {
+    const { clonesPerDatastore, clonesPerTemplate } = this.#limits;
+    const isShared = (await this.#sharedDatastores(node)).has(datastore);
+    const byDatastore = this.#queue(isShared ? datastore : `${node}/${datastore}`, clonesPerDatastore);
+    const byTemplate = sourceVmId === undefined ? undefined : this.#queue(`${node}/${sourceVmId}`, clonesPerTemplate);
+    if (byDatastore.activeCount >= clonesPerDatastore)
+      onWait(`waiting for its turn: ${clonesPerDatastore} at a time on ${datastore}`);
+    // Always in this order, so that nobody waits for somebody who waits for him.
+    return byDatastore(() => (byTemplate ? byTemplate(work) : work()));
+  }
+
+  #queue(key: string, size: number): LimitFunction {
+    const queue = this.#queues.get(key) ?? pLimit(size);
+    this.#queues.set(key, queue);
+    return queue;
+  }
+
+  /** Names of the datastores that a node shares with others. If PVE does not tell, each counts as the node's own. */
+  async #sharedDatastores(node: string): Promise<ReadonlySet<string>> {
+    const ask = async () => {
+      const all = await listDatastores(this.#client, node);
+      return new Set(all.filter(({ shared }) => shared === 1).map(({ storage }) => storage));
+    };
+    return this.#shared.get(node, ask).catch(() => new Set<string>());
+  }
+}
