@@ -52,6 +52,22 @@ export interface VmState {
   readonly pending: Readonly<Record<string, string | number | null>>;
   readonly snapshots: readonly string[];
   readonly pool: string | null;
+  /** What the guest has since it last booted, which is not what its config says by now; null if it never booted. */
+  readonly guest: GuestState | null;
+}
+
+/** What a guest took from its cloud-init drive, as cloud-init would (server/boot.py). */
+export interface GuestState {
+  /** cloud-init's instance-id; null without cloud-init drive. */
+  readonly instanceId: string | null;
+  /** How many instances it has been: so often have per-instance modules run (runcmd, SSH host keys, users). */
+  readonly instances: number;
+  readonly boots: number;
+  /** Its host name. */
+  readonly name: string | null;
+  readonly nameserver: string | null;
+  readonly searchdomain: string | null;
+  readonly ipconfigs: Readonly<Record<string, string>>;
 }
 
 export interface VolumeState {
@@ -340,6 +356,11 @@ export class LabControl {
 
   power(vmid: number, status: "running" | "stopped"): Promise<null> {
     return this.#do("power", { vmid, status });
+  }
+
+  /** A guest reboots from the inside: PVE does not notice, and its cloud-init drive stays as it was last written. */
+  guestReboot(vmid: number): Promise<null> {
+    return this.#do("guest_reboot", { vmid });
   }
 
   /** How a guest behaves: one that is there, one that will be made with this VMID, or (`new`) all that will be made. */

@@ -89,7 +89,8 @@ class Control:
                         files[f"{node}/{storage}:{content}/{path.name}"] = {
                             "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         vms = {str(vm.vmid): {"node": vm.node, "name": vm.config.get("name"), "status": vm.status, "config": vm.config,
-                              "pending": vm.pending, "snapshots": sorted(vm.snapshots), "pool": vm.pool}
+                              "pending": vm.pending, "snapshots": sorted(vm.snapshots), "pool": vm.pool,
+                              "guest": pve.guest_view(vm)}
                for vm in sorted(pve.vms, key=lambda v: v.vmid)}
         return {"nodes": {n: s.get("online", True) for n, s in pve.nodes.items()}, "quorate": pve.quorate,
                 "version": pve.version, "vms": vms, "volumes": pve.dump_volumes(), "files": files,
@@ -259,14 +260,14 @@ class Control:
             vm.config["template"] = 1
         vm.template = bool(vm.config.get("template"))
         vm.name = vm.config.get("name") or f"VM {vmid}"
-        vm.status = vm.qmpstatus = status
-        vm.started_at = time.time() if status == "running" else None
         for drive in drives.of_config(vm.config):
             if drive.storage in pve.storages and pve.volume(drive.volume, vm.node) is None:
                 size = drives.parse_size(drive.options.get("size", "4M")) or 0
                 name = drive.volume.partition(":")[2]
                 fmt = name.rsplit(".", 1)[-1] if "." in name else "raw"
                 pve.volumes_of(drive.storage, vm.node)[name] = Volume(vmid, fmt, size, 0, int(time.time()))
+        if status == "running":
+            self.do_power(vmid, status)
         pve.seen[vmid] = pve._resource(vm)
 
     def do_patch_config(self, vmid: int, set: dict | None = None,  # noqa: A002
@@ -287,9 +288,22 @@ class Control:
         self.pve.vms.remove(vm)
 
     def do_power(self, vmid: int, status: str) -> None:
+        """Somebody else starts a VM, or cuts its power."""
         vm = self._vm(vmid)
-        vm.status = vm.qmpstatus = status
-        vm.started_at = time.time() if status == "running" else None
+        if status != "running":
+            self.pve.power_off(vm)
+        elif vm.status != "running":
+            vm.config, vm.pending = self.pve.merged(vm), {}
+            vm.status = vm.qmpstatus = status
+            self.pve.generate_cloudinit(vm)
+            self.pve.guest_boots(vm)
+
+    def do_guest_reboot(self, vmid: int) -> None:
+        """A guest reboots by itself: PVE does not notice, and its drive stays as it is."""
+        vm = self._vm(vmid)
+        if vm.status != "running":
+            raise ValueError(f"VM {vmid} does not run")
+        self.pve.guest_boots(vm)
 
     def do_guest(self, vmid: int | str, **behaviour) -> None:
         """How a guest behaves: one that is there, one that will be there, or (`new`) all that will be."""

@@ -33,9 +33,11 @@ class LabVm(FakeVm):
     agent_after = None
     # How cloud-init fares: {"seconds", "result", "errors", "missing"}.
     cloud_init = None
-    # What the cloud-init drive was last written from, and what the guest found on it when it booted.
+    # What the cloud-init drive was last written from, and how the config of a running VM differs from that by now.
     generated = None
-    booted = None
+    special: dict = {}
+    # What the guest has since its last boot (boot.py).
+    guest_memory = None
 
     @property
     def config(self) -> Config:
@@ -46,7 +48,7 @@ class LabVm(FakeVm):
         self._config = Config(values)
 
     def digest(self) -> str:
-        return sha1(json.dumps([self.config, self.pending, self.snapshots], sort_keys=True))
+        return sha1(json.dumps([self.config, self.pending, self.snapshots, self.special], sort_keys=True))
 
 
 class GuestApi:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 
 from fakepve.model import PveError, TaskError
 from fakepve.routing import die
@@ -81,13 +80,7 @@ class PowerApi:
         self.generate_cloudinit(vm)
         await self.pause(START_SECONDS + vm.start_secs)
         vm.status = vm.qmpstatus = "running"
-        self._boots(vm)
-
-    @staticmethod
-    def _boots(vm) -> None:
-        """The guest reads its cloud-init drive."""
-        vm.started_at = time.time()
-        vm.booted = dict(vm.generated or vm.config)
+        self.guest_boots(vm)
 
     def _missing(self, node: str, vmid: int):
         vm = self.vm(vmid)
@@ -203,5 +196,5 @@ class PowerApi:
             raise die(f"VM {vm.vmid} not running")
 
         async def body(task: Task) -> None:
-            self._boots(vm)
+            self.guest_boots(vm)
         return await self.start_task(vm.node, "qmreset", vm.vmid, user, body)

@@ -10,6 +10,7 @@ from fakepve import FakePve
 from .access import AccessApi
 from .agent import AgentApi
 from .api import HttpApi
+from .boot import BootApi
 from .checks import CheckApi
 from .cloudinit import CloudInitApi
 from .clones import CloneApi
@@ -32,7 +33,7 @@ from .volumes import VolumeApi
 
 
 class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, DownloadApi, ConfigApi, CloneApi, PowerApi, AgentApi, MigrateApi,
-             CloudInitApi, GuestApi, DiskApi, CheckApi, NodeApi, ClusterApi, StateStore, FakePve):
+             CloudInitApi, BootApi, GuestApi, DiskApi, CheckApi, NodeApi, ClusterApi, StateStore, FakePve):
     """A cluster that starts from the saved state, or from a seed."""
 
     def __init__(self, settings: Settings):
