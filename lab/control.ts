@@ -263,9 +263,15 @@ export class LabControl {
     return this.#do("network", trouble);
   }
 
-  /** False: the node loses its power. It answers 595, its tasks die, its guests stop; true: it is back, without them. */
-  nodeOnline(node: string, online: boolean): Promise<null> {
-    return this.#do("node_online", { node, online });
+  /**
+   * False: the node loses its power. Calls to it are answered 595, its tasks die, its guests stop and have the status
+   * `unknown` in the cluster's lists; true: it is back, without them.
+   *
+   * @param options.stillShown it has only just died: for five minutes (PVE seconds) the cluster's lists show its guests as
+   *   they were, running ones as running. Default false.
+   */
+  nodeOnline(node: string, online: boolean, options: { readonly stillShown?: boolean } = {}): Promise<null> {
+    return this.#do("node_online", { node, online, ...options });
   }
 
   /** Memory (64 GiB) and CPUs (16) of a node; its running guests take all the memory they are configured with. */

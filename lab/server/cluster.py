@@ -11,6 +11,8 @@ from fakepve.routing import die, param_error, sha1
 STATUS_CYCLE = 10.0
 # Real seconds until it is looked again whether time stands still.
 IDLE_SECONDS = 0.2
+# PVE seconds for which the cluster keeps what a node told it of itself.
+STATUS_LIFE = 300.0
 DEFAULT_VERSION = "9.2.11"
 REPOID = "14a22df35955d97d"
 
@@ -77,8 +79,10 @@ class ClusterApi:
             if not self.time_scale:
                 await asyncio.sleep(IDLE_SECONDS)
                 continue
-            self.seen = {vm.vmid: self._resource(vm) for vm in self.vms}
-            self.seen_nodes = {node: self.node_usage(node) for node in self.nodes}
+            # What is on a node without power stays as it was last seen.
+            self.seen = {vm.vmid: self._resource(vm) if self.is_online(vm.node) else self.seen[vm.vmid]
+                         for vm in self.vms if self.is_online(vm.node) or vm.vmid in self.seen}
+            self.seen_nodes.update({node: self.node_usage(node) for node in self.nodes if self.is_online(node)})
             await asyncio.sleep(max(STATUS_CYCLE * self.time_scale, 0.05))
 
     def _resource(self, vm) -> dict:
@@ -86,12 +90,12 @@ class ClusterApi:
         return {**use, "name": vm.config.get("name") or f"VM {vm.vmid}", "status": vm.status,
                 "template": 1 if vm.config.get("template") else 0}
 
-    def _vm_resource(self, vm) -> dict:
+    def _vm_resource(self, vm, user: str) -> dict:
         """A VM as /cluster/resources lists it: its existence at once, its status from the last round."""
         item = {"id": f"qemu/{vm.vmid}", "type": "qemu", "node": vm.node, "vmid": vm.vmid}
         young = time.monotonic() - getattr(vm, "born", 0) < STATUS_CYCLE * self.time_scale
-        if not self.nodes.get(vm.node, {}).get("online", True):
-            item["status"] = "unknown"
+        if not self.is_online(vm.node):
+            item.update(self.seen.get(vm.vmid, {}) if self._still_shown(vm.node) else {"status": "unknown"})
         elif not self.time_scale:
             item.update(self._resource(vm))
         elif young or vm.vmid not in self.seen:
@@ -103,15 +107,19 @@ class ClusterApi:
             item["tags"] = tags
         if vm.config.get("lock"):
             item["lock"] = vm.config["lock"]
-        if vm.pool:
+        if vm.pool and self.allowed(user, "/pool/" + vm.pool, "Pool.Audit"):
             item["pool"] = vm.pool
         return item
+
+    def _still_shown(self, node: str) -> bool:
+        """True while the cluster shows what a dead node last told it of itself."""
+        return time.monotonic() < self.nodes[node].get("shownUntil", 0)
 
     async def cluster_resources(self, values: dict, user: str) -> list[dict]:
         kind = values.get("type")
         items = []
         if kind in (None, "vm"):
-            items += [self._vm_resource(vm) for vm in sorted(self.vms, key=lambda v: v.vmid)
+            items += [self._vm_resource(vm, user) for vm in sorted(self.vms, key=lambda v: v.vmid)
                       if self.allowed(user, f"/vms/{vm.vmid}", "VM.Audit")]
         if kind in (None, "node"):
             for name, state in sorted(self.nodes.items()):
@@ -126,7 +134,7 @@ class ClusterApi:
             items += [item for node in sorted(self.nodes) for name in sorted(self.storages)
                       if self._can_audit(user, name) and (item := self._storage_resource(node, name))]
         if kind is None:
-            items += [{"id": "pool/" + name, "type": "pool", "pool": name} for name in sorted(self.pools)
+            items += [{"id": "/pool/" + name, "type": "pool", "pool": name} for name in sorted(self.pools)
                       if self.allowed(user, "/pool/" + name, "Pool.Audit")]
         return items
 

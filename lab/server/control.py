@@ -14,6 +14,7 @@ from fakepve.model import PveError, TaskError
 
 from . import drives
 from .access import AclEntry
+from .cluster import STATUS_LIFE
 from .conditions import CONDITIONS
 from .imageserver import ImageServer, Knobs
 from .locks import STORAGE_SLOTS, STORAGE_WAIT
@@ -170,12 +171,14 @@ class Control:
         if seed is not None:
             self.pve._random.seed(seed)
 
-    def do_node_online(self, node: str, online: bool) -> None:
+    def do_node_online(self, node: str, online: bool, stillShown: bool = False) -> None:
         """A node loses its power: its workers die, its guests stop, it answers nothing. It comes back without them."""
         pve = self.pve
         pve.set_node_offline(node, not online)
         if online:
             return
+        pve.seen.update({vm.vmid: pve._resource(vm) for vm in pve.vms if vm.node == node})
+        pve.nodes[node]["shownUntil"] = time.monotonic() + STATUS_LIFE * pve.time_scale if stillShown else 0
         for task in list(pve.running.values()):
             if task.record["node"] == node:
                 pve.kill_worker(task.upid)

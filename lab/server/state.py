@@ -84,6 +84,9 @@ class StateStore:
                              "Throw the old lab away: npm run lab:reset")
         for name in PLAIN:
             setattr(self, name, saved[name])
+        for node in self.nodes.values():
+            # Another process's clock.
+            node.pop("shownUntil", None)
         self.bridges = set(saved["bridges"])
         self.expired_tokens = set(saved["expired"])
         self.storages = {k: {**v, "files": set(v["files"])} for k, v in saved["storages"].items()}
