@@ -79,6 +79,16 @@ export interface VolumeState {
   readonly parent: string | null;
 }
 
+export type HaRequest = "started" | "stopped" | "disabled" | "ignored";
+
+/** An HA resource: what is asked for, and what the manager has made of it (`error`, `fence`, `migrate`, …). */
+export interface HaState {
+  readonly requested: HaRequest;
+  /** Null until the manager has seen it. */
+  readonly state: string | null;
+  readonly node: string | null;
+}
+
 /** Everything the lab's cluster holds. */
 export interface LabState {
   readonly nodes: Readonly<Record<string, boolean>>;
@@ -94,6 +104,8 @@ export interface LabState {
   readonly leftovers: readonly string[];
   readonly pools: Readonly<Record<string, readonly number[]>>;
   readonly mappings: Readonly<Record<string, readonly string[]>>;
+  /** HA resources by VMID. */
+  readonly ha: Readonly<Record<string, HaState>>;
   /** UPIDs of the workers that run now. */
   readonly running: readonly string[];
 }
@@ -272,6 +284,21 @@ export class LabControl {
    */
   nodeOnline(node: string, online: boolean, options: { readonly stillShown?: boolean } = {}): Promise<null> {
     return this.#do("node_online", { node, online, ...options });
+  }
+
+  /** Puts a VM under HA; null takes it out again. */
+  haManaged(vmid: number, state: HaRequest | null = "started"): Promise<null> {
+    return this.#do("ha_managed", { vmid, state });
+  }
+
+  /**
+   * How the HA manager works, in PVE seconds.
+   *
+   * @param times.seconds from a request until it is acted on; null: never. Default 10.
+   * @param times.recoverySeconds from a node's death until its HA resources live on another node. Default 180.
+   */
+  ha(times: { readonly seconds?: number | null; readonly recoverySeconds?: number } = {}): Promise<null> {
+    return this.#do("ha", times);
   }
 
   /** Memory (64 GiB) and CPUs (16) of a node; its running guests take all the memory they are configured with. */

@@ -68,6 +68,12 @@ class ClusterApi:
 
     def start_cycle(self) -> None:
         self._cycle = asyncio.ensure_future(self._status_rounds())
+        self.ha_kick()
+
+    def offline_seconds(self, node: str) -> float:
+        """PVE seconds since a node died."""
+        real = time.time() - self.nodes[node].get("offlineSince", 0)
+        return real / self.time_scale if self.time_scale else float("inf")
 
     def stop_cycle(self) -> None:
         if self._cycle:
@@ -107,13 +113,15 @@ class ClusterApi:
             item["tags"] = tags
         if vm.config.get("lock"):
             item["lock"] = vm.config["lock"]
+        if (state := self.ha_state(vm.vmid)) is not None:
+            item["hastate"] = state
         if vm.pool and self.allowed(user, "/pool/" + vm.pool, "Pool.Audit"):
             item["pool"] = vm.pool
         return item
 
     def _still_shown(self, node: str) -> bool:
         """True while the cluster shows what a dead node last told it of itself."""
-        return time.monotonic() < self.nodes[node].get("shownUntil", 0)
+        return bool(self.nodes[node].get("stillShown")) and self.offline_seconds(node) < STATUS_LIFE
 
     async def cluster_resources(self, values: dict, user: str) -> list[dict]:
         kind = values.get("type")

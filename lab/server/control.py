@@ -14,8 +14,8 @@ from fakepve.model import PveError, TaskError
 
 from . import drives
 from .access import AclEntry
-from .cluster import STATUS_LIFE
 from .conditions import CONDITIONS
+from .ha import MANAGER_SECONDS, RECOVERY_SECONDS
 from .imageserver import ImageServer, Knobs
 from .locks import STORAGE_SLOTS, STORAGE_WAIT
 from .seed import make_folders
@@ -96,7 +96,7 @@ class Control:
         return {"nodes": {n: s.get("online", True) for n, s in pve.nodes.items()}, "quorate": pve.quorate,
                 "version": pve.version, "vms": vms, "volumes": pve.dump_volumes(), "files": files,
                 "leftovers": self._leftovers(), "pools": {k: sorted(v) for k, v in pve.pools.items()},
-                "mappings": pve.mappings, "running": [t.record["upid"] for t in pve.running.values()]}
+                "mappings": pve.mappings, "ha": pve.ha_view(), "running": [t.record["upid"] for t in pve.running.values()]}
 
     def _leftovers(self) -> list[str]:
         """Half-finished downloads, which nobody else lists."""
@@ -148,6 +148,8 @@ class Control:
             self.do_release_storage_lock(storage)
         pve.storage_locks.slots, pve.storage_locks.wait = STORAGE_SLOTS, STORAGE_WAIT
         self.images.knobs = Knobs()
+        self.do_ha()
+        pve.ha_kick()
 
     def do_conditions(self, name: str) -> None:
         """Set all that takes time as a named condition says."""
@@ -175,10 +177,11 @@ class Control:
         """A node loses its power: its workers die, its guests stop, it answers nothing. It comes back without them."""
         pve = self.pve
         pve.set_node_offline(node, not online)
+        pve.ha_kick()
         if online:
             return
         pve.seen.update({vm.vmid: pve._resource(vm) for vm in pve.vms if vm.node == node})
-        pve.nodes[node]["shownUntil"] = time.monotonic() + STATUS_LIFE * pve.time_scale if stillShown else 0
+        pve.nodes[node].update(offlineSince=time.time(), stillShown=stillShown)
         for task in list(pve.running.values()):
             if task.record["node"] == node:
                 pve.kill_worker(task.upid)
@@ -293,6 +296,7 @@ class Control:
     def do_power(self, vmid: int, status: str) -> None:
         """Somebody else starts a VM, or cuts its power."""
         vm = self._vm(vmid)
+        self.pve.ha_kick()
         if status != "running":
             self.pve.power_off(vm)
         elif vm.status != "running":
@@ -300,6 +304,21 @@ class Control:
             vm.status = vm.qmpstatus = status
             self.pve.generate_cloudinit(vm)
             self.pve.guest_boots(vm)
+
+    def do_ha_managed(self, vmid: int, state: str | None = "started") -> None:
+        """Put a VM under HA, with what is asked for; null takes it out. A VM that is as asked for needs no manager."""
+        sid, vm = f"vm:{vmid}", self._vm(vmid)
+        if state is None:
+            self.pve.ha_forget(sid)
+            return
+        self.pve.ha_resources[sid] = {"state": state}
+        if (state == "started") == (vm.status == "running") and state != "ignored":
+            self.pve.ha_services[sid] = {"node": vm.node, "state": "started" if state == "started" else "stopped"}
+        self.pve.ha_kick(sid)
+
+    def do_ha(self, seconds: float | None = MANAGER_SECONDS, recoverySeconds: float = RECOVERY_SECONDS) -> None:
+        """How long the manager takes for a request (null: for ever), and until a dead node's VMs live elsewhere."""
+        self.pve.ha_seconds, self.pve.ha_recovery = seconds, recoverySeconds
 
     def do_guest_reboot(self, vmid: int) -> None:
         """A guest reboots by itself: PVE does not notice, and its drive stays as it is."""

@@ -6,7 +6,7 @@ import asyncio
 import re
 
 from fakepve.model import PveError, TaskError
-from fakepve.routing import die
+from fakepve.routing import die, param_error
 
 from . import drives
 from .drives import one_of
@@ -88,9 +88,11 @@ class PowerApi:
             raise TaskError(f"Configuration file 'nodes/{node}/qemu-server/{vmid}.conf' does not exist")
         return vm
 
-    async def power_start(self, values: dict, user: str) -> str:
+    async def power_start(self, values: dict, user: str, *, by_ha: bool = False) -> str:
         node, vmid = values["node"], int(values["vmid"])
         self.need_quorum()
+        if self.ha_managed(vmid) and not by_ha:
+            return await self.ha_start_task(node, vmid, user)
 
         async def body(task: Task) -> None:
             vm = self._missing(node, vmid)
@@ -120,9 +122,13 @@ class PowerApi:
         finally:
             self.release(vm, "cleanup")
 
-    async def power_stop(self, values: dict, user: str) -> str:
+    async def power_stop(self, values: dict, user: str, *, by_ha: bool = False) -> str:
         node, vmid = values["node"], int(values["vmid"])
         self.need_quorum()
+        if self.ha_managed(vmid) and not by_ha:
+            if values.get("overrule-shutdown"):
+                raise param_error(**{"overrule-shutdown": "Not applicable for HA resources."})
+            return await self.ha_stop_task(node, vmid, user, 0)
 
         async def body(task: Task) -> None:
             vm = self._missing(node, vmid)
@@ -149,9 +155,12 @@ class PowerApi:
             task.log("VM quit/powerdown failed - terminating now with SIGTERM")
         self.power_off(vm)
 
-    async def power_shutdown(self, values: dict, user: str) -> str:
+    async def power_shutdown(self, values: dict, user: str, *, by_ha: bool = False) -> str:
         node, vmid = values["node"], int(values["vmid"])
         self.need_quorum()
+        if self.ha_managed(vmid) and not by_ha:
+            timeout = values.get("timeout")
+            return await self.ha_stop_task(node, vmid, user, SHUTDOWN_PATIENCE if timeout is None else int(timeout))
 
         async def body(task: Task) -> None:
             vm = self._missing(node, vmid)

@@ -25,7 +25,8 @@ SAVE_SHARE = 50
 VM_FIELDS = ("vmid", "node", "config", "pending", "status", "qmpstatus", "template", "pool", "snapshots", "started_at",
              "agent", "agent_hangs", "acpi", "shutdown_secs", "start_secs", "stop_secs", "start_error",
              "agent_after", "cloud_init", "generated", "special", "guest_memory")
-PLAIN = ("nodes", "cluster_name", "version", "release_version", "quorate", "users", "password", "mappings", "tickets")
+PLAIN = ("nodes", "cluster_name", "version", "release_version", "quorate", "users", "password", "mappings", "tickets",
+         "ha_resources", "ha_services")
 
 
 class StateStore:
@@ -84,9 +85,6 @@ class StateStore:
                              "Throw the old lab away: npm run lab:reset")
         for name in PLAIN:
             setattr(self, name, saved[name])
-        for node in self.nodes.values():
-            # Another process's clock.
-            node.pop("shownUntil", None)
         self.bridges = set(saved["bridges"])
         self.expired_tokens = set(saved["expired"])
         self.storages = {k: {**v, "files": set(v["files"])} for k, v in saved["storages"].items()}
