@@ -52,6 +52,22 @@ export interface VmState {
   readonly pending: Readonly<Record<string, string | number | null>>;
   readonly snapshots: readonly string[];
   readonly pool: string | null;
+  /** What the guest has since it last booted, which is not what its config says by now; null if it never booted. */
+  readonly guest: GuestState | null;
+}
+
+/** What a guest took from its cloud-init drive, as cloud-init would (server/boot.py). */
+export interface GuestState {
+  /** cloud-init's instance-id; null without cloud-init drive. */
+  readonly instanceId: string | null;
+  /** How many instances it has been: so often have per-instance modules run (runcmd, SSH host keys, users). */
+  readonly instances: number;
+  readonly boots: number;
+  /** Its host name. */
+  readonly name: string | null;
+  readonly nameserver: string | null;
+  readonly searchdomain: string | null;
+  readonly ipconfigs: Readonly<Record<string, string>>;
 }
 
 export interface VolumeState {
@@ -61,6 +77,16 @@ export interface VolumeState {
   readonly used: number;
   readonly ctime: number;
   readonly parent: string | null;
+}
+
+export type HaRequest = "started" | "stopped" | "disabled" | "ignored";
+
+/** An HA resource: what is asked for, and what the manager has made of it (`error`, `fence`, `migrate`, …). */
+export interface HaState {
+  readonly requested: HaRequest;
+  /** Null until the manager has seen it. */
+  readonly state: string | null;
+  readonly node: string | null;
 }
 
 /** Everything the lab's cluster holds. */
@@ -78,6 +104,8 @@ export interface LabState {
   readonly leftovers: readonly string[];
   readonly pools: Readonly<Record<string, readonly number[]>>;
   readonly mappings: Readonly<Record<string, readonly string[]>>;
+  /** HA resources by VMID. */
+  readonly ha: Readonly<Record<string, HaState>>;
   /** UPIDs of the workers that run now. */
   readonly running: readonly string[];
 }
@@ -247,9 +275,30 @@ export class LabControl {
     return this.#do("network", trouble);
   }
 
-  /** False: the node loses its power. It answers 595, its tasks die, its guests stop; true: it is back, without them. */
-  nodeOnline(node: string, online: boolean): Promise<null> {
-    return this.#do("node_online", { node, online });
+  /**
+   * False: the node loses its power. Calls to it are answered 595, its tasks die, its guests stop and have the status
+   * `unknown` in the cluster's lists; true: it is back, without them.
+   *
+   * @param options.stillShown it has only just died: for five minutes (PVE seconds) the cluster's lists show its guests as
+   *   they were, running ones as running. Default false.
+   */
+  nodeOnline(node: string, online: boolean, options: { readonly stillShown?: boolean } = {}): Promise<null> {
+    return this.#do("node_online", { node, online, ...options });
+  }
+
+  /** Puts a VM under HA; null takes it out again. */
+  haManaged(vmid: number, state: HaRequest | null = "started"): Promise<null> {
+    return this.#do("ha_managed", { vmid, state });
+  }
+
+  /**
+   * How the HA manager works, in PVE seconds.
+   *
+   * @param times.seconds from a request until it is acted on; null: never. Default 10.
+   * @param times.recoverySeconds from a node's death until its HA resources live on another node. Default 180.
+   */
+  ha(times: { readonly seconds?: number | null; readonly recoverySeconds?: number } = {}): Promise<null> {
+    return this.#do("ha", times);
   }
 
   /** Memory (64 GiB) and CPUs (16) of a node; its running guests take all the memory they are configured with. */
@@ -340,6 +389,11 @@ export class LabControl {
 
   power(vmid: number, status: "running" | "stopped"): Promise<null> {
     return this.#do("power", { vmid, status });
+  }
+
+  /** A guest reboots from the inside: PVE does not notice, and its cloud-init drive stays as it was last written. */
+  guestReboot(vmid: number): Promise<null> {
+    return this.#do("guest_reboot", { vmid });
   }
 
   /** How a guest behaves: one that is there, one that will be made with this VMID, or (`new`) all that will be made. */

@@ -137,4 +137,45 @@ describe("a node that loses its power", () => {
     expect((await probe.lab.control.vms())["722"]?.config.lock).toBe("clone");
     expect((await probe.lab.control.vms())["720"]?.status).toBe("stopped");
   });
+
+  test("is offline in the lists, its guests unknown; who may not ask gets 403, wrong parameters 595", {
+    timeout: testMs,
+  }, async () => {
+    await probe.lab.control.addVm({ vmid: 723, node: "pve2", config: { name: "far", tags: "a" }, status: "running" });
+    await probe.lab.control.nodeOnline("pve2", false);
+    const list = (type: string) => probe.get<Record<string, unknown>[]>("/cluster/resources", { type });
+    expect((await list("vm")).find(({ vmid }) => vmid === 723)).toEqual({
+      ...{ id: "qemu/723", type: "qemu", vmid: 723, node: "pve2", status: "unknown", tags: "a" },
+    });
+    expect(await list("node")).toContainEqual(expect.objectContaining({ node: "pve2", status: "offline" }));
+    expect(await probe.get("/nodes")).toContainEqual(expect.objectContaining({ node: "pve2", status: "offline" }));
+    const store = (await list("storage")).find(({ id }) => id === "storage/pve2/local");
+    expect(store).toMatchObject({ status: "unknown" });
+    expect(store).not.toHaveProperty("maxdisk");
+    const answer = await probe.session.send("fleet-token", "GET", "/nodes/pve2/qemu/723/status/current", {});
+    expect(answer).toEqual({ status: 595, reason: "No route to host", message: null, errors: null, data: null });
+    for (const path of ["/nodes/pve2/qemu", "/nodes/pve2/tasks", "/nodes/pve2/storage", "/nodes/pve2/qemu/999/config"])
+      expect(await probe.refusal("GET", path)).toBe("595 No route to host");
+    expect(await probe.refusal("DELETE", "/nodes/pve2/qemu/723")).toBe("595 No route to host");
+    expect(await probe.refusal("PUT", "/nodes/pve2/qemu/723/config", { nonsense: 1 })).toBe("595 No route to host");
+    await probe.lab.control.privileges("/vms", ["VM.Audit"]);
+    expect(await probe.refusal("DELETE", "/nodes/pve2/qemu/723")).toMatch(/^403 .*VM.Allocate/);
+    await probe.lab.control.privileges();
+    expect(await probe.refusal("GET", "/nodes/pve2/nonsense")).toMatch(/^501/);
+  });
+
+  test("that has only just died is offline, and its guests still look alive to the cluster for a while", {
+    timeout: testMs,
+  }, async () => {
+    await probe.lab.control.addVm({ vmid: 724, node: "pve2", config: { name: "far" }, status: "running" });
+    await probe.lab.control.nodeOnline("pve2", false, { stillShown: true });
+    const seen = async () =>
+      (await probe.get<{ vmid: number; status: string; name?: string }[]>("/cluster/resources?type=vm")).find(
+        ({ vmid }) => vmid === 724,
+      );
+    expect(await seen()).toMatchObject({ status: "running", name: "far" });
+    expect(await probe.refusal("GET", "/nodes/pve2/qemu/724/status/current")).toMatch(/^595/);
+    await probe.lab.control.nodeOnline("pve2", false);
+    expect(await seen()).toMatchObject({ status: "unknown" });
+  });
 });

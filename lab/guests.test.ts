@@ -174,27 +174,6 @@ describe("a running VM", () => {
     expect(await pending()).toEqual(["net0", "scsi1"]);
   });
 
-  test("shows what its cloud-init drive does not have yet, until the drive is written anew", {
-    timeout: testMs,
-  }, async () => {
-    const drive = () => probe.get<object[]>(`${one}/cloudinit`);
-    await running({ ciuser: "ops" });
-    expect(await drive()).toEqual([{ key: "ciuser", value: "ops" }]);
-    await put({ ipconfig0: "ip=10.0.0.99/24,gw=10.0.0.1", nameserver: "10.0.0.2", delete: "ciuser" });
-    expect(await drive()).toEqual([
-      { key: "ciuser", value: "ops", delete: 1 },
-      { key: "ipconfig0", value: "ip=10.0.0.70/24,gw=10.0.0.1", pending: "ip=10.0.0.99/24,gw=10.0.0.1" },
-      { key: "nameserver", pending: "10.0.0.2" },
-    ]);
-    await probe.lab.control.guest(700, { agentAfter: 0 });
-    expect(await probe.refusal("PUT", `${one}/cloudinit`)).toBe("");
-    expect(await drive()).toEqual([{ key: "nameserver", value: "10.0.0.2" }]);
-    expect(await addresses()).toContain("10.0.0.70");
-    expect((await probe.run("POST", `${one}/status/reboot`)).exitstatus).toBe("OK");
-    await expect.poll(async () => (await probe.lab.control.vms())["700"]?.status, soon).toBe("running");
-    expect(await addresses()).toContain("10.0.0.99");
-  });
-
   test("reboots into its pending values, once it has powered off", { timeout: testMs }, async () => {
     await running();
     await put({ cores: 4 });

@@ -86,7 +86,8 @@ class AgentApi:
 
     def agent_interfaces(self, vm) -> list[dict]:
         """The addresses a guest has that followed the cloud-init drive it was started with; DHCP goes by the VMID."""
-        config = vm.booted or vm.config
+        memory = vm.guest_memory or {}
+        config = memory.get("network", vm.config)
 
         def address(text: str, prefix: int) -> dict:
             kind = "ipv6" if ":" in text else "ipv4"
@@ -100,8 +101,9 @@ class AgentApi:
             wanted = dict(part.split("=", 1) for part in str(config.get(f"ipconfig{number}", "")).split(",")
                           if "=" in part)
             held = []
-            # Neither said: PVE asks for DHCP.
-            ip = wanted.get("ip", "" if "ip6" in wanted else "dhcp")
+            # Neither said: PVE asks for DHCP. A NIC without `ipconfigN` is not on the drive.
+            by_drive = memory.get("instanceId") is not None and f"ipconfig{number}" not in config
+            ip = wanted.get("ip", "" if "ip6" in wanted or by_drive else "dhcp")
             if ip == "dhcp":
                 held.append(address(f"10.{number}.{vm.vmid // 250 % 250}.{vm.vmid % 250 + 1}", 16))
             elif ip:

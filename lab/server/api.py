@@ -15,7 +15,7 @@ from aiohttp import web
 from fakepve import schema as pve_schema
 from fakepve import server
 from fakepve.model import PveError
-from fakepve.server import FORMATS, USER, collect
+from fakepve.server import API, FORMATS, USER, collect
 
 log = logging.getLogger("lab.api")
 SECRETS = {"password", "new-password", "confirmation-password", "cipassword", "ticket", "vncticket", "otp",
@@ -24,6 +24,11 @@ SECRETS = {"password", "new-password", "confirmation-password", "cipassword", "t
 LOG_SIZE = 50_000
 # Seconds PVE lets a caller wait who could not be authenticated.
 REFUSAL_DELAY = 3.0
+# Seconds until a node gives up to reach another one in the same network that has no power.
+NO_ROUTE_DELAY = 3.0
+# Calls below /nodes/{node} that every node answers itself: lists of what there is further down.
+NOT_PROXIED = {("GET", "/nodes/{node}"), ("GET", "/nodes/{node}/qemu/{vmid}"), ("GET", "/nodes/{node}/qemu/{vmid}/status"),
+               ("GET", "/nodes/{node}/storage/{storage}"), ("GET", "/nodes/{node}/tasks/{upid}")}
 FORM = "application/x-www-form-urlencoded"
 BODY_TYPES = ("application/json", FORM, "multipart/form-data", "application/octet-stream")
 ENTRY = web.RequestKey("lab_entry", dict)
@@ -169,6 +174,33 @@ class HttpApi:
 
     def _not_implemented(self, request) -> str:
         return f"Method '{request.method} {self._path_of(request)}' not implemented"
+
+    def is_online(self, node: str) -> bool:
+        return self.nodes.get(node, {}).get("online", True)
+
+    async def _answer(self, request, handler, generic, path_node):
+        if path_node not in self.nodes or self.is_online(path_node):
+            return await super()._answer(request, handler, generic, path_node)
+        return await self._unreachable(request) or await super()._answer(request, handler, generic, None)
+
+    async def _unreachable(self, request) -> web.Response | None:
+        """A call that is passed on to a node without power: the caller's rights are looked at before, parameters never.
+
+        The status is AnyEvent's, its reason the system's own words, and there is no body.
+        """
+        match = self.resolve(request, API)
+        if match is None or request.method not in match.methods:
+            raise web.HTTPNotFound()
+        if (request.method, match.template) in NOT_PROXIED:
+            return None
+        try:
+            info, params = match.methods[request.method], await read_params(request)
+            spec = (info.get("parameters") or {}).get("properties") or {}
+            self.check_permissions(request[USER], info.get("permissions"), {**params, **match.params}, spec)
+        except PveError as error:
+            return answer_error(error.status, error.message)
+        await self.pause(NO_ROUTE_DELAY)
+        return web.Response(status=595, reason="No route to host")
 
     async def answer(self, request, match, params, user, call=None):
         """PVE's order: is there such a method, may the caller, is there such a node, and only then the parameters."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import time
 import uuid
 from contextlib import asynccontextmanager
@@ -135,6 +136,8 @@ class CloneApi:
                 self._forget(new, made)
                 raise TaskError("clone failed: interrupted by signal") from None
             new.name = config["name"]
+            # What is on the disk is copied, cloud-init's memory of its instances too.
+            new.guest_memory = copy.deepcopy(source.guest_memory)
             new.node = target or node
             if pool:
                 self._pool_join(pool, newid)

@@ -1,28 +1,12 @@
-"""Cloud-init as PVE generates it: what `cloudinit/dump` shows, and the drive that start makes anew."""
+"""…/cloudinit: what the drive was written from and what differs by now, writing it anew, and what would be on it."""
 
 from __future__ import annotations
 
-import hashlib
-import ipaddress
-import re
-import secrets
-import urllib.parse
+from fakepve.routing import die, split_list
 
-from fakepve.routing import die
-
-from . import drives
-from .drives import one_of
-
-KEYS = ("cicustom", "cipassword", "ciupgrade", "ciuser", "nameserver", "searchdomain", "sshkeys")
-
-
-def _pairs(text: str) -> dict[str, str]:
-    return dict(part.split("=", 1) for part in str(text).split(",") if "=" in part)
-
-
-def of_drive(key: str) -> bool:
-    """True for the options that the cloud-init drive is written from."""
-    return key in KEYS or key in ("name", "citype") or one_of(key, "ipconfig", "net")
+from . import clouddata, drives
+from .boot import of_drive
+from .checks import CLOUDINIT_OPTIONS
 
 
 class CloudInitApi:
@@ -35,7 +19,7 @@ class CloudInitApi:
 
     def snippets_of(self, config: dict) -> list[str]:
         """The volume ids that `cicustom` names."""
-        return [value for value in _pairs(config.get("cicustom", "")).values()]
+        return list(clouddata.pairs(config.get("cicustom", "")).values())
 
     def cloudinit_drive(self, config: dict) -> drives.Drive | None:
         return next((d for d in drives.of_config(config) if d.is_cloudinit), None)
@@ -48,93 +32,60 @@ class CloudInitApi:
             if self.file_of(volid, vm.node) is None:
                 raise die(f"volume '{volid}' does not exist")
 
-    async def cloudinit_pending(self, values: dict, user: str) -> list[dict]:
-        """What is on the drive, and how the config differs: for the guest it is pending, though the config has it."""
-        vm = self.find(values["node"], values["vmid"])
-        now = {k: v for k, v in vm.config.items() if of_drive(k)}
-        drive = now if vm.generated is None else vm.generated
-        changed = {k for k in {*now, *drive} if now.get(k) != drive.get(k)}
-        items = []
-        for key in sorted(changed | {k for k in KEYS if k in now}):
-            item = {"key": key}
-            if key in drive:
-                item["value"] = self.masked(drive)[key]
-            if key in changed:
-                item.update({"pending": self.masked(now)[key]} if key in now else {"delete": 1})
-            items.append(item)
-        return items
+    def record_cloudinit(self, vm, key: str, old, new) -> None:
+        """`[special:cloudinit]` of the config file: what the drive has, where a running VM's config was changed since."""
+        if not of_drive(key) or self.cloudinit_drive(vm.config) is None:
+            return
+        was, added = dict(vm.special.get("was", {})), set(vm.special.get("added", ()))
+        if new is not None and key in was:
+            if new == was[key]:
+                del was[key]
+        elif new is not None and old is None:
+            added.add(key)
+        elif key in added:
+            if new is None:
+                added.discard(key)
+        elif old is not None and key not in was:
+            was[key] = old
+        vm.special = {"was": was, "added": sorted(added)} if was or added else {}
 
-    def generate_cloudinit(self, vm) -> None:
-        """Write the drive."""
-        vm.generated = {k: v for k, v in vm.config.items() if of_drive(k)} if self.cloudinit_drive(vm.config) else None
-
-    async def cloudinit_update(self, values: dict, user: str) -> None:
-        vm = self.find(values["node"], values["vmid"])
-        if self.cloudinit_drive(vm.config):
+    def hotplug_cloudinit(self, vm) -> None:
+        """With `hotplug: cloudinit` the drive of a running VM follows at once; the guest reads it when it boots."""
+        if vm.special and vm.status == "running" and "cloudinit" in split_list(vm.config.get("hotplug")):
             self.check_snippets(vm)
             self.generate_cloudinit(vm)
 
-    async def cloudinit_dump(self, values: dict, user: str) -> str:
+    async def cloudinit_pending(self, values: dict, user: str) -> list[dict]:
+        """PVE's own list: of a value that was changed it knows its `$cloudinitoptions` alone, so never `ipconfigN`."""
         vm = self.find(values["node"], values["vmid"])
-        config = self.merged(vm)
-        return {"user": self._user_data, "network": self._network_data, "meta": self._meta_data}[values["type"]](
-            vm, config)
+        now, was, added = self.masked(vm.config), self.masked(vm.special.get("was", {})), vm.special.get("added", [])
 
-    def _user_data(self, vm, config: dict) -> str:
-        name = config.get("name") or f"VM{vm.vmid}"
-        lines = ["#cloud-config", f"hostname: {name}", "manage_etc_hosts: true"]
-        if config.get("searchdomain"):
-            lines.append(f"fqdn: {name}.{config['searchdomain']}")
-        if config.get("ciuser"):
-            lines.append(f"user: {config['ciuser']}")
-        if config.get("cipassword"):
-            lines.append(f"password: $5${secrets.token_hex(4)}${secrets.token_urlsafe(32)}")
-        keys = [k for k in urllib.parse.unquote(str(config.get("sshkeys", ""))).splitlines() if k.strip()]
-        if keys:
-            lines.append("ssh_authorized_keys:")
-            lines += [f"  - {key}" for key in keys]
-        lines += ["chpasswd:", "  expire: False"]
-        if config.get("ciuser", "root") != "root":
-            lines += ["users:", "  - default"]
-        lines.append(f"package_upgrade: {'false' if config.get('ciupgrade') == 0 else 'true'}")
-        return "\n".join(lines) + "\n"
+        def given(value) -> bool:
+            return value not in (None, "", 0, "0")
+        items = [{"key": key, "pending": now.get(key)} for key in added]
+        for key in CLOUDINIT_OPTIONS:
+            if given(now.get(key)) and key not in ",".join(added):
+                both = given(was.get(key))
+                items.append({"key": key, "value": was[key], "pending": now[key]} if both else
+                             {"key": key, "value": now[key]})
+        items += [{"key": key, "delete": 1} for key in was if not given(now.get(key))]
+        return sorted(items, key=lambda item: item["key"])
 
-    def _network_data(self, vm, config: dict) -> str:
-        lines = ["version: 1", "config:"]
-        for number in range(32):
-            net, ip = config.get(f"net{number}"), _pairs(config.get(f"ipconfig{number}", ""))
-            if not net:
-                continue
-            mac = re.search(r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}", net)
-            lines += ["    - type: physical", f"      name: eth{number}",
-                      f"      mac_address: '{mac.group(0).lower() if mac else ''}'"]
-            subnets = []
-            if ip.get("ip") == "dhcp":
-                subnets.append(["      - type: dhcp4"])
-            elif ip.get("ip"):
-                address = ipaddress.ip_interface(ip["ip"])
-                subnets.append(["      - type: static", f"        address: '{address.ip}'",
-                                f"        netmask: '{address.netmask}'"]
-                               + ([f"        gateway: '{ip['gw']}'"] if ip.get("gw") else []))
-            if ip.get("ip6") in ("dhcp", "auto"):
-                kind = "dhcp6" if ip["ip6"] == "dhcp" else "ipv6_slaac"
-                subnets.append([f"      - type: {kind}"])
-            elif ip.get("ip6"):
-                subnets.append(["      - type: static6", f"        address: '{ip['ip6']}'"]
-                               + ([f"        gateway: '{ip['gw6']}'"] if ip.get("gw6") else []))
-            if subnets:
-                lines.append("      subnets:")
-                for subnet in subnets:
-                    lines += subnet
-        servers = str(config.get("nameserver", "")).split()
-        if servers or config.get("searchdomain"):
-            lines.append("    - type: nameserver")
-            lines.append("      address:")
-            lines += [f"      - '{server}'" for server in servers]
-            if config.get("searchdomain"):
-                lines += ["      search:", f"      - '{config['searchdomain']}'"]
-        return "\n".join(lines) + "\n"
+    async def cloudinit_update(self, values: dict, user: str) -> None:
+        vm = self.find(values["node"], values["vmid"])
+        async with self.config_lock(vm, "cloudinit"):
+            if vm.config.get("lock"):
+                raise die(f"VM is locked ({vm.config['lock']})")
+            if self.cloudinit_drive(vm.config):
+                self.check_snippets(vm)
+                self.generate_cloudinit(vm)
 
-    def _meta_data(self, vm, config: dict) -> str:
-        both = self._user_data(vm, {**config, "cipassword": None}) + self._network_data(vm, config)
-        return f"instance-id: {hashlib.sha1(both.encode()).hexdigest()}\n"
+    async def cloudinit_dump(self, values: dict, user: str) -> str:
+        """What PVE would generate, even where a snippet replaces it."""
+        vm = self.find(values["node"], values["vmid"])
+        if values["type"] == "network":
+            return clouddata.network_data(vm.config)
+        masked = not self.allowed(user, f"/vms/{vm.vmid}", "VM.Config.Cloudinit")
+        if values["type"] == "user":
+            return clouddata.user_data(vm.config, vm.vmid, masked=masked)
+        return clouddata.meta_data(clouddata.user_data(vm.config, vm.vmid), clouddata.network_data(vm.config))

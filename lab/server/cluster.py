@@ -11,6 +11,8 @@ from fakepve.routing import die, param_error, sha1
 STATUS_CYCLE = 10.0
 # Real seconds until it is looked again whether time stands still.
 IDLE_SECONDS = 0.2
+# PVE seconds for which the cluster keeps what a node told it of itself.
+STATUS_LIFE = 300.0
 DEFAULT_VERSION = "9.2.11"
 REPOID = "14a22df35955d97d"
 
@@ -66,6 +68,12 @@ class ClusterApi:
 
     def start_cycle(self) -> None:
         self._cycle = asyncio.ensure_future(self._status_rounds())
+        self.ha_kick()
+
+    def offline_seconds(self, node: str) -> float:
+        """PVE seconds since a node died."""
+        real = time.time() - self.nodes[node].get("offlineSince", 0)
+        return real / self.time_scale if self.time_scale else float("inf")
 
     def stop_cycle(self) -> None:
         if self._cycle:
@@ -77,8 +85,10 @@ class ClusterApi:
             if not self.time_scale:
                 await asyncio.sleep(IDLE_SECONDS)
                 continue
-            self.seen = {vm.vmid: self._resource(vm) for vm in self.vms}
-            self.seen_nodes = {node: self.node_usage(node) for node in self.nodes}
+            # What is on a node without power stays as it was last seen.
+            self.seen = {vm.vmid: self._resource(vm) if self.is_online(vm.node) else self.seen[vm.vmid]
+                         for vm in self.vms if self.is_online(vm.node) or vm.vmid in self.seen}
+            self.seen_nodes.update({node: self.node_usage(node) for node in self.nodes if self.is_online(node)})
             await asyncio.sleep(max(STATUS_CYCLE * self.time_scale, 0.05))
 
     def _resource(self, vm) -> dict:
@@ -86,12 +96,12 @@ class ClusterApi:
         return {**use, "name": vm.config.get("name") or f"VM {vm.vmid}", "status": vm.status,
                 "template": 1 if vm.config.get("template") else 0}
 
-    def _vm_resource(self, vm) -> dict:
+    def _vm_resource(self, vm, user: str) -> dict:
         """A VM as /cluster/resources lists it: its existence at once, its status from the last round."""
         item = {"id": f"qemu/{vm.vmid}", "type": "qemu", "node": vm.node, "vmid": vm.vmid}
         young = time.monotonic() - getattr(vm, "born", 0) < STATUS_CYCLE * self.time_scale
-        if not self.nodes.get(vm.node, {}).get("online", True):
-            item["status"] = "unknown"
+        if not self.is_online(vm.node):
+            item.update(self.seen.get(vm.vmid, {}) if self._still_shown(vm.node) else {"status": "unknown"})
         elif not self.time_scale:
             item.update(self._resource(vm))
         elif young or vm.vmid not in self.seen:
@@ -103,15 +113,21 @@ class ClusterApi:
             item["tags"] = tags
         if vm.config.get("lock"):
             item["lock"] = vm.config["lock"]
-        if vm.pool:
+        if (state := self.ha_state(vm.vmid)) is not None:
+            item["hastate"] = state
+        if vm.pool and self.allowed(user, "/pool/" + vm.pool, "Pool.Audit"):
             item["pool"] = vm.pool
         return item
+
+    def _still_shown(self, node: str) -> bool:
+        """True while the cluster shows what a dead node last told it of itself."""
+        return bool(self.nodes[node].get("stillShown")) and self.offline_seconds(node) < STATUS_LIFE
 
     async def cluster_resources(self, values: dict, user: str) -> list[dict]:
         kind = values.get("type")
         items = []
         if kind in (None, "vm"):
-            items += [self._vm_resource(vm) for vm in sorted(self.vms, key=lambda v: v.vmid)
+            items += [self._vm_resource(vm, user) for vm in sorted(self.vms, key=lambda v: v.vmid)
                       if self.allowed(user, f"/vms/{vm.vmid}", "VM.Audit")]
         if kind in (None, "node"):
             for name, state in sorted(self.nodes.items()):
@@ -126,7 +142,7 @@ class ClusterApi:
             items += [item for node in sorted(self.nodes) for name in sorted(self.storages)
                       if self._can_audit(user, name) and (item := self._storage_resource(node, name))]
         if kind is None:
-            items += [{"id": "pool/" + name, "type": "pool", "pool": name} for name in sorted(self.pools)
+            items += [{"id": "/pool/" + name, "type": "pool", "pool": name} for name in sorted(self.pools)
                       if self.allowed(user, "/pool/" + name, "Pool.Audit")]
         return items
 

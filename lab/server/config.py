@@ -119,6 +119,7 @@ class ConfigApi:
                 value = self.clean_option(key, updates[key])
                 # A NIC without a MAC gets a new one, even if it had one before.
                 self._set(vm, key, value)
+        self.hotplug_cloudinit(vm)
 
     @staticmethod
     def _boot_devices(vm) -> list[str]:
@@ -146,6 +147,8 @@ class ConfigApi:
         same_nic = one_of(key, "net") and key in vm.config and \
             NIC_PARTS.findall(str(vm.config[key])) == NIC_PARTS.findall(str(value))
         if same_nic or self._live(vm, key):
+            if vm.status == "running" and vm.config.get(key) != value:
+                self.record_cloudinit(vm, key, vm.config.get(key), value)
             vm.config[key] = value
             vm.pending.pop(key, None)
         elif vm.config.get(key) == value:
@@ -164,12 +167,15 @@ class ConfigApi:
             self.free(vm.config[key].split(",")[0], node)
         elif drives.KEY.match(key):
             self._detach(vm, node, drives.parse(key, vm.config[key]), force)
+        if vm.status == "running":
+            self.record_cloudinit(vm, key, vm.config[key], None)
         vm.config.pop(key, None)
 
     def _detach(self, vm, node: str, drive: Drive, force: bool = False) -> None:
         """A drive leaves the config: cloud-init volumes go, disks become `unusedN`."""
         if drive.is_cloudinit:
             self.free(drive.volume, node)
+            vm.special = {}
         elif not drive.is_cdrom and self.volume(drive.volume, node) is not None:
             if force:
                 self.free(drive.volume, node)

@@ -31,8 +31,11 @@ class ContentApi:
 
     def _storage_resource(self, node, name):
         item = super()._storage_resource(node, name)
-        if item:
+        if item and self.is_online(node):
             item["maxdisk"], item["disk"], _ = self.space(name, node)
+        elif item:
+            item["status"] = "unknown"
+            del item["maxdisk"], item["disk"]
         return item
 
     def _sees(self, user: str, storage: str, content: str, vmid: int | None) -> bool:

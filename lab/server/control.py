@@ -15,6 +15,7 @@ from fakepve.model import PveError, TaskError
 from . import drives
 from .access import AclEntry
 from .conditions import CONDITIONS
+from .ha import MANAGER_SECONDS, RECOVERY_SECONDS
 from .imageserver import ImageServer, Knobs
 from .locks import STORAGE_SLOTS, STORAGE_WAIT
 from .seed import make_folders
@@ -89,12 +90,13 @@ class Control:
                         files[f"{node}/{storage}:{content}/{path.name}"] = {
                             "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         vms = {str(vm.vmid): {"node": vm.node, "name": vm.config.get("name"), "status": vm.status, "config": vm.config,
-                              "pending": vm.pending, "snapshots": sorted(vm.snapshots), "pool": vm.pool}
+                              "pending": vm.pending, "snapshots": sorted(vm.snapshots), "pool": vm.pool,
+                              "guest": pve.guest_view(vm)}
                for vm in sorted(pve.vms, key=lambda v: v.vmid)}
         return {"nodes": {n: s.get("online", True) for n, s in pve.nodes.items()}, "quorate": pve.quorate,
                 "version": pve.version, "vms": vms, "volumes": pve.dump_volumes(), "files": files,
                 "leftovers": self._leftovers(), "pools": {k: sorted(v) for k, v in pve.pools.items()},
-                "mappings": pve.mappings, "running": [t.record["upid"] for t in pve.running.values()]}
+                "mappings": pve.mappings, "ha": pve.ha_view(), "running": [t.record["upid"] for t in pve.running.values()]}
 
     def _leftovers(self) -> list[str]:
         """Half-finished downloads, which nobody else lists."""
@@ -146,6 +148,8 @@ class Control:
             self.do_release_storage_lock(storage)
         pve.storage_locks.slots, pve.storage_locks.wait = STORAGE_SLOTS, STORAGE_WAIT
         self.images.knobs = Knobs()
+        self.do_ha()
+        pve.ha_kick()
 
     def do_conditions(self, name: str) -> None:
         """Set all that takes time as a named condition says."""
@@ -169,12 +173,15 @@ class Control:
         if seed is not None:
             self.pve._random.seed(seed)
 
-    def do_node_online(self, node: str, online: bool) -> None:
+    def do_node_online(self, node: str, online: bool, stillShown: bool = False) -> None:
         """A node loses its power: its workers die, its guests stop, it answers nothing. It comes back without them."""
         pve = self.pve
         pve.set_node_offline(node, not online)
+        pve.ha_kick()
         if online:
             return
+        pve.seen.update({vm.vmid: pve._resource(vm) for vm in pve.vms if vm.node == node})
+        pve.nodes[node].update(offlineSince=time.time(), stillShown=stillShown)
         for task in list(pve.running.values()):
             if task.record["node"] == node:
                 pve.kill_worker(task.upid)
@@ -259,14 +266,14 @@ class Control:
             vm.config["template"] = 1
         vm.template = bool(vm.config.get("template"))
         vm.name = vm.config.get("name") or f"VM {vmid}"
-        vm.status = vm.qmpstatus = status
-        vm.started_at = time.time() if status == "running" else None
         for drive in drives.of_config(vm.config):
             if drive.storage in pve.storages and pve.volume(drive.volume, vm.node) is None:
                 size = drives.parse_size(drive.options.get("size", "4M")) or 0
                 name = drive.volume.partition(":")[2]
                 fmt = name.rsplit(".", 1)[-1] if "." in name else "raw"
                 pve.volumes_of(drive.storage, vm.node)[name] = Volume(vmid, fmt, size, 0, int(time.time()))
+        if status == "running":
+            self.do_power(vmid, status)
         pve.seen[vmid] = pve._resource(vm)
 
     def do_patch_config(self, vmid: int, set: dict | None = None,  # noqa: A002
@@ -287,9 +294,38 @@ class Control:
         self.pve.vms.remove(vm)
 
     def do_power(self, vmid: int, status: str) -> None:
+        """Somebody else starts a VM, or cuts its power."""
         vm = self._vm(vmid)
-        vm.status = vm.qmpstatus = status
-        vm.started_at = time.time() if status == "running" else None
+        self.pve.ha_kick()
+        if status != "running":
+            self.pve.power_off(vm)
+        elif vm.status != "running":
+            vm.config, vm.pending = self.pve.merged(vm), {}
+            vm.status = vm.qmpstatus = status
+            self.pve.generate_cloudinit(vm)
+            self.pve.guest_boots(vm)
+
+    def do_ha_managed(self, vmid: int, state: str | None = "started") -> None:
+        """Put a VM under HA, with what is asked for; null takes it out. A VM that is as asked for needs no manager."""
+        sid, vm = f"vm:{vmid}", self._vm(vmid)
+        if state is None:
+            self.pve.ha_forget(sid)
+            return
+        self.pve.ha_resources[sid] = {"state": state}
+        if (state == "started") == (vm.status == "running") and state != "ignored":
+            self.pve.ha_services[sid] = {"node": vm.node, "state": "started" if state == "started" else "stopped"}
+        self.pve.ha_kick(sid)
+
+    def do_ha(self, seconds: float | None = MANAGER_SECONDS, recoverySeconds: float = RECOVERY_SECONDS) -> None:
+        """How long the manager takes for a request (null: for ever), and until a dead node's VMs live elsewhere."""
+        self.pve.ha_seconds, self.pve.ha_recovery = seconds, recoverySeconds
+
+    def do_guest_reboot(self, vmid: int) -> None:
+        """A guest reboots by itself: PVE does not notice, and its drive stays as it is."""
+        vm = self._vm(vmid)
+        if vm.status != "running":
+            raise ValueError(f"VM {vmid} does not run")
+        self.pve.guest_boots(vm)
 
     def do_guest(self, vmid: int | str, **behaviour) -> None:
         """How a guest behaves: one that is there, one that will be there, or (`new`) all that will be."""

@@ -33,9 +33,11 @@ class LabVm(FakeVm):
     agent_after = None
     # How cloud-init fares: {"seconds", "result", "errors", "missing"}.
     cloud_init = None
-    # What the cloud-init drive was last written from, and what the guest found on it when it booted.
+    # What the cloud-init drive was last written from, and how the config of a running VM differs from that by now.
     generated = None
-    booted = None
+    special: dict = {}
+    # What the guest has since its last boot (boot.py).
+    guest_memory = None
 
     @property
     def config(self) -> Config:
@@ -46,7 +48,7 @@ class LabVm(FakeVm):
         self._config = Config(values)
 
     def digest(self) -> str:
-        return sha1(json.dumps([self.config, self.pending, self.snapshots], sort_keys=True))
+        return sha1(json.dumps([self.config, self.pending, self.snapshots, self.special], sort_keys=True))
 
 
 class GuestApi:
@@ -131,7 +133,7 @@ class GuestApi:
 
     async def guest_current(self, values: dict, user: str) -> dict:
         vm = self.find(values["node"], values["vmid"])
-        item = {**self._summary(vm), "qmpstatus": vm.qmpstatus, "ha": {"managed": 0}}
+        item = {**self._summary(vm), "qmpstatus": vm.qmpstatus, "ha": self.ha_status(vm.vmid)}
         item.pop("diskread"), item.pop("diskwrite")
         if self.agent_configured(vm):
             item["agent"] = 1
@@ -162,6 +164,8 @@ class GuestApi:
             raise PveError(403, "Permission check failed")
         if values.get("start"):
             self.require_any(user, f"/vms/{vmid}", pool, "VM.PowerMgmt")
+        if values.get("ha-managed"):
+            self.require(user, "/", "Sys.Console")
         if values.get("archive"):
             raise die(f"unable to restore VM {vmid} - the lab restores no archives")
         asked = [drives.parse(k, options[k]) for k in sorted(options) if drives.KEY.match(k)]
@@ -211,7 +215,12 @@ class GuestApi:
             if pool:
                 self._pool_join(pool, vmid)
                 self.forget_rights()
-            if values.get("start"):
+            if values.get("ha-managed"):
+                state = "started" if values.get("start") else "stopped"
+                task.log(f"Add HA resource with request-state '{state}'")
+                self.ha_resources[f"vm:{vmid}"] = {"state": state}
+                self.ha_kick(f"vm:{vmid}")
+            elif values.get("start"):
                 await self.power_on(vm, task)
         return await self.start_task(node, "qmcreate", vmid, user, body, undo=lambda: self._forget(vm, []))
 
@@ -231,6 +240,9 @@ class GuestApi:
         vm = self.find(node, vmid)
         if vm.config.get("protection") in (1, "1"):
             raise die(f"can't remove VM {vmid} - protection mode enabled")
+        sid = f"vm:{vmid}"
+        if sid in self.ha_resources and not values.get("purge"):
+            raise die(f"unable to remove VM {vmid} - used in HA resources and purge parameter not set.")
         self.need_quorum()
         if vm.status == "running":
             raise die(f"VM {vmid} is running - destroy failed")
@@ -264,6 +276,9 @@ class GuestApi:
                 self.forget_rights()
                 if values.get("purge"):
                     task.log(f"purging VM {vmid} from related configurations..")
+                    if sid in self.ha_resources:
+                        self.ha_forget(sid)
+                        task.log(f"NOTE: removed VM {vmid} from HA resource configuration.")
         return await self.start_task(node, "qmdestroy", vmid, user, body)
 
     def _free_own(self, volid: str, vm) -> None:

@@ -46,7 +46,7 @@ class MigrateApi:
                 "mapped-resources": mapped, "mapped-resource-info": {}, "has-dbus-vmstate": 1,
                 "allowed_nodes": others, "not_allowed_nodes": {}}
 
-    async def guest_migrate(self, values: dict, user: str) -> str:
+    async def guest_migrate(self, values: dict, user: str, *, by_ha: bool = False) -> str:
         node, vmid, target = values["node"], int(values["vmid"]), values["target"]
         if target == node:
             raise param_error(target="target is local node.")
@@ -65,6 +65,8 @@ class MigrateApi:
         for drive in drives.of_config(vm.config):
             if drive.storage in self.storages and wanted in (None, "1"):
                 self._check_enabled(drive.storage, target)
+        if self.ha_managed(vmid) and not by_ha:
+            return await self.ha_migrate_task(node, vmid, user, target)
 
         async def body(task: Task) -> None:
             started = time.monotonic()

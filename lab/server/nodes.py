@@ -103,7 +103,7 @@ class NodeApi:
     async def cluster_tasks(self, values: dict, user: str) -> list[dict]:
         """What the nodes tell each other: all that runs, and the last that ended."""
         items = []
-        for node in sorted(self.nodes):
+        for node in filter(self.is_online, sorted(self.nodes)):
             items += await self.task_list({"node": node, "source": "active", "limit": len(self.running)}, user)
             items += await self.task_list({"node": node, "source": "archive", "limit": ENDED_TASKS}, user)
         return sorted(items, key=lambda item: -item["starttime"])

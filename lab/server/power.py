@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 
 from fakepve.model import PveError, TaskError
-from fakepve.routing import die
+from fakepve.routing import die, param_error
 
 from . import drives
 from .drives import one_of
@@ -81,13 +80,7 @@ class PowerApi:
         self.generate_cloudinit(vm)
         await self.pause(START_SECONDS + vm.start_secs)
         vm.status = vm.qmpstatus = "running"
-        self._boots(vm)
-
-    @staticmethod
-    def _boots(vm) -> None:
-        """The guest reads its cloud-init drive."""
-        vm.started_at = time.time()
-        vm.booted = dict(vm.generated or vm.config)
+        self.guest_boots(vm)
 
     def _missing(self, node: str, vmid: int):
         vm = self.vm(vmid)
@@ -95,9 +88,11 @@ class PowerApi:
             raise TaskError(f"Configuration file 'nodes/{node}/qemu-server/{vmid}.conf' does not exist")
         return vm
 
-    async def power_start(self, values: dict, user: str) -> str:
+    async def power_start(self, values: dict, user: str, *, by_ha: bool = False) -> str:
         node, vmid = values["node"], int(values["vmid"])
         self.need_quorum()
+        if self.ha_managed(vmid) and not by_ha:
+            return await self.ha_start_task(node, vmid, user)
 
         async def body(task: Task) -> None:
             vm = self._missing(node, vmid)
@@ -127,9 +122,13 @@ class PowerApi:
         finally:
             self.release(vm, "cleanup")
 
-    async def power_stop(self, values: dict, user: str) -> str:
+    async def power_stop(self, values: dict, user: str, *, by_ha: bool = False) -> str:
         node, vmid = values["node"], int(values["vmid"])
         self.need_quorum()
+        if self.ha_managed(vmid) and not by_ha:
+            if values.get("overrule-shutdown"):
+                raise param_error(**{"overrule-shutdown": "Not applicable for HA resources."})
+            return await self.ha_stop_task(node, vmid, user, 0)
 
         async def body(task: Task) -> None:
             vm = self._missing(node, vmid)
@@ -156,9 +155,12 @@ class PowerApi:
             task.log("VM quit/powerdown failed - terminating now with SIGTERM")
         self.power_off(vm)
 
-    async def power_shutdown(self, values: dict, user: str) -> str:
+    async def power_shutdown(self, values: dict, user: str, *, by_ha: bool = False) -> str:
         node, vmid = values["node"], int(values["vmid"])
         self.need_quorum()
+        if self.ha_managed(vmid) and not by_ha:
+            timeout = values.get("timeout")
+            return await self.ha_stop_task(node, vmid, user, SHUTDOWN_PATIENCE if timeout is None else int(timeout))
 
         async def body(task: Task) -> None:
             vm = self._missing(node, vmid)
@@ -203,5 +205,5 @@ class PowerApi:
             raise die(f"VM {vm.vmid} not running")
 
         async def body(task: Task) -> None:
-            self._boots(vm)
+            self.guest_boots(vm)
         return await self.start_task(vm.node, "qmreset", vm.vmid, user, body)

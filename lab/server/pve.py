@@ -10,6 +10,7 @@ from fakepve import FakePve
 from .access import AccessApi
 from .agent import AgentApi
 from .api import HttpApi
+from .boot import BootApi
 from .checks import CheckApi
 from .cloudinit import CloudInitApi
 from .clones import CloneApi
@@ -20,6 +21,7 @@ from .disks import DiskApi
 from .downloads import DownloadApi
 from .fleet import VmList
 from .guests import GuestApi
+from .ha import HaApi
 from .locks import Locking
 from .migrate import MigrateApi
 from .nodes import NodeApi
@@ -32,7 +34,7 @@ from .volumes import VolumeApi
 
 
 class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, DownloadApi, ConfigApi, CloneApi, PowerApi, AgentApi, MigrateApi,
-             CloudInitApi, GuestApi, DiskApi, CheckApi, NodeApi, ClusterApi, StateStore, FakePve):
+             CloudInitApi, BootApi, GuestApi, DiskApi, CheckApi, HaApi, NodeApi, ClusterApi, StateStore, FakePve):
     """A cluster that starts from the saved state, or from a seed."""
 
     def __init__(self, settings: Settings):
@@ -49,7 +51,7 @@ class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, Downlo
         self.vms = VmList()
         self.pools, self.pool_info = {}, {}
         for prepare in (self.init_http, self.init_access, self.init_tasks, self.init_locks, self.init_volumes,
-                        self.init_downloads, self.init_cluster, self.init_state):
+                        self.init_downloads, self.init_cluster, self.init_ha, self.init_state):
             prepare()
         if not self.load():
             SEEDS[settings.seed](self)

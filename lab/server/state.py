@@ -17,15 +17,16 @@ from .guests import LabVm
 from .tasks import UNEXPECTED
 from .volumes import Space
 
-FORMAT = 1
+FORMAT = 2
 # Changes are collected for so long, and for longer where saving takes its time (a fleet of hundreds).
 SETTLE_SECONDS = 0.03
 # Saving may take one part in so many of the time.
 SAVE_SHARE = 50
 VM_FIELDS = ("vmid", "node", "config", "pending", "status", "qmpstatus", "template", "pool", "snapshots", "started_at",
              "agent", "agent_hangs", "acpi", "shutdown_secs", "start_secs", "stop_secs", "start_error",
-             "agent_after", "cloud_init", "generated", "booted")
-PLAIN = ("nodes", "cluster_name", "version", "release_version", "quorate", "users", "password", "mappings", "tickets")
+             "agent_after", "cloud_init", "generated", "special", "guest_memory")
+PLAIN = ("nodes", "cluster_name", "version", "release_version", "quorate", "users", "password", "mappings", "tickets",
+         "ha_resources", "ha_services")
 
 
 class StateStore:
