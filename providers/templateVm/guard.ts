@@ -72,7 +72,7 @@ export async function freeVmId(
   report: Report = () => undefined,
 ): Promise<"free" | "removed" | "finished"> {
   const { node, vmId, becomesTemplate } = slot;
-  const wanted = parseMark(slot.notes);
+  const wanted = parseMark(slot.notes, vmId);
   if (!wanted) throw new Error(`the notes of VM ${vmId} carry no mark`);
   const found = await atRest(client, slot, report);
   if (!found) {
@@ -81,7 +81,7 @@ export async function freeVmId(
     const text = `VMID ${vmId} is taken by container "${container.name}" on node ${container.node}`;
     throw refusal(slot, "not-ours", text, "Choose another vmId; nothing was changed.");
   }
-  const mark = parseMark(found.config.description);
+  const mark = parseMark(found.config.description, vmId);
   if (ownerOf(found.config.description, vmId, wanted.fleetId) !== "ours" || mark?.resource !== wanted.resource) {
     throw refusal(
       slot,
