@@ -14,11 +14,9 @@ import {
   memoryMiB,
   nodeNames,
   notes,
-  pveName,
-  tag,
   vlan,
-  vmId,
 } from "./fields.ts";
+import { datastoreId, nodeName, poolId, tag, vmId } from "./formats.ts";
 
 /** Of one set. */
 const MOST_CLONES = 5000;
@@ -44,7 +42,7 @@ const common = {
     .enum(["linked", "full"])
     .default("linked")
     .describe("linked: copy on write on the template's disks; full: own disks"),
-  datastore: pveName.optional().describe("datastore of full clones; default: the template's"),
+  datastore: datastoreId.optional().describe("datastore of full clones; default: the template's"),
   nodes: nodeNames.optional().describe("nodes that the clones run on; default: all nodes of the template"),
   placement: z
     .enum(["packed", "spread", "memory"])
@@ -74,7 +72,7 @@ const common = {
     .describe("seconds that a guest may take to shut down before it is stopped; 0: stop at once"),
   tags: z.array(tag).default([]).describe("PVE tags of the clones"),
   description: notes.default("").describe("notes of the clones, Markdown; the ownership mark is added below them"),
-  pool: pveName.optional().describe("resource pool of the clones"),
+  pool: poolId.optional().describe("resource pool of the clones"),
   ...hardware("the template's"),
   nics: z
     .array(z.strictObject(interfaceOptions))
@@ -129,7 +127,7 @@ const clone = z.strictObject({
   name: hostName.describe("VM name and host name of the guest"),
   vmId,
   ...addressing,
-  node: pveName.optional().describe("node that the clone runs on, whatever the set's nodes; default: by placement"),
+  node: nodeName.optional().describe("node that the clone runs on, whatever the set's nodes; default: by placement"),
   ...hardware("the set's"),
   description: notes.optional().describe("notes, Markdown; default: the set's"),
   tags: z.array(tag).default([]).describe("PVE tags, added to the set's"),

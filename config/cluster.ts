@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { dns, localFile, pveName } from "./fields.ts";
+import { dns, localFile } from "./fields.ts";
+import { bridgeId, datastoreId, nodeName } from "./formats.ts";
 
 const fingerprint = z.string().regex(/^([0-9a-fA-F]{2}:){31}[0-9a-fA-F]{2}$/, {
   error:
@@ -40,7 +41,7 @@ export const clusterSchema = z.strictObject({
       privateKeyFile: localFile.optional().describe("unencrypted private key; without it the SSH agent is used"),
       nodes: z
         .record(
-          pveName,
+          nodeName,
           z.strictObject({
             address: z.string().min(1).describe("host name or address"),
             port: z.int().min(1).max(65535).default(22).describe("port of its SSH server"),
@@ -51,18 +52,20 @@ export const clusterSchema = z.strictObject({
     })
     .optional()
     .describe("SSH to the nodes, for snippets only: the API cannot upload them"),
-  node: pveName.describe("node that runs the VMs and downloads the images"),
+  node: nodeName.describe("node that runs the VMs and downloads the images"),
   datastores: z
     .strictObject({
-      images: pveName.default("local").describe("downloaded cloud images (content type import)"),
-      snippets: pveName.default("local").describe("cloud-init snippets (content type snippets)"),
-      disks: pveName.default("local-lvm").describe("VM disks, EFI, TPM and cloud-init volumes (content type images)"),
+      images: datastoreId.default("local").describe("downloaded cloud images (content type import)"),
+      snippets: datastoreId.default("local").describe("cloud-init snippets (content type snippets)"),
+      disks: datastoreId
+        .default("local-lvm")
+        .describe("VM disks, EFI, TPM and cloud-init volumes (content type images)"),
     })
     .prefault({})
     .describe("where things go by default"),
   network: z
     .strictObject({
-      bridge: pveName.default("vmbr0").describe("default bridge of network interfaces"),
+      bridge: bridgeId.default("vmbr0").describe("default bridge of network interfaces"),
       dns: dns.prefault({}).describe("default DNS of the guests"),
     })
     .prefault({})

@@ -1,14 +1,15 @@
 import ipaddr from "ipaddr.js";
 import { z } from "zod";
+import { bridgeId, nodeName } from "./formats.ts";
 
 /** Field types that more than one section of the config uses. Each says in its error what would be right. */
 
-/** A guest's number in the cluster (PVE: `vmid`, 100 to 999999999). */
-export const vmId = z.int().min(100).max(999_999_999).describe("VMID, unique in the cluster");
-
 const LABEL = /^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/;
 
-/** A host name as PVE takes it for a VM's name (format `dns-name`). */
+/**
+ * A VM's name, which is the host name of the guest (`dns-name` in PVE::JSONSchema, and not longer than DNS and Linux take
+ * one).
+ */
 export const hostName = z
   .string()
   .max(253)
@@ -21,11 +22,6 @@ export const hostName = z
 /** The short name of something of ours (template, clone set): it becomes part of Pulumi resource names. */
 export const key = z.string().regex(/^[a-zA-Z][a-zA-Z0-9-]{0,62}$/, {
   error: "expected a short name: a letter first, then letters, digits and hyphens, 63 at most",
-});
-
-/** A datastore, bridge, pool or mapping by its PVE name. */
-export const pveName = z.string().regex(/^[a-zA-Z][a-zA-Z0-9\-_.]*$/, {
-  error: "expected a Proxmox name: a letter first, then letters, digits, '-', '_' and '.'",
 });
 
 export const isIpv4 = (text: string): boolean => ipaddr.IPv4.isValidFourPartDecimal(text);
@@ -77,11 +73,11 @@ export const addressing = {
 
 /** Names of nodes, each once. */
 export const nodeNames = z
-  .array(pveName)
+  .array(nodeName)
   .min(1)
   .refine((names) => new Set(names).size === names.length, { error: "expected each node once" });
 
-export const bridge = pveName.optional();
+export const bridge = bridgeId.optional();
 export const vlan = z.int().min(1).max(4094).optional();
 export const cores = z.int().min(1).max(512);
 export const memoryMiB = z.int().min(16).max(4_194_304);
@@ -93,10 +89,6 @@ export const notes = z.string().max(4096);
 export const dns = z.strictObject({
   servers: z.array(ip).default([]).describe("name servers (PVE: nameserver)"),
   domain: hostName.optional().describe("search domain (PVE: searchdomain)"),
-});
-
-export const tag = z.string().regex(/^[a-z0-9_][a-z0-9_\-+.]*$/, {
-  error: "expected a lower-case PVE tag: letters, digits, '_', '-', '+' and '.'",
 });
 
 /** A file of the machine that runs Pulumi. `~` is the home folder; a relative path starts at the project's folder. */

@@ -77,7 +77,7 @@ describe("everything that is wrong", () => {
       'clusters: unknown key; did you mean "cluster"?',
       'cluster.endpoint: found "http://pve1:8006"; expected the URL of the API, for example https://pve1.example.net:8006',
       expect.stringMatching(/^cluster.ssh.nodes.pve1.port: found 0; expected at least 1$/),
-      expect.stringMatching(/^cluster.node: found "pve 1"; expected a Proxmox name/),
+      expect.stringMatching(/^cluster.node: found "pve 1"; expected the name of a node/),
       expect.stringMatching(/^apiToken: the token has no secret; expected user@realm!name=secret/),
       expect.stringMatching(/^templates.noble.image.checksum: found "sha256:12"; expected algorithm:hex/),
       'templates.noble.memoryMB: unknown key; did you mean "memoryMiB"?',

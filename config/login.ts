@@ -1,4 +1,5 @@
 import type { Login } from "../proxmox/login.ts";
+import { parseTokenId, parseUserId } from "./formats.ts";
 import type { Problem } from "./problem.ts";
 
 export type { Login };
@@ -6,9 +7,7 @@ export type { Login };
 /** Reads one value of the stack config by its key without the project's name. */
 export type ReadConfig = (key: string) => string | undefined;
 
-const TOKEN = /^([^@!=\s]+@[^@!=\s]+)!([^@!=\s]+)=(\S+)$/;
-const USER = /^[^@\s]+@[^@!\s]+$/;
-
+const USER_SHAPE = "expected user@realm, for example root@pam";
 const TOKEN_SHAPE = "expected user@realm!name=secret, for example golden@pve!fleet=1b2c3d4e-…";
 
 /**
@@ -19,11 +18,7 @@ export function readLogin(config: ReadConfig, env: NodeJS.ProcessEnv): Login | P
   const token = config("apiToken") || env.PROXMOX_VE_API_TOKEN;
   const username = config("username") || env.PROXMOX_VE_USERNAME;
   const password = config("password") || env.PROXMOX_VE_PASSWORD;
-  if (token && !(!config("apiToken") && config("password"))) {
-    const [, user = "", name = "", secret = ""] = TOKEN.exec(token.trim()) ?? [];
-    if (secret) return { kind: "token", id: `${user}!${name}`, secret };
-    return { path: "apiToken", message: `${whatIsMissing(token)}; ${TOKEN_SHAPE}` };
-  }
+  if (token && (config("apiToken") || !config("password"))) return readToken(token.trim());
   if (!username && !password) {
     return {
       path: "apiToken",
@@ -31,25 +26,29 @@ export function readLogin(config: ReadConfig, env: NodeJS.ProcessEnv): Login | P
         "missing; set it with `pulumi config set --secret apiToken 'user@realm!name=secret'`, export PROXMOX_VE_API_TOKEN, or set username and password",
     };
   }
-  if (!username || !USER.test(username)) {
-    return {
-      path: "username",
-      message: username?.includes("!")
-        ? "it has the name of an API token; expected user@realm, for example root@pam, or apiToken"
-        : `${username ? "the realm is missing" : "missing"}; expected user@realm, for example root@pam`,
-    };
-  }
+  if (!username || !parseUserId(username)) return { path: "username", message: whatIsWrong(username) };
   return password
     ? { kind: "password", username, password }
     : { path: "password", message: "missing; set it with `pulumi config set --secret password`" };
 }
 
-/** Says which part of a token is not there, without showing any of it. */
-function whatIsMissing(token: string): string {
-  if (token.startsWith("PVEAPIToken=")) return 'the token starts with "PVEAPIToken="';
-  if (!token.includes("=")) return "the token has no secret";
-  const id = token.slice(0, token.indexOf("="));
-  if (!id.includes("@")) return "the token has no realm";
-  if (!id.includes("!")) return "the token has no name";
-  return "the value (secret) is not an API token";
+function whatIsWrong(username: string | undefined): string {
+  if (!username) return `missing; ${USER_SHAPE}`;
+  if (/@[^@]*!/.test(username)) return `it has the name of an API token; ${USER_SHAPE}, or apiToken`;
+  return `${username.includes("@") ? "this is no user of PVE" : "the realm is missing"}; ${USER_SHAPE}`;
+}
+
+/** The login by a token, or which part of it is wrong, without showing any of it. */
+function readToken(token: string): Login | Problem {
+  // As PVE: what follows the last "=" is the secret.
+  const end = token.lastIndexOf("=");
+  const [id, secret] = [token.slice(0, end), token.slice(end + 1)];
+  const wrong = (message: string) => ({ path: "apiToken", message: `${message}; ${TOKEN_SHAPE}` });
+  if (token.startsWith("PVEAPIToken=")) return wrong('the token starts with "PVEAPIToken="');
+  if (end < 0) return wrong("the token has no secret");
+  if (!id.includes("@")) return wrong("the token has no realm");
+  if (!id.includes("!")) return wrong("the token has no name");
+  return parseTokenId(id) && /^\S+$/.test(secret)
+    ? { kind: "token", id, secret }
+    : wrong("the value (secret) is not an API token");
 }

@@ -1,5 +1,5 @@
-import { vmId as vmIdSchema } from "./fields.ts";
 import type { PlacedTemplate } from "./fleet.ts";
+import { vmId as vmIdSchema } from "./formats.ts";
 import { type Problem, pathText } from "./problem.ts";
 import { repeated } from "./rules/vmIds.ts";
 import type { Template } from "./template.ts";

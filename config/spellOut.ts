@@ -1,7 +1,7 @@
 import { type AddressRange, parseRange } from "./addressRange.ts";
 import { type CloneConfig, type CloneSetConfig, type CountedSet, numberedName } from "./cloneSet.ts";
-import { vmId as vmIdSchema } from "./fields.ts";
 import type { CloneSet, PlacedClone } from "./fleet.ts";
+import { vmId as vmIdSchema } from "./formats.ts";
 import type { Problem } from "./problem.ts";
 
 /**

@@ -35,7 +35,7 @@ test("a MAC is kept as PVE writes it", () => {
 test.each([
   [{ disk: { sizeGiB: 0 } }, "disk.sizeGiB: found 0; expected at least 1"],
   [{ cpu: { cores: 0 } }, "cpu.cores: found 0; expected at least 1"],
-  [{ nics: [{ mac: "bc:24" }] }, 'nics[0].mac: found "bc:24"; expected a MAC address'],
+  [{ nics: [{ mac: "bc:24" }] }, 'nics[0].mac: found "bc:24"; expected a unicast MAC address'],
   [{ nics: [{ vlan: 4095 }] }, "nics[0].vlan: found 4095; expected at most 4094"],
   [{ image: { url: "https://a/b", fileName: "a/b.img" } }, 'image.fileName: found "a/b.img"; expected a file name'],
   [{ cloudInit: { user: "Admin" } }, 'cloudInit.user: found "Admin"; expected a Linux user name'],
@@ -48,7 +48,7 @@ test.each([
     { cloudInit: { dns: { servers: ["dns.example.net"] } } },
     'dns.servers[0]: found "dns.example.net"; expected an IPv4',
   ],
-  [{ tags: ["Web"] }, 'tags[0]: found "Web"; expected a lower-case PVE tag'],
+  [{ tags: ["Web"] }, 'tags[0]: found "Web"; expected a tag in lower case'],
 ])("%j is refused", (fields, expected) => {
   const found = templateProblems(fields);
   expect(found).toHaveLength(1);

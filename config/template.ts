@@ -11,11 +11,9 @@ import {
   memoryMiB,
   nodeNames,
   notes,
-  pveName,
-  tag,
   vlan,
-  vmId,
 } from "./fields.ts";
+import { datastoreId, macAddress, mappingId, mdevType, nodeName, pciAddress, poolId, tag, vmId } from "./formats.ts";
 
 const HEX_LENGTH = { md5: 32, sha1: 40, sha224: 56, sha256: 64, sha384: 96, sha512: 128 } as const;
 export type ChecksumAlgorithm = keyof typeof HEX_LENGTH;
@@ -64,7 +62,7 @@ const image = z
 const diskOptions = {
   sizeGiB: diskGiB.default(20).describe("size in GiB; the imported image grows to it, it never shrinks"),
   bus: z.enum(["scsi", "virtio", "sata"]).default("scsi").describe("bus the disk hangs on"),
-  datastore: pveName.optional().describe("datastore; default: cluster.datastores.disks"),
+  datastore: datastoreId.optional().describe("datastore; default: cluster.datastores.disks"),
   discard: z.boolean().default(true).describe("pass TRIM to the storage (PVE: discard=on)"),
   ssd: z.boolean().optional().describe("show the disk as SSD; default: true where the bus can (not virtio) (PVE: ssd)"),
   iothread: z
@@ -85,9 +83,7 @@ const nic = z.strictObject({
   vlan: vlan.describe("VLAN tag (PVE: tag)"),
   mtu: z.int().min(1).max(65_520).optional().describe("MTU, virtio only; 1 takes the bridge's"),
   firewall: z.boolean().default(false).describe("PVE firewall on this interface"),
-  mac: z
-    .string()
-    .regex(/^([0-9A-F]{2}:){5}[0-9A-F]{2}$/i, { error: 'expected a MAC address, for example "BC:24:11:00:00:01"' })
+  mac: macAddress
     .transform((text) => text.toUpperCase())
     .optional()
     .describe("MAC of the template itself; clones always get their own"),
@@ -95,18 +91,12 @@ const nic = z.strictObject({
 
 const gpu = z
   .strictObject({
-    mapping: pveName.optional().describe("PCI mapping of the cluster; the way that works with an API token"),
-    id: z
-      .string()
-      .regex(/^([0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}(\.[0-7])?$/i, {
-        error: 'expected a PCI address, for example "0000:01:00.0"',
-      })
-      .optional()
-      .describe("raw PCI address; needs a root@pam password login"),
+    mapping: mappingId.optional().describe("PCI mapping of the cluster; the way that works with an API token"),
+    id: pciAddress.optional().describe("raw PCI address; needs a root@pam password login"),
     pcie: z.boolean().default(true).describe("PCIe port instead of PCI; needs machine q35"),
     primary: z.boolean().default(false).describe("primary GPU, replaces the emulated display (PVE: x-vga)"),
     romBar: z.boolean().default(true).describe("show the device's ROM to the guest (PVE: rombar)"),
-    mdev: z.string().min(1).optional().describe("type of mediated device (PVE: mdev)"),
+    mdev: mdevType.optional().describe("type of mediated device (PVE: mdev)"),
   })
   .refine((value) => (value.mapping === undefined) !== (value.id === undefined), {
     error: "expected exactly one of mapping and id",
@@ -189,7 +179,7 @@ const cloudInit = z
 const allOptions = z.strictObject({
   vmId: vmId.describe("VMID, unique in the cluster; with `nodes` that of the first, the others follow"),
   name: hostName.optional().describe("VM name; default: the template's key"),
-  node: pveName.optional().describe("node; default: cluster.node"),
+  node: nodeName.optional().describe("node; default: cluster.node"),
   nodes: nodeNames
     .optional()
     .describe(
@@ -197,7 +187,7 @@ const allOptions = z.strictObject({
     ),
   description: notes.default("").describe("notes, Markdown; the ownership mark is added below them"),
   tags: z.array(tag).default([]).describe("PVE tags"),
-  pool: pveName.optional().describe("resource pool"),
+  pool: poolId.optional().describe("resource pool"),
   onBoot: z.boolean().default(false).describe("start with the node; only for makeTemplate: false (PVE: onboot)"),
   protection: z.boolean().default(false).describe("PVE refuses to delete the VM and its disks (PVE: protection)"),
   image,
@@ -256,7 +246,7 @@ const allOptions = z.strictObject({
     .strictObject({
       enabled: z.boolean().default(false).describe("OVMF firmware with an EFI disk (4m)"),
       secureBoot: z.boolean().default(true).describe("secure-boot keys enrolled (PVE: pre-enrolled-keys)"),
-      datastore: pveName.optional().describe("datastore of the EFI disk; default: cluster.datastores.disks"),
+      datastore: datastoreId.optional().describe("datastore of the EFI disk; default: cluster.datastores.disks"),
     })
     .prefault({})
     .describe("UEFI instead of BIOS"),
@@ -264,7 +254,7 @@ const allOptions = z.strictObject({
     .strictObject({
       enabled: z.boolean().default(false).describe("a TPM with its state on a volume (PVE: tpmstate0)"),
       version: z.enum(["v2.0", "v1.2"]).default("v2.0").describe("version of the TPM"),
-      datastore: pveName.optional().describe("datastore of the TPM state; default: cluster.datastores.disks"),
+      datastore: datastoreId.optional().describe("datastore of the TPM state; default: cluster.datastores.disks"),
     })
     .prefault({})
     .describe("emulated TPM"),

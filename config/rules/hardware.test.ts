@@ -29,8 +29,8 @@ test.each([
   [
     {
       gpus: [
-        { mapping: "a", primary: true },
-        { mapping: "b", primary: true },
+        { mapping: "gpu0", primary: true },
+        { mapping: "gpu1", primary: true },
       ],
     },
     "gpus: found more than one primary GPU; expected one at most",

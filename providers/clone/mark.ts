@@ -69,7 +69,7 @@ export function notesAreRight(
   }: Pick<CloneInputs, "fleetId" | "stack" | "set" | "vmId"> & { description?: string | undefined },
   notes: string | undefined,
 ): boolean {
-  const mark = parseMark(notes);
+  const mark = parseMark(notes, clone.vmId);
   if (mark?.fleetId !== clone.fleetId || mark.vmId !== clone.vmId || mark.resource !== `cloneSets.${clone.set}`)
     return false;
   return description === undefined || (notes ?? "").includes(description.trim());

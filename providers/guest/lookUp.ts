@@ -35,7 +35,7 @@ export async function lookUp(client: PveClient, { vmId, fleetId, node }: Place):
   if (found.kind !== "vm") return found;
   const { config } = found;
   const { description, lock } = config;
-  return { ...found, owner: ownerOf(description, vmId, fleetId), mark: parseMark(description), busy: lock };
+  return { ...found, owner: ownerOf(description, vmId, fleetId), mark: parseMark(description, vmId), busy: lock };
 }
 
 /** `template "noble" on node pve1` */

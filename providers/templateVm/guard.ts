@@ -57,7 +57,7 @@ export async function freeVmId(
   report: Report = () => undefined,
 ): Promise<"free" | "removed" | "finished"> {
   const { node, vmId, becomesTemplate } = slot;
-  const wanted = parseMark(slot.notes);
+  const wanted = parseMark(slot.notes, vmId);
   if (!wanted) throw new Error(`the notes of VM ${vmId} carry no mark`);
   const found = await atRest(client, slot, wanted.fleetId, report);
   if (found.kind === "absent") return "free";

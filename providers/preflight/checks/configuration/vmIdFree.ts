@@ -48,7 +48,7 @@ async function look(facts: Facts, { guest, path, resource, adopt }: Taken, index
     return [warn(`${text}; if it is not ours, up will stop there`, { path })];
   }
   const owner = ownerOf(config.description, guest.vmid, facts.fleetId);
-  const mark = parseMark(config.description);
+  const mark = parseMark(config.description, guest.vmid);
   if (owner === "ours")
     return resource === undefined || mark?.resource === resource ? [] : [renamed(known, path, mark)];
   if (adopt && !known.template) {

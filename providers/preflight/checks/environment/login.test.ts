@@ -16,6 +16,16 @@ test("a refused token is named, its secret is not", async () => {
   expect(JSON.stringify(finding?.todo)).toContain("pveum user token list fleet@pve");
 });
 
+test("the user of a token, or of a password, may have an @ in its name", async () => {
+  const token = { kind: "token", id: "jane@corp.com@idp!tok", secret: "s" } as const;
+  const [byToken] = await login.run(refused("Authentication failed!", fakeFacts({ login: token })));
+  expect(byToken?.todo).toContainEqual(expect.stringMatching(/pveum user token list jane@corp\.com@idp$/));
+  expect(byToken?.todo).toContainEqual(expect.stringContaining("pveum user token remove jane@corp.com@idp tok &&"));
+  const password = { kind: "password", username: "jane@corp.com@idp", password: "nope" } as const;
+  const [byPassword] = await login.run(refused("authentication failure", fakeFacts({ login: password })));
+  expect(byPassword?.todo).toEqual([expect.stringContaining('Is realm "idp" the right one for jane@corp.com?')]);
+});
+
 test("where PVE says that the token has expired, nothing else is guessed", async () => {
   const [finding] = await login.run(refused("token 'golden' access expired"));
   expect(finding?.message).toMatch(/: it has expired$/);

@@ -1,3 +1,4 @@
+import { parseTokenId, parseUserId } from "../../../../config/formats.ts";
 import { ApiError } from "../../../../proxmox/errors.ts";
 import { type Check, fail, pass } from "../../finding.ts";
 
@@ -14,7 +15,7 @@ export const login: Check = {
         return [fail(`the API answers, but not to the question for its version: ${error.message}`, { cause: error })];
       }
       if (own.kind === "password") {
-        const [user, realm] = own.username.split("@");
+        const { name: user, realm } = parseUserId(own.username) ?? {};
         return [
           fail(`PVE refused ${own.username} ("${error.answer}"): the password is wrong, or there is no such user`, {
             path: "password",
@@ -25,7 +26,7 @@ export const login: Check = {
           }),
         ];
       }
-      const [user = "", name = ""] = own.id.split("!");
+      const { user, name } = parseTokenId(own.id) ?? {};
       const expired = /expired/i.test(error.answer);
       return [
         fail(

@@ -1,3 +1,4 @@
+import { parseTokenId } from "../../../../config/formats.ts";
 import type { Login } from "../../../../config/login.ts";
 import { list } from "../../../../config/text.ts";
 import type { Permissions } from "../../../../proxmox/cluster.ts";
@@ -20,7 +21,7 @@ export function roleName(path: string): string {
 /** Who gets an ACL: a token with privilege separation has what both it and its user have, one without what its user has. */
 function receivers(login: Login): string {
   if (login.kind === "password") return `--users ${login.username}`;
-  const user = login.id.split("!")[0] ?? "";
+  const user = parseTokenId(login.id)?.user;
   return user === "root@pam" ? `--tokens '${login.id}'` : `--users ${user} --tokens '${login.id}'`;
 }
 

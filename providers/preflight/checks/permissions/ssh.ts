@@ -67,7 +67,7 @@ export const snippetsWritable: Check = {
     const problems = await each(nodes, async (node): Promise<Finding[]> => {
       const { login, folder, exists, notWritable } = await snippetsFolderOf(facts, node);
       if (!exists || notWritable === undefined) return [];
-      const user = login.split("@")[0];
+      const user = login.slice(0, login.lastIndexOf("@"));
       return [
         fail(`${login} cannot write to ${folder}: ${notWritable}`, {
           path: "cluster.ssh.username",

@@ -53,7 +53,7 @@ export async function left(facts: Facts, guest: GuestEntry, contentOf: ContentOf
     staying.map(async ({ clone }) => {
       const vm = guests.get(clone.vmId);
       if (vm?.node !== guest.node || linked.includes(vm.vmid) || !isTrusted(vm, facts)) return [];
-      const from = madeFrom(parseMark((await facts.guestConfig(vm))?.description));
+      const from = madeFrom(parseMark((await facts.guestConfig(vm))?.description, vm.vmid));
       return from && !from.full && from.template === found.mark.content ? [vm.vmid] : [];
     }),
   );

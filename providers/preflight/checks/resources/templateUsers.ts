@@ -37,6 +37,6 @@ export async function markOf(
   const config = await facts.guestConfig(guest);
   if (Number(config?.template ?? 0) !== 1 || ownerOf(config?.description, guest.vmid, facts.fleetId) !== "ours")
     return undefined;
-  const mark = parseMark(config?.description);
+  const mark = parseMark(config?.description, guest.vmid);
   return mark && config ? { mark, config } : undefined;
 }
