@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { parsed } from "./goldenCases.ts";
-import { renderVendorData } from "./vendorData.ts";
+import { renderCloneVendorData, renderVendorData } from "./vendorData.ts";
 
 const read = (text: string) => parse(text, { version: "1.1" });
 const START = ["systemctl", "start", "qemu-guest-agent"];
@@ -41,6 +41,18 @@ test("vendor wins over the fields", () => {
     timezone: "Asia/Tokyo",
     packages: ["vim"],
   });
+});
+
+test("the clones have the network applied at every boot, and all else as the template", () => {
+  const cloudInit = parsed({ packages: ["htop"], runCommands: ["true"], vendor: { ntp: { enabled: true } } });
+  const { updates, ...rest } = read(renderCloneVendorData(cloudInit, { agent: true }));
+  expect(updates).toEqual({ network: { when: ["boot-new-instance", "boot"] } });
+  expect(rest).toEqual(read(renderVendorData(cloudInit, { agent: true })));
+});
+
+test("who says when the network is applied is heard", () => {
+  const updates = { network: { when: ["boot-new-instance"] } };
+  expect(read(renderCloneVendorData(parsed({ vendor: { updates } }), { agent: true })).updates).toEqual(updates);
 });
 
 test("property: files and commands come back as they were put in", () => {

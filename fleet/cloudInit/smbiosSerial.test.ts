@@ -5,12 +5,40 @@ import { join, resolve } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { cloudInitOrSkip } from "../../test/cloudInit.ts";
 import { parsed } from "./goldenCases.ts";
-import { smbiosSerial } from "./hostname.ts";
+import { parseSmbiosSerial, smbiosSerial } from "./smbiosSerial.ts";
 import { renderUserData } from "./userData.ts";
 import { renderVendorData } from "./vendorData.ts";
 
 test("the serial names the host", () => {
   expect(smbiosSerial("web-1")).toBe("ds=nocloud;dsmode=net;h=web-1");
+});
+
+test("and the instance, and which network settings go with it", () => {
+  const more = { instanceId: "0f5c", network: "9b0e4d1a" };
+  expect(smbiosSerial("web-1", more)).toBe("ds=nocloud;dsmode=net;h=web-1;i=0f5c;net=9b0e4d1a");
+});
+
+test("what a serial tells is read back from it", () => {
+  const more = { instanceId: "0f5c", network: "9b0e4d1a" };
+  expect(parseSmbiosSerial(smbiosSerial("web-1.example.net", more))).toEqual({
+    hostname: "web-1.example.net",
+    ...more,
+  });
+  expect(parseSmbiosSerial(smbiosSerial("web-1"))).toEqual({ hostname: "web-1" });
+});
+
+test.each([
+  ["somebody's short keys", "ds=nocloud;i=one;h=a", { hostname: "a", instanceId: "one" }],
+  ["somebody's long keys", "ds=nocloud;instance-id=one;local-hostname=a", { hostname: "a", instanceId: "one" }],
+  ["empty values", "ds=nocloud;h=;i=", {}],
+  ["no keys", "ds=nocloud", {}],
+  ["other words beside it", "rack-7 ds=nocloud;h=a x", { hostname: "a" }],
+])("a serial with %s is read as cloud-init reads it", (_what, serial, told) => {
+  expect(parseSmbiosSerial(serial)).toEqual(told);
+});
+
+test.each([undefined, "", "VMware-42 1d", "ds=ec2;h=a", "xds=nocloud;h=a"])("%j tells cloud-init nothing", (serial) => {
+  expect(parseSmbiosSerial(serial)).toBeUndefined();
 });
 
 const { tool, name: cloudInit } = cloudInitOrSkip();
