@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ApiError, ConnectionError, TaskError } from "../proxmox/errors.ts";
+import { ApiError, ConnectionError, ProxmoxError, TaskError } from "../proxmox/errors.ts";
 import { failure, stage } from "./failure.ts";
 
 const where = { stage: "make web-1", node: "pve1", vmId: 9101, datastore: "local-lvm" };
@@ -42,6 +42,32 @@ describe("a failure", () => {
     expect(error.message.split("\n").at(-1)).toBe("  Switch it on.");
     expect(error).toMatchObject({ code: "timeout", cause });
   });
+});
+
+it("says why a command failed, which only its log tells, and not all its arguments", () => {
+  const command =
+    "clone failed: copy failed: command '/usr/bin/qemu-img convert -p -n -f raw -O qcow2 /a /b' failed: exit code 1";
+  const log = [
+    "create full clone of drive scsi0",
+    "qemu-img: error while writing: No space left on device",
+    `TASK ERROR: ${command}`,
+  ];
+  const [, text] = failure(new TaskError("UPID:pve1:1:2:3:qmclone:9000:root@pam:", command, log), where).message.split(
+    "\n",
+  );
+  expect(text).toBe(
+    "  PVE task qmclone 9000 failed: clone failed: copy failed: command '/usr/bin/qemu-img …' failed: exit code 1 (qemu-img: error while writing: No space left on device)",
+  );
+});
+
+it("does not take a number in its text for a status", () => {
+  expect(failure(answered("VM 9403 has a problem"), where).message).not.toContain("privileges");
+});
+
+it("keeps the task's log when another error stands around it", () => {
+  const task = new TaskError("UPID:pve1:1:2:3:qmigrate:9101:root@pam:", "migration aborted", ["scsi0: the reason"]);
+  const around = new ProxmoxError("migration", "it was not migrated", { cause: task });
+  expect(failure(around, where).message).toContain("task log: scsi0: the reason");
 });
 
 it("a stage within a stage is told once, by the inner one", async () => {

@@ -70,8 +70,6 @@ export interface CurrentStatus {
   qmpstatus?: string;
   /** Uptime in seconds. */
   uptime?: number;
-  /** Process that runs the VM. */
-  pid?: number;
   /** What the HA manager is to do with the VM, if it is one of its resources. */
   ha?: { managed: 0 | 1; state?: string };
 }

@@ -23,7 +23,8 @@ export interface GuestChanges {
 }
 
 const AT_NEXT_START = "at the next start by Proxmox VE (a reboot from inside the guest is not enough)";
-const NEW_INSTANCE =
+/** What cloud-init does with a guest that it takes for a new one. */
+export const NEW_INSTANCE =
   "as a new cloud-init instance: packages and runCommands run again, writeFiles are written again, and SSH host keys are made anew";
 
 /**

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { dynamic } from "@pulumi/pulumi";
+import { guestChanges } from "../../fleet/cloudInit/guestChanges.ts";
 import { changedKeys } from "../dynamic/diff.ts";
 import { type CloneInputs, waits } from "./inputs.ts";
 import type { CloneState } from "./state.ts";
@@ -81,11 +82,13 @@ function unfinished(state: CloneState, news: CloneInputs): string[] {
 function moves(state: CloneState, news: CloneInputs): string[] {
   const { spec, node, made } = state;
   const nodes = nodesOf(news.places);
+  const guest = made && guestChanges(changedKeys<CloneInputs>(spec, news, UPDATING), made.instanceId);
   return [
     ...(made && spec.set && spec.set !== news.set
       ? [`it moves from cloneSets.${spec.set} to cloneSets.${news.set}; its VM stays as it is, but for its mark`]
       : []),
     ...(movesAway(state, news) ? [`it is migrated from node ${node} to ${nodes.join(" or ")}`] : []),
+    ...(guest ? [`${guest.options.join(", ")} reach the guest ${guest.text}`] : []),
     ...(movesDisks(state, news) ? [`its disks are moved from datastore ${made?.datastore} to ${news.datastore}`] : []),
   ];
 }

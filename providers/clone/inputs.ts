@@ -7,6 +7,8 @@ export interface Place {
   sourceVmId: number;
   /** Node of the template, if it is another one: then its disks are on shared storage. */
   sourceNode?: string;
+  /** PVE's `cicustom` of clones that are made there: the template's snippets, with the clones' own vendor-data. */
+  cicustom?: string;
 }
 
 /** What a clone's network interface has unlike the template's. */

@@ -1,14 +1,12 @@
-import { readStatus } from "../../proxmox/guests.ts";
 import { pendingOptions } from "../../proxmox/pendingOptions.ts";
 import type { Says } from "../dynamic/progress.ts";
 import { lookUp } from "../guest/lookUp.ts";
 import type { Run } from "../run/run.ts";
-import { staticAddress } from "./booted.ts";
+import { staticAddress, waiting } from "./booted.ts";
 import { notThisClone } from "./mark.ts";
 import { observed, observedDatastore } from "./observed.ts";
 import { waitUntilReady } from "./readiness/ready.ts";
 import { type CloneState, compact } from "./state.ts";
-import { pendingOf } from "./steps/power.ts";
 import { noteReadiness } from "./steps/waitUntilReady.ts";
 
 /** How long a refresh asks a guest that was not ready whether it is by now, in seconds. */
@@ -35,15 +33,13 @@ async function pending({ client }: Run, state: CloneState, before: CloneState): 
   const ipConfigs = spec.ipConfigs ?? [];
   const readdressed = ipConfigs.join() !== (before.spec.ipConfigs ?? []).join();
   if (!readdressed && !before.booted && !before.pendingReboot) return state;
-  const { pid } = await readStatus(client, node, spec.vmId);
-  const api = { pendingOptions: (at: string, vmId: number) => pendingOptions(client, at, vmId) };
-  const { booted, pendingReboot } = await pendingOf(api, before, { node, vmId: spec.vmId, pid, ipConfigs });
+  const { options, booted } = waiting(before, spec, await pendingOptions(client, node, spec.vmId));
   const { booted: _b, pendingReboot: _p, ...rest } = state;
   return {
     ...rest,
     ...(state.addresses === undefined && withAddress(booted?.ipConfigs ?? ipConfigs)),
     ...(booted && { booted }),
-    ...(pendingReboot && { pendingReboot }),
+    ...(options.length > 0 && { pendingReboot: options }),
   };
 }
 

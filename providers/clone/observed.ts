@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import { smbiosSerial } from "../../fleet/cloudInit/hostname.ts";
+import { serialOf } from "../../fleet/cloudInit/smbios.ts";
+import { parseSmbiosSerial } from "../../fleet/cloudInit/smbiosSerial.ts";
 import { fleetTag } from "../../fleet/tags.ts";
 import { datastoreOf, diskVolumes, sizeOf } from "../../proxmox/disks.ts";
 import type { GuestConfig } from "../../proxmox/guests.ts";
@@ -13,8 +14,9 @@ const words = (value: unknown): string[] =>
     .split(/[;,\s]+/)
     .filter(Boolean);
 
-const hasSerial = (smbios: unknown, serial: string): boolean =>
-  parseProperties(smbios).get("serial") === Buffer.from(serial).toString("base64");
+/** The host name that a guest learns from its SMBIOS serial. */
+const hostnameOf = (smbios: unknown): string =>
+  parseSmbiosSerial(smbios === undefined ? undefined : serialOf(String(smbios)))?.hostname ?? "";
 
 /** As PVE has an interface, in the fields that the config speaks of. */
 export function observedNic(value: unknown, nic: NicChange): NicChange {
@@ -61,7 +63,7 @@ export function observed(spec: CloneState["spec"], config: GuestConfig, pool: st
       set: notesAreRight({ ...spec, set, description: undefined }, config.description) ? set : "",
     }),
     name: String(config.name ?? ""),
-    ...(hostname !== undefined && { hostname: hasSerial(config.smbios1, smbiosSerial(hostname)) ? hostname : "" }),
+    ...(hostname !== undefined && { hostname: hostnameOf(config.smbios1) }),
     ipConfigs: observedIpConfigs(config, ipConfigs?.length ?? 0),
     nameservers: words(config.nameserver),
     ...(config.searchdomain !== undefined && { searchDomain: String(config.searchdomain) }),

@@ -1,5 +1,6 @@
-import { smbiosSerial } from "../../fleet/cloudInit/hostname.ts";
-import { withSerial } from "../../fleet/cloudInit/smbios.ts";
+import { networkRevision } from "../../fleet/cloudInit/networkRevision.ts";
+import { serialOf, withSerial } from "../../fleet/cloudInit/smbios.ts";
+import { parseSmbiosSerial, smbiosSerial } from "../../fleet/cloudInit/smbiosSerial.ts";
 import type { Params } from "../../proxmox/client.ts";
 import type { GuestConfig } from "../../proxmox/guests.ts";
 import { formatProperties, parseProperties } from "../../proxmox/propertyString.ts";
@@ -23,17 +24,33 @@ export const needsConfig = ({ nics, diskGiB }: CloneInputs): boolean => nics !==
 export interface Current {
   /** The VM's config; of a new clone only `smbios1`, unless more is needed. */
   config: GuestConfig;
-  made: Pick<Made, "template" | "full">;
-  /** The description that its notes hold, where it is known. */
-  description?: string | undefined;
+  made: Pick<Made, "template" | "full" | "instanceId">;
+  /** What was brought to the VM before, as far as it is known; of a new clone nothing. */
+  spec: Partial<CloneInputs>;
+  /** PVE's `cicustom` of a new clone, if it is not the template's. */
+  cicustom?: string | undefined;
+}
+
+/**
+ * The serial that tells the guest who it is. It names the network settings too, so that PVE lists them as pending when they
+ * change; a clone of an earlier version, whose serial does not, gets that with its first change.
+ */
+function serial(inputs: CloneInputs, { config, made, spec }: Current): string {
+  const current = parseSmbiosSerial(serialOf(config.smbios1 === undefined ? undefined : String(config.smbios1)));
+  const revision = networkRevision(inputs);
+  const isNew = spec.ipConfigs === undefined;
+  const changes = !isNew && networkRevision({ ...spec, ipConfigs: spec.ipConfigs ?? [] }) !== revision;
+  const network = isNew || changes || current?.network !== undefined ? revision : undefined;
+  return smbiosSerial(inputs.hostname, { instanceId: made.instanceId ?? current?.instanceId, network });
 }
 
 /**
  * The options that this program sets on a clone; what is not in here stays as the template has it. The SMBIOS serial is
  * how NoCloud learns the host name (docs/decisions/0001).
  */
-export function options(inputs: CloneInputs, { config, made, description: had }: Current): Params {
-  const { name, hostname, nameservers, searchDomain, onBoot, cores, memoryMiB, balloonMiB } = inputs;
+export function options(inputs: CloneInputs, current: Current): Params {
+  const { config, made, spec, cicustom } = current;
+  const { name, nameservers, searchDomain, onBoot, cores, memoryMiB, balloonMiB } = inputs;
   const ips = inputs.ipConfigs.map((value, index) => [`ipconfig${index}`, value || undefined]);
   const extraIps = Object.keys(config).filter(
     (key) => /^ipconfig\d+$/.test(key) && Number(key.slice("ipconfig".length)) >= ips.length,
@@ -44,10 +61,13 @@ export function options(inputs: CloneInputs, { config, made, description: had }:
   });
   const values: Params = {
     name,
-    description: notesOf(inputs.description, markOf(inputs, made), { had, current: config.description }),
+    description: notesOf(inputs.description, markOf(inputs, made), {
+      had: spec.description,
+      current: config.description,
+    }),
     onboot: onBoot,
     tags: allTags(inputs).join(";"),
-    smbios1: withSerial(String(config.smbios1 ?? ""), smbiosSerial(hostname)),
+    smbios1: withSerial(String(config.smbios1 ?? ""), serial(inputs, current)),
     // Unlike an empty value, one that the config does not have any more must be deleted.
     nameserver: nameservers.join(" ") || undefined,
     searchdomain: searchDomain || undefined,
@@ -57,6 +77,7 @@ export function options(inputs: CloneInputs, { config, made, description: had }:
   const unset = [...Object.keys(values).filter((key) => values[key] === undefined), ...extraIps];
   return {
     ...values,
+    ...(cicustom !== undefined && { cicustom }),
     ...(cores !== undefined && { cores }),
     ...(memoryMiB !== undefined && { memory: memoryMiB, balloon: balloonMiB }),
     ...(unset.length > 0 && { delete: unset.join(",") }),

@@ -10,15 +10,12 @@ export interface Made {
   datastore: string;
   /** The VM's UUID (PVE: `smbios1`), by which it is known again should its notes get lost. */
   uuid?: string;
+  /** cloud-init's instance-id, which stays whatever changes. Missing: PVE makes it from what is on the cloud-init drive. */
+  instanceId?: string;
 }
 
-/** What a running guest was started with, while its config says something else. PVE does not tell it (see `pendingOptions`). */
-export interface Booted {
-  ipConfigs: string[];
-  /** The guest's node and process id when this was noted: another process is another start. */
-  node: string;
-  pid: number;
-}
+/** The network settings that a running guest was started with, while its config says something else. */
+export type Booted = Pick<CloneInputs, "ipConfigs"> & Partial<Pick<CloneInputs, "nameservers" | "searchDomain">>;
 
 /**
  * What PVE was last seen to have, never what is wished. A failure keeps all that was reached before it.

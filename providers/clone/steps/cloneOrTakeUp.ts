@@ -33,14 +33,17 @@ function assertThisClone(found: FoundVm, { inputs, state }: Work): void {
 }
 
 /** Notes what there is: a VM that was made just now, or one that stood on the VMID already. */
-function takeUp(work: Work, { node }: Place, found: FoundVm | undefined): void {
+function takeUp(work: Work, { node, cicustom }: Place, found: FoundVm | undefined): void {
   const { inputs, state } = work;
   const { template, full, templateDatastore, datastore = templateDatastore, pool } = inputs;
   const made = { template, full, datastore: full ? datastore : templateDatastore };
   state.node = found?.node ?? node;
   work.config = found?.config;
   if (!found) {
-    state.made = { ...made, uuid: randomUUID() };
+    const uuid = randomUUID();
+    // Only with the clones' own vendor-data does a guest take another address as the instance that it is.
+    state.made = { ...made, uuid, ...(cicustom !== undefined && { instanceId: uuid }) };
+    work.cicustom = cicustom;
     state.spec = { ...state.spec, places: inputs.places, ...(pool !== undefined && { pool }) };
     return;
   }

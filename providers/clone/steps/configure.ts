@@ -47,6 +47,7 @@ export async function configure(api: ConfigureApi, work: Work): Promise<void> {
   const smbios1 = isNew && made.uuid !== undefined ? { smbios1: `uuid=${made.uuid}` } : undefined;
   const config = { ...work.config, ...smbios1 };
   const wanted = isNew ? inputs : await withTemplateValues(api, state.spec, inputs);
-  await api.setOptions(vm, options(wanted, { config, made, description: state.spec.description }));
+  const cicustom = isNew ? work.cicustom : undefined;
+  await api.setOptions(vm, options(wanted, { config, made, spec: state.spec, cicustom }));
   state.spec = withOptions(state.spec, inputs);
 }

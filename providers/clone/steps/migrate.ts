@@ -43,8 +43,9 @@ export async function migrate(api: MigrateApi, work: Work, place: Place): Promis
   state.spec = { ...state.spec, places: inputs.places };
   // The other node may have the template's snippets under the names of its own replica.
   const had = work.config?.cicustom;
-  const cicustom =
-    had === undefined || sourceNode !== undefined ? had : (await api.readConfig(target, sourceVmId))?.cicustom;
+  if (had === undefined || sourceNode !== undefined) return;
+  const own = state.made?.instanceId === undefined ? undefined : place.cicustom;
+  const cicustom = own ?? (await api.readConfig(target, sourceVmId))?.cicustom;
   if (cicustom !== undefined && cicustom !== had)
     await api.setOptions({ node: target, vmId }, { cicustom: String(cicustom) });
 }

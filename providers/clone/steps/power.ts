@@ -1,7 +1,9 @@
+import { NEW_INSTANCE } from "../../../fleet/cloudInit/guestChanges.ts";
 import { answerOf } from "../../../proxmox/errors.ts";
 import type { CurrentStatus } from "../../../proxmox/guests.ts";
+import type { PendingOption } from "../../../proxmox/pendingOptions.ts";
 import type { RunOptions } from "../../../proxmox/task.ts";
-import { bootedOf, staticAddress, waitingIpConfigs } from "../booted.ts";
+import { staticAddress, waiting } from "../booted.ts";
 import { SHUTDOWN_SECONDS } from "../inputs.ts";
 import type { CloneState } from "../state.ts";
 import { vmOf, type Work } from "./work.ts";
@@ -10,7 +12,7 @@ type Vm = { node: string; vmId: number };
 
 export interface PowerApi {
   readStatus(node: string, vmId: number): Promise<CurrentStatus>;
-  pendingOptions(node: string, vmId: number): Promise<string[]>;
+  pendingOptions(node: string, vmId: number): Promise<PendingOption[]>;
   /** Starts the VM and waits until it runs; gives the warnings of the start. */
   start(vm: Vm, options: RunOptions): Promise<string[]>;
   /** Has PVE start the VM and does not wait for it. */
@@ -57,36 +59,28 @@ async function start(api: PowerApi, work: Work): Promise<void> {
   setStarted(work);
 }
 
-/**
- * What a running guest gets only when PVE starts it next. PVE notes it for most options; not for addresses, which are on the
- * cloud-init drive that PVE writes at the start.
- *
- * @param before the state as it was before the VM was configured
- */
-export async function pendingOf(
-  api: Pick<PowerApi, "pendingOptions">,
-  before: CloneState,
-  { node, vmId, pid = 0, ipConfigs }: Vm & { pid: number | undefined; ipConfigs: readonly string[] },
-): Promise<Pick<CloneState, "booted" | "pendingReboot">> {
-  const booted = bootedOf(before, { node, pid }, ipConfigs);
-  // The guest learns its name by the SMBIOS serial, not from the drive.
-  const noted = (await api.pendingOptions(node, vmId)).filter((key) => key !== "name");
-  const pendingReboot = [...new Set([...waitingIpConfigs(booted, ipConfigs), ...noted])].sort();
-  return { ...(booted && { booted }), ...(pendingReboot.length > 0 && { pendingReboot }) };
+/** Without an instance-id of its own, a guest with other network settings is a new one to cloud-init. */
+const isNewInstance = (options: readonly string[], instanceId: string | undefined): boolean =>
+  instanceId === undefined && options.some((key) => /^(ipconfig\d+|nameserver|searchdomain|network)$/.test(key));
+
+/** Notes what the guest has of its network, which is not yet what its config says. */
+function noteWaiting(state: CloneState, ipConfigs: readonly string[], found: ReturnType<typeof waiting>): void {
+  delete state.booted;
+  delete state.pendingReboot;
+  if (found.options.length > 0) state.pendingReboot = found.options;
+  if (found.booted) state.booted = found.booted;
+  const address = staticAddress(found.booted?.ipConfigs ?? ipConfigs);
+  if (address !== undefined && state.addresses === undefined) state.address = address;
 }
 
-async function leaveRunning(api: PowerApi, work: Work, before: CloneState, pid: number | undefined): Promise<void> {
+async function leaveRunning(api: PowerApi, work: Work, before: CloneState): Promise<void> {
   const { inputs, state, says } = work;
   const { vmId, name, rebootOnChange, shutdownSeconds, ipConfigs } = inputs;
   const vm = vmOf(work);
-  if (state.status === "stopped" || state.status === "failed") state.status = "running";
-  const { booted, pendingReboot } = await pendingOf(api, before, { ...vm, pid, ipConfigs });
-  delete state.booted;
-  delete state.pendingReboot;
-  if (booted) state.booted = booted;
-  const address = staticAddress(booted?.ipConfigs ?? ipConfigs);
-  if (address !== undefined && state.addresses === undefined) state.address = address;
-  if (!pendingReboot) return;
+  if (state.status !== "ready") state.status = "running";
+  const found = waiting(before, state.spec, await api.pendingOptions(vm.node, vmId));
+  noteWaiting(state, ipConfigs, found);
+  if (found.options.length === 0) return;
   if (rebootOnChange) {
     says.report(`rebooting ${name}`);
     // Who lets guests be stopped at once when they are deleted does not mean those that stay.
@@ -98,9 +92,9 @@ async function leaveRunning(api: PowerApi, work: Work, before: CloneState, pid: 
     }
     says.warn(`${name} was not rebooted: ${reason}`);
   }
-  state.pendingReboot = pendingReboot;
+  const asNew = isNewInstance(found.options, state.made?.instanceId) ? `, ${NEW_INSTANCE}` : "";
   says.warn(
-    `${name} runs with its old ${pendingReboot.join(", ")} until PVE starts it next: set rebootOnChange: true, or run \`qm reboot ${vmId}\` on ${vm.node}, or use Reboot in the web interface (a reboot from inside the guest is not enough)`,
+    `${name} runs with its old ${found.options.join(", ")} until PVE starts it next${asNew}: set rebootOnChange: true, or run \`qm reboot ${vmId}\` on ${vm.node}, or use Reboot in the web interface (a reboot from inside the guest is not enough)`,
   );
 }
 
@@ -113,7 +107,7 @@ export async function power(api: PowerApi, work: Work, before: CloneState): Prom
   const { node, vmId } = vmOf(work);
   const isNew = before.made === undefined && work.config === undefined;
   const found = isNew ? undefined : await api.readStatus(node, vmId);
-  if (found?.status === "running") await leaveRunning(api, work, before, found.pid);
+  if (found?.status === "running") await leaveRunning(api, work, before);
   else if (inputs.start) await start(api, work);
   else setOff(work);
   state.spec = { ...state.spec, start: inputs.start };

@@ -13,6 +13,8 @@ export interface Work {
   readonly state: CloneState;
   /** The VM's config as a step has last read it; undefined of a VM that was made just now. */
   config?: GuestConfig | undefined;
+  /** PVE's `cicustom` of a clone that was made just now. */
+  cicustom?: string | undefined;
   /** PVE has started it in this run, so it has yet to become ready. */
   started: boolean;
 }
