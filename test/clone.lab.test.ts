@@ -2,23 +2,30 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { smbiosSerial } from "../fleet/cloudInit/hostname.ts";
 import { withSerial } from "../fleet/cloudInit/smbios.ts";
+import { smbiosSerial } from "../fleet/cloudInit/smbiosSerial.ts";
 import { markText } from "../fleet/ownership.ts";
 import { type Lab, startLab, type VmConfig } from "../lab/lab.ts";
-import { pacing } from "../providers/clone/ensure.ts";
-import type { CloneInputs, CloneState } from "../providers/clone/inputs.ts";
-import { freshness } from "../providers/clone/liveStatus.ts";
-import { markOf } from "../providers/clone/made.ts";
+import type { CloneInputs } from "../providers/clone/inputs.ts";
+import { markOf } from "../providers/clone/mark.ts";
 import { provider } from "../providers/clone/provider.ts";
-import { rollouts } from "../providers/clone/rollout.ts";
+import type { CloneState } from "../providers/clone/state.ts";
+import { runOf, setRun } from "../providers/run/connect.ts";
+import { Run } from "../providers/run/run.ts";
+import { PveClient } from "../proxmox/client.ts";
 
 /** Drives the clone provider against the lab, without the engine. */
 
 const said: string[] = [];
 const warned: string[] = [];
+const noted: string[] = [];
 vi.mock("../providers/dynamic/progress.ts", () => ({
-  saysOf: () => ({ report: (text: string) => said.push(text), warn: (text: string) => warned.push(text) }),
+  saysOf: () => ({
+    report: (text: string) => said.push(text),
+    progress: (doing: string, percent: number) => said.push(`${doing}: ${percent}%`),
+    info: (text: string) => noted.push(text),
+    warn: (text: string) => warned.push(text),
+  }),
 }));
 
 let lab: Lab;
@@ -26,7 +33,14 @@ let folder: string;
 let config: { get(key: string): string | undefined };
 /** The same cluster, with the login that may do everything. */
 let asRoot: typeof config;
-const usual = { pauseMs: pacing.pauseMs, freshMs: freshness.ms };
+
+/** Another run of the engine: what one remembers, the next does not know. */
+function beginRun(pace: { freshMs?: number } = { freshMs: 0 }): void {
+  for (const one of [config, asRoot]) {
+    const { client, cluster } = runOf(one);
+    setRun(one, new Run(new PveClient(client.connection, { pauseMs: 20 }), cluster, { quietMs: 20, ...pace }));
+  }
+}
 
 const TEMPLATE: VmConfig = {
   name: "noble",
@@ -48,8 +62,6 @@ beforeAll(async () => {
   lab = await startLab({ dir: join(folder, "lab"), timeScale: 0.01 });
   await lab.control.addVm({ vmid: 9000, template: true, config: TEMPLATE });
   await lab.control.putFile("local", "snippets", "noble.yaml", "#cloud-config\n");
-  pacing.pauseMs = 20;
-  freshness.ms = 0;
   const values: Record<string, string> = {
     cluster: JSON.stringify({ endpoint: lab.endpoint, tls: { caFile: lab.caFile }, node: "pve1" }),
     apiToken: lab.apiToken,
@@ -58,10 +70,9 @@ beforeAll(async () => {
   const { apiToken: _, ...others } = values;
   const root: Record<string, string> = { ...others, username: "root@pam", password: lab.rootPassword };
   asRoot = { get: (key) => root[key] };
+  beginRun();
 });
 afterAll(async () => {
-  pacing.pauseMs = usual.pauseMs;
-  freshness.ms = usual.freshMs;
   await lab?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -72,9 +83,8 @@ afterEach(async () => {
   const { vms } = await lab.control.state();
   for (const vmId of Object.keys(vms).map(Number)) if (vmId > 9000) await lab.control.deleteVm(vmId);
   await lab.control.clearRequests();
-  rollouts.clear();
-  said.length = 0;
-  warned.length = 0;
+  beginRun();
+  for (const texts of [said, warned, noted]) texts.length = 0;
 });
 
 const FLEET = "c1d2be9a";
@@ -90,7 +100,7 @@ function inputs(n = 1, change: Partial<CloneInputs> = {}): CloneInputs {
     hostname: `web-${n}.example.net`,
     template: "0123456789ab",
     full: false,
-    datastore: "local-lvm",
+    templateDatastore: "local-lvm",
     places: [{ node: "pve1", sourceVmId: 9000 }],
     ipConfigs: [`ip=10.0.0.${20 + n}/24,gw=10.0.0.1`],
     nameservers: ["10.0.0.1"],
@@ -103,12 +113,16 @@ function inputs(n = 1, change: Partial<CloneInputs> = {}): CloneInputs {
   };
 }
 
-const mark = (n: number, change: Partial<CloneInputs> = {}) => markText(markOf(inputs(n, change)));
+const mark = (n: number, change: Partial<CloneInputs> = {}) =>
+  markText(markOf(inputs(n, change), { template: "0123456789ab", full: false }));
 const create = (one = inputs()) => provider.create(config, one);
 const made = async (one = inputs()): Promise<CloneState> => (await create(one)).outs;
-const read = async (state: CloneState) => provider.read(config, String(state.vmId), state);
+const read = async (state: CloneState) => provider.read(config, String(state.spec.vmId), state);
 const update = (olds: CloneState, news: CloneInputs) => provider.update(config, String(news.vmId), olds, news);
-const remove = (state: CloneState) => provider.delete(config, String(state.vmId), state);
+const remove = (state: CloneState) => {
+  beginRun();
+  return provider.delete(config, String(state.spec.vmId), state);
+};
 const diff = (olds: CloneState, news: CloneInputs) => provider.diff(config, String(news.vmId), olds, news);
 const vm = async (vmId = 9101) => (await lab.control.state()).vms[String(vmId)];
 const asked = async () =>
@@ -120,7 +134,7 @@ const asked = async () =>
 async function errorOf(work: Promise<CloneState>): Promise<string> {
   const state = await work;
   expect(state.status).toBe("failed");
-  expect((await diff(state, state)).changes).toBe(true);
+  expect((await diff(state, state.spec as CloneInputs)).changes).toBe(true);
   expect(warned.join("\n")).toContain(state.error);
   return state.error ?? "";
 }
@@ -134,7 +148,13 @@ describe("a clone", () => {
   it("is made with three requests, and one for the whole run, and runs", async () => {
     const { id, outs } = await create();
     expect(id).toBe("9101");
-    expect(outs).toMatchObject({ name: "web-1", node: "pve1", template: "0123456789ab", status: "ready" });
+    expect(outs).toMatchObject({
+      spec: { name: "web-1" },
+      node: "pve1",
+      made: { template: "0123456789ab", full: false, datastore: "local-lvm" },
+      status: "ready",
+      address: "10.0.0.21",
+    });
     expect(await vm()).toMatchObject({ name: "web-1", status: "running" });
     expect(await asked()).toEqual([
       "GET /nodes/pve1/storage",
@@ -158,7 +178,9 @@ describe("a clone", () => {
       smbios1: expect.stringMatching(/^uuid=[0-9a-f-]{36},base64=1,serial=/),
     });
     const serial = /serial=([^,]+)/.exec(String(found.smbios1))?.[1] ?? "";
-    expect(Buffer.from(serial, "base64").toString()).toBe("ds=nocloud;dsmode=net;h=web-1.example.net");
+    expect(Buffer.from(serial, "base64").toString()).toMatch(
+      /^ds=nocloud;dsmode=net;h=web-1\.example\.net;net=[0-9a-f]{8}$/,
+    );
     for (const key of ["memory", "cores", "ide2", "boot", "cicustom"]) expect(found[key]).toEqual(TEMPLATE[key]);
     const ours = ["name", "description", "ipconfig0", "nameserver", "searchdomain", "onboot", "tags", "smbios1"];
     const pves = ["meta", "vmgenid", "digest", "scsi0", "scsi30"];
@@ -190,7 +212,8 @@ describe("a fleet", () => {
     const ended = (await lab.control.tasks()).filter(({ type, id }) => type === "qmclone" && id === "9000");
     expect(ended.filter(({ exitstatus }) => exitstatus !== "OK" && exitstatus !== undefined)).toEqual([]);
     expect(said).toContain("waiting for its turn: 6 at a time on local-lvm");
-    await Promise.all(states.map(remove));
+    beginRun();
+    await Promise.all(states.map((state) => provider.delete(config, String(state.spec.vmId), state)));
     expect(Object.keys((await lab.control.state()).vms).filter((vmId) => Number(vmId) > 9000)).toEqual([]);
   });
 
@@ -225,7 +248,7 @@ describe("a fleet", () => {
     expect(failed?.error).toContain("Make room on the datastore");
     expect(others.map(({ status }) => status)).toEqual(["ready", "ready"]);
     expect((await asked()).filter((one) => one.endsWith("/clone"))).toHaveLength(3);
-    const wanted = inputs((failed?.vmId ?? 0) - 9100);
+    const wanted = inputs((failed?.spec.vmId ?? 0) - 9100);
     expect(await diff(failed as CloneState, wanted)).toMatchObject({ changes: true, replaces: [] });
     const mended = await update(failed as CloneState, wanted);
     expect(mended.status).toBe("ready");
@@ -246,7 +269,7 @@ describe("a clone that was begun", () => {
 
   it("is finished without another clone if it runs already", async () => {
     const state = await made();
-    expect(await made()).toEqual(state);
+    expect((await made()).made).toEqual(state.made);
     expect((await lab.control.tasks()).some(({ exitstatus }) => /already running/.test(exitstatus ?? ""))).toBe(false);
   });
 
@@ -269,7 +292,7 @@ describe("a clone that was begun", () => {
   it("whose task died is told with the two commands that remove it: a token may not", async () => {
     await killedTask(config);
     const error = await errorOf(made());
-    expect(error).toContain("is what a clone task of ours that died has left (lock: clone)");
+    expect(error).toContain("is what a clone task of ours that was killed has left (lock: clone)");
     expect(error).toContain("on pve1 run: qm unlock 9101 && qm destroy 9101 --purge");
     expect((await vm())?.config.lock).toBe("clone");
   });
@@ -279,6 +302,7 @@ describe("a clone that was begun", () => {
     await killedTask(asRoot);
     const { outs } = await provider.create(asRoot, inputs());
     expect(outs.status).toBe("ready");
+    beginRun();
     await provider.delete(asRoot, "9101", outs);
     expect((await lab.control.state()).volumes).toEqual(volumes);
   });
@@ -287,7 +311,7 @@ describe("a clone that was begun", () => {
     // A VMID that no task of the tests before this one has made.
     await lab.control.addVm({ vmid: 9150, config: { lock: "clone", description: " qmclone temporary file" } });
     const error = await errorOf(made(inputs(50)));
-    expect(error).toContain("no task shows that it was this stack's; it is left alone");
+    expect(error).toContain("nothing shows that it was this stack's; it is left alone");
     expect(await vm(9150)).toBeDefined();
   });
 
@@ -297,7 +321,7 @@ describe("a clone that was begun", () => {
     await lab.control.cut("POST", "/nodes/pve1/qemu/9101/status/start", when);
     const state = await made();
     expect(state.status).toBe("ready");
-    expect(await vm()).toMatchObject({ status: "running", config: { ipconfig0: state.ipConfigs[0] } });
+    expect(await vm()).toMatchObject({ status: "running", config: { ipconfig0: inputs().ipConfigs[0] } });
     await lab.control.cut("POST", "/nodes/pve1/qemu/9101/status/stop", when);
     await lab.control.cut("DELETE", "/nodes/pve1/qemu/9101", when);
     await remove(state);
@@ -307,8 +331,8 @@ describe("a clone that was begun", () => {
   it("that was made but did not start is kept in the state, and the next update starts it", async () => {
     await lab.control.failTask("qmstart", "start failed: QEMU exited with code 1", 1);
     const kept = await made();
-    expect(kept).toMatchObject({ status: "failed", node: "pve1", template: "0123456789ab" });
-    expect(kept.error).toMatch(/^could not configure and start web-1 \(node pve1, VM 9101/);
+    expect(kept).toMatchObject({ status: "failed", node: "pve1", made: { template: "0123456789ab" } });
+    expect(kept.error).toMatch(/^could not start web-1 \(node pve1, VM 9101/);
     expect(kept.error).toContain("start failed: QEMU exited with code 1");
     expect((await update(kept, inputs())).status).toBe("ready");
     expect((await vm())?.status).toBe("running");
@@ -320,7 +344,7 @@ describe("a VMID that is taken", () => {
     await lab.control.addVm({ vmid: 9101, config: { name: "mail", memory: "512" } });
     const before = await vm();
     expect(await errorOf(made())).toContain(
-      'VMID 9101 is taken by "mail" on node pve1, which this stack did not make; it is left alone. Choose another vmId',
+      'VMID 9101 is taken by VM "mail" on node pve1, which this stack did not make; it is left alone. Choose another vmId',
     );
     expect(await vm()).toEqual(before);
   });
@@ -329,13 +353,24 @@ describe("a VMID that is taken", () => {
     await lab.control.addVm({ vmid: 9101, config: { name: "web-1", description: mark(1, { fleetId: "other" }) } });
     expect(await errorOf(made())).toContain("which belongs to stack organization/golden/test");
     await lab.control.addVm({ vmid: 9102, node: "pve2", config: { name: "db" } });
-    expect(await errorOf(made(inputs(2)))).toContain('taken by "db" on node pve2');
+    expect(await errorOf(made(inputs(2)))).toContain('taken by VM "db" on node pve2');
   });
 
-  it("by a clone of another set fails: taking it over would end in its deletion", async () => {
-    await create();
-    expect(await errorOf(made(inputs(1, { set: "app" })))).toContain("which is one of cloneSets.web of this stack");
-    expect((await vm())?.name).toBe("web-1");
+  it("by a clone of another set of the stack is that clone: it has moved, and its mark moves with it", async () => {
+    const { uuid } = (await made()).made ?? {};
+    const moved = await made(inputs(1, { set: "app" }));
+    expect(moved).toMatchObject({ status: "ready", made: { uuid } });
+    expect((await vm())?.config.description).toContain("resource=cloneSets.app vmid=9101");
+    expect((await asked()).filter((one) => /clone$|^DELETE/.test(one))).toEqual([
+      "POST /nodes/pve1/qemu/9000/clone",
+      "POST /nodes/pve1/qemu/9000/clone",
+    ]);
+  });
+
+  it("by a template of the stack fails", async () => {
+    const description = markText({ fleetId: FLEET, stack: "s", resource: "templates.noble", vmId: 9101, content: "x" });
+    await lab.control.addVm({ vmid: 9101, template: true, config: { name: "noble", description } });
+    expect(await errorOf(made())).toContain("which is templates.noble of this stack");
   });
 
   it("by a clone of the template that somebody made by hand fails", async () => {
@@ -406,7 +441,7 @@ describe("drift", () => {
     ["tags", { tags: "fleet-c1d2be9a;mine;web" }, { tags: ["mine", "web"] }],
     ["fleet's tag", { tags: "web" }, { tags: ["", "web"] }],
     ["start with the node", { onboot: 1 }, { onBoot: true }],
-    ["host name", { smbios1: other }, { hostname: "" }],
+    ["host name", { smbios1: other }, { hostname: "other" }],
     ["cores", { cores: 8 }, { cores: 8 }],
     ["memory", { memory: "512" }, { memoryMiB: 512 }],
     ["bridge", { net0: "virtio=BC:24:11:00:00:01,bridge=vmbr9,tag=20" }, { nics: [{ bridge: "vmbr9", vlan: 20 }] }],
@@ -417,7 +452,7 @@ describe("drift", () => {
     const state = await made(wanted);
     await lab.control.patchConfig(9101, { set: set as VmConfig });
     const found = await read(state);
-    expect(found?.outs).toEqual({ ...state, ...seen });
+    expect(found?.outs.spec).toEqual({ ...state.spec, ...seen });
     expect(await diff(found?.outs as CloneState, wanted)).toMatchObject({ changes: true, replaces: [] });
     const mended = await update(found?.outs as CloneState, wanted);
     expect((await read(mended))?.outs).toEqual(state);
@@ -433,9 +468,13 @@ describe("drift", () => {
   it("a stopped clone is seen, and started", async () => {
     const state = await made();
     await lab.control.power(9101, "stopped");
-    const found = (await read(state))?.outs as CloneState;
+    const seen = await read(state);
+    const found = seen?.outs as CloneState;
     expect(found.status).toBe("stopped");
+    // The engine shows it by the inputs.
+    expect(seen?.inputs?.start).toBe(false);
     expect((await diff(found, inputs())).changes).toBe(true);
+    expect(noted).toContain("web-1: it is stopped, and is started");
     await update(found, inputs());
     expect((await vm())?.status).toBe("running");
   });
@@ -457,7 +496,7 @@ describe("drift", () => {
     await lab.control.addVm({ vmid: 9101, config: { name: "mail" } });
     expect(await read(state)).toBeUndefined();
     const error = await errorOf(update(state, inputs(1, { onBoot: true })));
-    expect(error).toContain('VMID 9101 is taken by "mail" on node pve1');
+    expect(error).toContain('VMID 9101 is taken by VM "mail" on node pve1');
     expect(error).toContain("`pulumi refresh`");
   });
 
@@ -466,9 +505,9 @@ describe("drift", () => {
     await lab.control.deleteVm(9101);
     const { description, smbios1 } = {
       description: mark(1),
-      smbios1: withSerial("uuid=1", smbiosSerial(state.hostname)),
+      smbios1: withSerial("uuid=1", smbiosSerial("web-1.example.net")),
     };
-    const moved = { name: "web-1", description, smbios1, ipconfig0: String(state.ipConfigs[0]) };
+    const moved = { name: "web-1", description, smbios1, ipconfig0: String(inputs().ipConfigs[0]) };
     await lab.control.addVm({ vmid: 9101, node: "pve2", config: moved });
     const found = (await read(state))?.outs as CloneState;
     expect(found.node).toBe("pve2");
@@ -479,19 +518,25 @@ describe("drift", () => {
   });
 
   it("of a node that does not answer is not taken for a clone that is gone", async () => {
-    const state = await made();
-    await lab.control.nodeOnline("pve1", false);
-    const error = await failing(read(state));
-    await lab.control.nodeOnline("pve1", true);
-    expect(error.message).toMatch(/^could not look at web-1 \(node pve1, VM 9101\)/);
-  }, 30_000);
+    await lab.control.addVm({ vmid: 9101, node: "pve2", config: { name: "web-1", description: mark(1) } });
+    const state = { ...(await made(stopped())), node: "pve2" };
+    await lab.control.nodeOnline("pve2", false);
+    expect((await read(state))?.outs).toEqual(state);
+    expect(warned).toEqual([expect.stringContaining("node pve2 does not answer, so VM 9101 could not be looked at")]);
+    const failed = await update(state, stopped({ onBoot: true }));
+    expect(failed.error).toContain("node pve2 does not answer, so VM 9101 on it is left as it is");
+    expect(failed.spec).toEqual(state.spec);
+    expect((await failing(remove(state))).message).toContain("node pve2 does not answer");
+    await lab.control.nodeOnline("pve2", true);
+    await remove(state);
+    expect(await vm()).toBeUndefined();
+  }, 60_000);
 
   it("of a hundred clones takes one request for each, and one for their node", async () => {
     const states = await Promise.all(Array.from({ length: 100 }, (_, index) => made(stopped({ vmId: 9101 + index }))));
     await lab.control.clearRequests();
-    freshness.ms = usual.freshMs;
+    beginRun({});
     const found = await Promise.all(states.map(read));
-    freshness.ms = 0;
     expect(found.every((one) => one !== undefined)).toBe(true);
     const kinds = Object.groupBy(await asked(), (one) => (one.endsWith("/config") ? "config" : one));
     expect(kinds.config).toHaveLength(100);
@@ -519,7 +564,7 @@ describe("an update", () => {
       expect.stringMatching(/^web-1 runs with its old ipconfig0 until .*rebootOnChange.*`qm reboot 9101` on pve1/),
     ]);
     expect((await vm())?.status).toBe("running");
-    expect((await diff(waiting, inputs(1, elsewhere))).changes).toBe(false);
+    expect(waiting).toMatchObject({ address: "10.0.0.21" });
 
     const now = inputs(1, { ...elsewhere, rebootOnChange: true });
     expect((await diff(waiting, now)).changes).toBe(true);
@@ -552,14 +597,14 @@ describe("an update", () => {
     const after = await update(state, grown);
     expect((await vm())?.config.scsi0).toContain("size=5G");
     const shrunk = inputs(1, { start: false, diskGiB: 4, bootDisk: "scsi0" });
-    const { failures } = (await provider.check?.(config, after, shrunk)) ?? {};
+    const { failures } = (await provider.check?.(config, after.spec, shrunk)) ?? {};
     expect(failures).toEqual([
       {
         property: "diskGiB",
         reason: "the disk of web-1 has 5 GiB, and PVE cannot shrink disks; expected at least that, found 4",
       },
     ]);
-    expect((await provider.check?.(config, after, grown))?.failures).toBeUndefined();
+    expect((await provider.check?.(config, after.spec, grown))?.failures).toBeUndefined();
   });
 
   it("that fails is kept as failed, so that the next run tries it again", async () => {
@@ -571,29 +616,37 @@ describe("an update", () => {
       message: "Permission check failed",
     });
     const failed = await update(state, inputs(1, { onBoot: true }));
-    expect(failed).toMatchObject({ status: "failed", onBoot: true, node: "pve1", template: "0123456789ab" });
+    expect(failed).toMatchObject({ status: "failed", node: "pve1", made: { template: "0123456789ab" } });
+    // What PVE refused is not claimed, so that the next run tries it again.
+    expect(failed.spec).toEqual(state.spec);
+    expect((await diff(failed, inputs(1, { onBoot: true }))).changes).toBe(true);
     expect(failed.error).toContain("preflight lists the missing privileges");
     expect((await update(failed, inputs(1, { onBoot: true }))).status).toBe("ready");
     expect((await vm())?.config.onboot).toBe(1);
   });
 
-  it("of mode or datastore, or of the template if the set says so, makes a new VM after the old one is gone", async () => {
+  it("of mode, or of the template if the set says so, makes a new VM after the old one is gone", async () => {
     const state = await made(inputs(1, { start: false }));
     const full = await made(inputs(2, { start: false, full: true }));
     const replaces = async (olds: CloneState, change: Partial<CloneInputs>) =>
-      (await diff(olds, { ...olds, ...change })).replaces;
+      (await diff(olds, { ...(olds.spec as CloneInputs), ...change })).replaces;
     expect(await replaces(state, { full: true })).toEqual(["full"]);
-    expect(await replaces(full, { datastore: "ceph" })).toEqual(["datastore"]);
+    expect(await replaces(full, { full: false })).toEqual(["full"]);
+    expect(await replaces(full, { datastore: "ceph" })).toEqual([]);
+    expect(await replaces(full, { templateDatastore: "ceph" })).toEqual([]);
     expect(await replaces(state, { template: "another", onTemplateChange: "replace" })).toEqual(["template"]);
     // For new clones alone.
-    const changes = { template: "another", datastore: "ceph", places: [{ node: "pve1", sourceVmId: 9001 }] };
-    expect(await diff(state, { ...state, ...changes })).toMatchObject({ changes: false, deleteBeforeReplace: true });
+    const changes = { template: "another", templateDatastore: "ceph", places: [{ node: "pve1", sourceVmId: 9001 }] };
+    expect(await diff(state, { ...(state.spec as CloneInputs), ...changes })).toMatchObject({
+      changes: false,
+      deleteBeforeReplace: true,
+    });
   });
 
   it("keeps what the clone was made from, also in its mark", async () => {
     const state = await made(inputs(1, { start: false }));
     const later = inputs(1, { start: false, template: "another", onBoot: true });
-    expect((await update(state, later)).template).toBe("0123456789ab");
+    expect((await update(state, later)).made?.template).toBe("0123456789ab");
     expect((await vm())?.config.description).toContain("content=0123456789ab-linked");
   });
 
@@ -603,7 +656,7 @@ describe("an update", () => {
     const news = inputs(1, { shutdownSeconds: 7 });
     expect((await diff(state, news)).changes).toBe(true);
     const next = await update(state, news);
-    expect(next).toEqual({ ...state, shutdownSeconds: 7 });
+    expect(next).toEqual({ ...state, spec: { ...state.spec, shutdownSeconds: 7 } });
     const { shutdownSeconds: _, ...usual } = inputs();
     expect((await diff(await update(next, usual), usual)).changes).toBe(false);
     expect(await asked()).toEqual([]);
@@ -641,10 +694,10 @@ describe("delete", () => {
 
   it("of a VM that is not ours any more is refused, with the way out", async () => {
     const state = await made();
-    await lab.control.patchConfig(9101, { set: { description: "adopted by Ann" } });
+    await lab.control.patchConfig(9101, { set: { description: "adopted by Ann", smbios1: "uuid=2" } });
     const { message } = await failing(remove(state));
     expect(message).toContain(
-      'VMID 9101 is taken by "web-1" on node pve1, which this stack did not make; it is not deleted',
+      'VMID 9101 is taken by VM "web-1" on node pve1, which this stack did not make; it is not deleted',
     );
     expect(message).toContain("`pulumi refresh` takes the clone out of the state");
     expect((await vm())?.status).toBe("running");

@@ -84,8 +84,8 @@ async function killedTask(
   for (const task of candidates) {
     if ((await makes(client, task, target.vmId)) !== true) continue;
     // Another clone to this VMID that began later, or any task on it, shows that it was free in between.
-    const since = await listTasks(client, node, { vmid: target.vmId, since: task.starttime });
-    const later = tasks.filter(({ upid, starttime }) => upid !== task.upid && starttime >= task.starttime);
+    const since = await listTasks(client, node, { vmid: target.vmId, since: task.starttime + 1 });
+    const later = tasks.filter(({ upid, starttime }) => upid !== task.upid && starttime > task.starttime);
     const others = await Promise.all(later.map((one) => makes(client, one, target.vmId)));
     return since.length > 0 || others.some((one) => one !== false) ? undefined : task;
   }

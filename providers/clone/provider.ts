@@ -28,7 +28,6 @@ export const provider: Handlers<CloneInputs, CloneState> = {
   async diff(config, _id, state, news) {
     const { reasons, ...result } = diff(state, news);
     const run = runOf(config);
-    run.wanted.add(news.vmId);
     const rollout = run.rollouts.enter(news.vmId, news.set, news.maxUnavailable ?? 1);
     if (result.replaces.length > 0) rollout.replacing.add(state.spec.vmId);
     for (const reason of reasons) saysFor(news).info(`${news.name}: ${reason}`);
@@ -37,7 +36,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
 
   async create(config, inputs) {
     const run = runOf(config);
-    run.wanted.add(inputs.vmId);
+    run.created.add(inputs.vmId);
     return { id: String(inputs.vmId), outs: await converge(run, inputs, saysFor(inputs)) };
   },
 
@@ -62,8 +61,9 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     const { vmId } = state.spec;
     const rollout = run.rollouts.of(vmId);
     const isReplacement = rollout.replacing.has(vmId);
-    // Another resource of this run has the VM: the clone's set has another name than when the state was written.
-    if (run.wanted.has(vmId) && !isReplacement) return;
+    // A clone that is replaced is deleted first; so another resource has taken this one's VM up. In states of earlier
+    // versions, a clone that moves to another set is another resource.
+    if (run.created.has(vmId)) return;
     if (isReplacement) await rollout.enter(vmId);
     try {
       await run.deletions.attempt(() => remove(run, state, saysFor(state.spec)));

@@ -25,8 +25,8 @@ export class Run {
   readonly nodeMemory: NodeMemory;
   readonly vmLists: VmLists;
   readonly deletions: Deletions;
-  /** VMIDs of the clones that the config has, as far as the engine has asked for them. */
-  readonly wanted = new Set<number>();
+  /** VMIDs of the clones that this run has made or taken up. */
+  readonly created = new Set<number>();
   /** Image files that this run has asked for: they are verified, and not removed by the same run. */
   readonly heldImages = new Set<string>();
   readonly imageQueues = new Queues();
