@@ -24,6 +24,7 @@ from .guests import GuestApi
 from .ha import HaApi
 from .locks import Locking
 from .migrate import MigrateApi
+from .move import MoveApi
 from .nodes import NodeApi
 from .power import PowerApi
 from .seed import SEEDS, make_folders
@@ -33,7 +34,7 @@ from .tasks import TaskApi
 from .volumes import VolumeApi
 
 
-class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, DownloadApi, ConfigApi, CloneApi, PowerApi, AgentApi, MigrateApi,
+class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, DownloadApi, ConfigApi, CloneApi, PowerApi, AgentApi, MigrateApi, MoveApi,
              CloudInitApi, BootApi, GuestApi, DiskApi, CheckApi, HaApi, NodeApi, ClusterApi, StateStore, FakePve):
     """A cluster that starts from the saved state, or from a seed."""
 
