@@ -6,7 +6,17 @@ import ssh2 from "ssh2";
 import { NETWORK_CODES, ProxmoxError } from "./errors.ts";
 import { hostKeyVerdict, knownKeyTypes } from "./knownHosts.ts";
 
-export type SshCode = "setup" | "key" | "dns" | "refused" | "unreachable" | "timeout" | "host-key" | "auth" | "sftp";
+export type SshCode =
+  | "setup"
+  | "key"
+  | "agent"
+  | "dns"
+  | "refused"
+  | "unreachable"
+  | "timeout"
+  | "host-key"
+  | "auth"
+  | "sftp";
 
 /** Why a node's folder could not be looked at by SSH. */
 export class SshError extends ProxmoxError {
@@ -51,17 +61,19 @@ function knownHosts(): string {
 
 const CODES: Record<string, SshCode> = NETWORK_CODES;
 
-function sshError(error: Error & { code?: unknown; level?: string }, { address, port }: SshTarget): SshError {
+type Ssh2Error = Error & { code?: unknown; level?: string };
+
+function sshError(error: Ssh2Error, { address, port, agent }: SshTarget): SshError {
   const at = `${address}:${port}`;
   const code = CODES[String(error.code)];
   const options = { cause: error };
+  if (error.level === "agent") return new SshError("agent", `the SSH agent at ${agent}: ${error.message}`, options);
   if (code === "dns") return new SshError("dns", `the host name ${address} cannot be resolved`, options);
   if (code === "refused") return new SshError("refused", `nothing listens on ${at}`, options);
   if (code === "unreachable") return new SshError("unreachable", `there is no route to ${at}`, options);
   if (code === "timeout" || error.level === "client-timeout")
     return new SshError("timeout", `${at} did not answer in time`, options);
-  if (error.level === "client-authentication" || error.level === "agent")
-    return new SshError("auth", `${at} refused the login`, options);
+  if (error.level === "client-authentication") return new SshError("auth", `${at} refused the login`, options);
   return new SshError("sftp", `${at}: ${error.message}`, options);
 }
 
@@ -77,16 +89,24 @@ function connect(target: SshTarget): Promise<ssh2.Client> {
     // Each question is a packet of its own: none waits to be sent together with the next, 40 ms of it.
     client.once("connect", () => client.setNoDelay(true));
     client.once("ready", () => resolve(client));
-    client.once("error", (error) =>
+    let agentError: Ssh2Error | undefined;
+    // For good: a connection may have several errors, and one that nobody listens to would end the process.
+    client.on("error", (error: Ssh2Error) => {
+      if (error.level === "agent") {
+        // ssh2 goes on with the next key, and fails by itself when there is none.
+        agentError ??= error;
+        return;
+      }
       reject(
         changed
           ? new SshError(
               "host-key",
               `the host key of ${address}:${port} is not the one in ~/.ssh/known_hosts: the node was reinstalled, or somebody else answers in its place`,
             )
-          : sshError(error, target),
-      ),
-    );
+          : sshError((error.level === "client-authentication" && agentError) || error, target),
+      );
+      client.destroy();
+    });
     try {
       client.connect({
         host: address,
@@ -143,6 +163,8 @@ export async function probeFolder(target: SshTarget): Promise<NodeFolder> {
     const sftp = await call<ssh2.SFTPWrapper>((done) => client.sftp(done)).catch((error: Error) => {
       throw new SshError("sftp", `${login} lets us in, but has no SFTP: ${error.message}`, { cause: error });
     });
+    // Whoever asked gets an error of its own.
+    sftp.on("error", () => undefined);
     try {
       await call<ssh2.Stats>((done) => sftp.stat(folder, done));
     } catch (error) {

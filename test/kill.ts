@@ -73,15 +73,8 @@ export async function upUntil(
 
 /** Takes resources out of the state, as if the run had been killed before they were written there. */
 export async function forget(project: Project, names: readonly string[]): Promise<void> {
-  const { pulumi, env } = await ensureToolchain();
   const state = JSON.parse(await project.state()) as { deployment: { resources: { urn: string }[] } };
   const { resources } = state.deployment;
   state.deployment.resources = resources.filter(({ urn }) => !names.some((name) => urn.endsWith(`::${name}`)));
-  const options = { cwd: project.dir, env: { ...process.env, ...env, ...project.env } };
-  const load = spawn(pulumi, ["stack", "import", "--stack", "test"], {
-    ...options,
-    stdio: ["pipe", "ignore", "inherit"],
-  });
-  load.stdin.end(JSON.stringify(state));
-  await once(load, "exit");
+  await project.importState(JSON.stringify(state));
 }

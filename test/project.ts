@@ -79,6 +79,8 @@ export interface Project {
   outputs(): Promise<Record<string, unknown>>;
   /** The stack's state as it is stored. */
   state(): Promise<string>;
+  /** Stores another state in its place. */
+  importState(state: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -128,9 +130,15 @@ async function readEvents(file: string): Promise<EngineEvent[]> {
     .map((line) => JSON.parse(line) as EngineEvent);
 }
 
-/** A project folder of its own, as a user's checkout, with a lab of its own. */
-export async function openProject(): Promise<Project> {
-  const dir = await mkdtemp(join(tmpdir(), "golden-fleet-"));
+/**
+ * A project folder of its own, as a user's checkout, with a lab of its own.
+ *
+ * @param name of the folder
+ */
+export async function openProject(name = "project"): Promise<Project> {
+  const parent = await mkdtemp(join(tmpdir(), "golden-fleet-"));
+  const dir = join(parent, name);
+  await mkdir(dir);
   for (const name of PROGRAM) await cp(join(root, name), join(dir, name), { recursive: true });
   await symlink(join(root, "node_modules"), join(dir, "node_modules"));
   const lab = await startLab({ dir: join(dir, "lab"), timeScale: 0.02 });
@@ -160,9 +168,20 @@ export async function openProject(): Promise<Project> {
     async state() {
       return (await runPulumi(toolchain, ["stack", "export", "--stack", STACK], { cwd: dir, env, ...silent })).stdout;
     },
+    async importState(state) {
+      const file = join(dir, "state.json");
+      await writeFile(file, state);
+      const options = { cwd: dir, env, ...silent };
+      const { code, stderr } = await runPulumi(
+        toolchain,
+        ["stack", "import", "--stack", STACK, "--file", file],
+        options,
+      );
+      if (code !== 0) throw new Error(stderr);
+    },
     async close() {
       await lab.stop();
-      await rm(dir, { recursive: true, force: true });
+      await rm(parent, { recursive: true, force: true });
     },
   };
   await project.configure();

@@ -39,7 +39,7 @@ export function runCommand(command: string, args: string[], options: CommandOpti
       signal?.removeEventListener("abort", interrupt);
       resolve({ ...result, stdout, stderr });
     };
-    child.once("error", (failure) => finish({ code: undefined, failure }));
+    child.on("error", (failure) => finish({ code: undefined, failure }));
     child.once("close", (code, endedBy) =>
       finish({ code: code ?? undefined, ...(endedBy === null ? {} : { signal: endedBy }) }),
     );

@@ -42,7 +42,7 @@ export function runPulumi(toolchain: Toolchain, args: string[], options: PulumiO
     const interrupt = () => child.kill("SIGINT");
     options.signal?.addEventListener("abort", interrupt, { once: true });
     const detach = followSignals(child.kill.bind(child));
-    child.once("error", reject);
+    child.on("error", reject);
     child.once("close", (code, signal) => {
       detach();
       options.signal?.removeEventListener("abort", interrupt);

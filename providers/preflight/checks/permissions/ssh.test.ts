@@ -13,6 +13,7 @@ test("a login that works", async () => {
 test.each([
   ["setup", "cluster.ssh", /privateKeyFile/],
   ["key", "cluster.ssh.privateKeyFile", /passphrase/],
+  ["agent", "cluster.ssh", /ssh-add/],
   ["auth", "cluster.ssh", /authorized_keys/],
   ["host-key", "cluster.ssh.nodes.pve1", /ssh-keygen -R/],
   ["refused", "cluster.ssh.nodes.pve1", /address and port/],

@@ -17,7 +17,12 @@ export async function snippetsFolderOf(facts: Facts, node: string): Promise<Node
   }
 }
 
-const PATHS: Partial<Record<SshCode, string>> = { setup: "cluster.ssh", key: "cluster.ssh.privateKeyFile" };
+const PATHS: Partial<Record<SshCode, string>> = {
+  setup: "cluster.ssh",
+  key: "cluster.ssh.privateKeyFile",
+  agent: "cluster.ssh",
+  auth: "cluster.ssh",
+};
 
 function todo(code: SshCode, node: string, user: string): string {
   switch (code) {
@@ -25,6 +30,8 @@ function todo(code: SshCode, node: string, user: string): string {
       return `ssh: { username: root, privateKeyFile: ~/.ssh/id_ed25519, nodes: { ${node}: { address: <address> } } }`;
     case "key":
       return "Name a private key without passphrase, or leave privateKeyFile out and load the key into the SSH agent.";
+    case "agent":
+      return "Start the agent and load the key into it (eval $(ssh-agent) && ssh-add), or name a privateKeyFile.";
     case "auth":
       return `Add the public key to the authorized_keys of ${user} on ${node}: ssh-copy-id ${user}@<address of ${node}>`;
     case "host-key":
@@ -47,7 +54,7 @@ export const sshLogin: Check = {
         if (!(error instanceof SshError)) throw error;
         return [
           fail(`SSH to node ${node} as ${user}: ${error.message}`, {
-            path: PATHS[error.code] ?? (error.code === "auth" ? "cluster.ssh" : `cluster.ssh.nodes.${node}`),
+            path: PATHS[error.code] ?? `cluster.ssh.nodes.${node}`,
             todo: [todo(error.code, node, user)],
             cause: error,
           }),
