@@ -79,9 +79,3 @@ export function ownerOf(
   if (mark === undefined || mark.vmId !== vmId) return "foreign";
   return mark.fleetId === fleetId ? "ours" : "other-stack";
 }
-
-/** Notes with this mark in place of the one that they have, or at their end; the rest stays as it is. */
-export function withMark(current: string, mark: Mark): string {
-  const old = parseMark(current);
-  return old === undefined ? notes(current, mark) : current.replace(markText(old), () => markText(mark));
-}
