@@ -9,8 +9,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { markText } from "../fleet/ownership.ts";
 import { templateContent } from "../fleet/templateContent.ts";
 import { type Lab, startLab } from "../lab/lab.ts";
-import { readStackConfig } from "../providers/connect.ts";
 import { type PreflightInputs, provider } from "../providers/preflight/provider.ts";
+import { readStackConfig } from "../providers/run/connect.ts";
 import { PveClient } from "../proxmox/client.ts";
 
 /** Drives preflight against the lab without the engine: every failure that the lab can be made to show. */
@@ -170,6 +170,16 @@ describe("a healthy cluster", () => {
     expect(api.length).toBeLessThanOrEqual(12);
     const diff = await provider.diff(stackConfig(raw) as never, "id", inputs as never, second.inputs);
     expect(diff.changes).toBe(false);
+  });
+});
+
+describe("names of snippets", () => {
+  it("stay those of the first key when a template gets another one", async () => {
+    const first = await preflight();
+    expect(first.inputs.templateNames).toEqual({ 9000: "noble" });
+    const templates = { debian: noble(), plain: { ...noble(), vmId: 9010 } };
+    const { inputs } = await preflight({ templates, cloneSets: {} }, first.inputs);
+    expect(inputs.templateNames).toEqual({ 9000: "noble", 9010: "plain" });
   });
 });
 

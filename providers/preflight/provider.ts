@@ -27,10 +27,16 @@ export interface PreflightInputs {
   vmIds?: number[];
   /** Hash of the addresses and devices of the config that were found to be free. */
   claims?: string;
+  /** By VMID of a template: the key that it had first. Its snippets are named after that, whatever its key is now. */
+  templateNames?: Record<string, string>;
 }
 
 export interface PreflightState extends PreflightInputs {
   fleetId: string;
+}
+
+function templateNamesOf({ templates }: Fleet, before: Record<string, string> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(templates).map(([key, { vmId }]) => [vmId, before[vmId] ?? key]));
 }
 
 /** What the config claims for itself that other VMs might have too. */
@@ -73,7 +79,7 @@ async function preflight(
     sshTargetOf,
   );
   return {
-    inputs: { ...news, fleetId, vmIds, claims },
+    inputs: { ...news, fleetId, vmIds, claims, templateNames: templateNamesOf(fleet, olds.templateNames) },
     results: [...(await runChecks(checksFor(loaded.problems), facts)), ...offline],
   };
 }
@@ -94,7 +100,7 @@ export const provider: Handlers<PreflightInputs, PreflightState> = {
   },
 
   async diff(_config, _id, olds, news) {
-    const changed = changedKeys<PreflightInputs>(olds, news, ["fleetId", "claims"]);
+    const changed = changedKeys<PreflightInputs>(olds, news, ["fleetId", "claims", "templateNames"]);
     return { changes: changed.length > 0 || !isDeepStrictEqual(olds.vmIds, news.vmIds), replaces: [] };
   },
 

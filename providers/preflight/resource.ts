@@ -16,6 +16,8 @@ interface Args {
 export class Preflight extends DynamicResource {
   /** Random identity of this stack's state: it stands in the mark of every VM of ours. */
   declare readonly fleetId: pulumi.Output<string>;
+  /** By VMID of a template: the key that it had first, after which its snippets are named. */
+  declare readonly templateNames: pulumi.Output<Record<string, string>>;
 
   constructor(name: string, args: Args, opts?: pulumi.CustomResourceOptions) {
     const { problems, ...rest } = args;
@@ -23,7 +25,7 @@ export class Preflight extends DynamicResource {
       "Preflight",
       preflight,
       name,
-      { fleetId: undefined, ...rest, ...(problems.length > 0 && { problems }) },
+      { fleetId: undefined, templateNames: undefined, ...rest, ...(problems.length > 0 && { problems }) },
       opts,
     );
   }
