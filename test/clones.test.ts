@@ -37,10 +37,10 @@ let before: Awaited<ReturnType<Project["lab"]["control"]["state"]>>;
 const vms = () => project.lab.control.vms();
 const idsOf = (all: object) => Object.keys(all).map(Number).sort();
 const clonesOf = async (set = "web") => ((await project.outputs()).clones as Record<string, CloneInfo[]>)[set] ?? [];
-/** Steps of the engine for clones, by operation: `update web-9103`. */
+/** Steps of the engine for clones, by operation: `update vm-9103`. */
 const steps = (run: Run) =>
   run.steps
-    .filter(({ name }) => /^(web|app)-\d+$/.test(name))
+    .filter(({ name }) => /^vm-\d+$/.test(name))
     .map(({ op, name }) => `${op} ${name}`)
     .sort();
 const up = () => project.pulumi("up", ["--skip-preview"]);
@@ -111,7 +111,7 @@ describe("a set of clones", () => {
   it("tries just the failed one again with the next up", async () => {
     const run = await up();
     expect([run.diagnostics, run.code]).toEqual(["", 0]);
-    expect(run.steps).toEqual([{ op: "update", name: "web-9103" }]);
+    expect(run.steps).toEqual([{ op: "update", name: "vm-9103" }]);
     expect((await vms())["9103"]).toMatchObject({ name: "web-3", status: "running" });
     expect((await clonesOf())[2]).toEqual({
       name: "web-3",
@@ -131,7 +131,7 @@ describe("a set of clones", () => {
       "1 of 12 clones failed: web-11 (VM 9111). The others are done; `pulumi up` tries just these again.",
     );
     expect(run.diagnostics).toContain(REFUSED);
-    expect(steps(run)).toEqual(["create web-9111", "create web-9112"]);
+    expect(steps(run)).toEqual(["create vm-9111", "create vm-9112"]);
     expect((await clonesOf()).slice(9).map(({ vmId, status }) => `${vmId} ${status}`)).toEqual([
       "9110 ready",
       "9111 failed",
@@ -140,7 +140,7 @@ describe("a set of clones", () => {
     await project.lab.control.clearFaults();
     const next = await up();
     expect([next.diagnostics, next.code]).toEqual(["", 0]);
-    expect(next.steps).toEqual([{ op: "update", name: "web-9111" }]);
+    expect(next.steps).toEqual([{ op: "update", name: "vm-9111" }]);
   });
 
   it("is left alone by a second run: nothing is asked about a clone", async () => {
@@ -161,7 +161,7 @@ describe("a set of clones", () => {
     await project.lab.control.failTask("qmclone", REFUSED, null, 9201);
     const run = await up();
     expect(run.code).not.toBe(0);
-    expect(steps(run)).toEqual(["create app-9201", "delete web-9110", "delete web-9111", "delete web-9112"]);
+    expect(steps(run)).toEqual(["create vm-9201", "delete vm-9110", "delete vm-9111", "delete vm-9112"]);
     expect(idsOf(await vms())).toEqual(idsOf(kept).filter((vmId) => vmId < 9110));
     // A clone that was never made goes without a word.
     await project.configure(({ cloneSets }) => {
@@ -175,12 +175,12 @@ describe("a set of clones", () => {
     await set({ description: "web servers", onError: "continue" });
     const run = await up();
     expect(run.code).toBe(0);
-    expect(run.diagnostics).toMatch(/could not configure and start web-4 .*VM 9104[\s\S]*VM is locked \(backup\)/);
+    expect(run.diagnostics).toMatch(/could not configure web-4 .*VM 9104[\s\S]*VM is locked \(backup\)/);
     expect((await clonesOf()).map(({ status }) => status).filter((status) => status !== "ready")).toEqual(["failed"]);
     await project.lab.control.patchConfig(9104, { delete: ["lock"] });
     const next = await up();
     expect(next.diagnostics).toBe("");
-    expect(next.steps).toEqual([{ op: "update", name: "web-9104" }]);
+    expect(next.steps).toEqual([{ op: "update", name: "vm-9104" }]);
     expect((await vms())["9104"]?.config.description).toMatch(/^web servers\n/);
   });
 
@@ -205,7 +205,7 @@ describe("a set of clones", () => {
     await project.lab.control.storage("local-lvm", { avail: 50 * 1024 ** 3 });
     const next = await up();
     expect([next.diagnostics, next.code]).toEqual(["", 0]);
-    expect(steps(next)).toEqual(failed.map(({ vmId }) => `update web-${vmId}`).sort());
+    expect(steps(next)).toEqual(failed.map(({ vmId }) => `update vm-${vmId}`).sort());
   });
 
   it("is looked at by refresh with one request each; drift shows, and the next up mends just that", async () => {
@@ -225,7 +225,7 @@ describe("a set of clones", () => {
 
     const run = await up();
     expect([run.diagnostics, run.code]).toEqual(["", 0]);
-    expect(steps(run)).toEqual(["create web-9102", "update web-9101", "update web-9103"]);
+    expect(steps(run)).toEqual(["create vm-9102", "update vm-9101", "update vm-9103"]);
     const all = await vms();
     expect(all["9101"]?.config.ipconfig0).toBe("ip=10.0.0.21/24,gw=10.0.0.1");
     expect([9102, 9103].map((vmId) => all[vmId]?.status)).toEqual(["running", "running"]);
@@ -305,10 +305,10 @@ describe("a listed clone", () => {
     await list(changed());
     const preview = await project.pulumi("preview");
     expect(preview.diagnostics).toBe("");
-    expect(steps(preview)).toEqual(["delete app-9201", "update app-9202", "update app-9203", "update app-9204"]);
-    expect(preview.output).toMatch(/app-9202 update \[diff: .*~hostname,name/);
-    expect(preview.output).toMatch(/app-9203 update \[diff: .*\+.*cores.*memoryMiB.*nics.*~.*tags/);
-    expect(preview.output).toMatch(/app-9204 update \[diff: .*\+.*description.*diskGiB.*~ipConfigs/);
+    expect(steps(preview)).toEqual(["delete vm-9201", "update vm-9202", "update vm-9203", "update vm-9204"]);
+    expect(preview.output).toMatch(/vm-9202 update \[diff: .*~hostname,name/);
+    expect(preview.output).toMatch(/vm-9203 update \[diff: .*\+.*cores.*memoryMiB.*nics.*~.*tags/);
+    expect(preview.output).toMatch(/vm-9204 update \[diff: .*\+.*description.*diskGiB.*~ipConfigs/);
     const run = await up();
     expect(run.code).toBe(0);
     const all = await vms();
@@ -346,7 +346,7 @@ describe("a listed clone", () => {
     const tasks = (await project.lab.control.tasks()).length;
     const run = await up();
     expect([run.diagnostics, run.code]).toEqual(["", 0]);
-    expect(steps(run)).toEqual(["update app-9202", "update app-9203", "update app-9204"]);
+    expect(steps(run)).toEqual(["update vm-9202", "update vm-9203", "update vm-9204"]);
     const reboots = (await project.lab.control.tasks()).slice(tasks).filter(isDone("qmreboot"));
     expect(reboots.map(({ id }) => id).sort()).toEqual(["9202", "9203", "9204"]);
     for (const one of await clonesOf("app")) expect(one).not.toHaveProperty("pendingReboot");

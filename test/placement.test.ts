@@ -95,14 +95,14 @@ describe("clones of a template with a replica on each of two nodes, on local sto
       await project.lab.control.deleteVm(Number(vmId));
     const next = await up();
     expect([next.diagnostics, next.code]).toEqual(["", 0]);
-    expect(steps(next)).toEqual(["update web-9106", "update web-9108"]);
+    expect(steps(next)).toEqual(["update vm-9106", "update vm-9108"]);
     expect((await vms())["9108"]).toMatchObject({ node: "pve2", status: "running" });
   });
 
   it("that lost their power with it are started again once a refresh has seen them", async () => {
     const run = await up("--refresh");
     expect([run.diagnostics, run.code]).toEqual(["", 0]);
-    expect(steps(run).filter((step) => step.startsWith("update"))).toEqual(["update web-9102", "update web-9104"]);
+    expect(steps(run).filter((step) => step.startsWith("update"))).toEqual(["update vm-9102", "update vm-9104"]);
     expect(
       Object.values(await vms()).filter(({ status, name }) => name?.startsWith("web-") && status !== "running"),
     ).toEqual([]);
@@ -119,7 +119,7 @@ describe("clones of a template with a replica on each of two nodes, on local sto
     await counted("web", 9101, 2);
     const back = await up();
     expect([back.diagnostics, back.code]).toEqual(["", 0]);
-    expect(steps(back)).toEqual(["update web-9102"]);
+    expect(steps(back)).toEqual(["update vm-9102"]);
   });
 
   it("fill one node after the other with packed", async () => {
@@ -194,7 +194,7 @@ describe("clones of a template on shared storage", () => {
     await counted("app", 9301, 2, { nodes: ["pve1"] });
     const run = await up();
     expect([run.diagnostics, run.code]).toEqual(["", 0]);
-    expect(steps(run)).toEqual(["update app-9301", "update app-9302"]);
+    expect(steps(run)).toEqual(["update vm-9301", "update vm-9302"]);
     expect(await whereabouts("app")).toEqual(["app-1 pve1 ready", "app-2 pve1 ready"]);
     const all = await vms();
     expect([9301, 9302].map((vmId) => `${all[vmId]?.node} ${all[vmId]?.status}`)).toEqual(

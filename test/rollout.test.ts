@@ -20,7 +20,7 @@ describe("clones of a template that becomes another", () => {
   const vms = async () => (await project.lab.control.state()).vms;
   /** Steps of the engine by operation, of the clones alone. */
   const cloneSteps = (run: { steps: { op: string; name: string }[] }) =>
-    run.steps.filter(({ name }) => /^web-\d+$/.test(name)).map(({ op, name }) => `${op} ${name}`);
+    run.steps.filter(({ name }) => /^vm-\d+$/.test(name)).map(({ op, name }) => `${op} ${name}`);
   const template = (change: Record<string, unknown>) =>
     project.configure((config) => {
       Object.assign(config.templates?.noble ?? {}, change);

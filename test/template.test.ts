@@ -85,7 +85,7 @@ describe("a template and what hangs on it", () => {
     expect(preview.output).toMatch(/VM 9000 is going to be replaced.*cloneSets\.db/s);
     const run = await project.pulumi("up");
     expect(run.code).toBe(0);
-    for (const each of [preview, run]) expect(names(each)).not.toContain("db-9201");
+    for (const each of [preview, run]) expect(names(each)).not.toContain("vm-9201");
     expect((await vm(9000))?.config).toMatchObject({ template: 1, memory: "3072" });
     expect(await vm(9201)).toEqual(clone);
     const kept = old.filter((file) => String(clone?.config.cicustom).includes(file.split("/").at(-1) ?? ""));
