@@ -2,38 +2,30 @@
 
 usage: nocloud.py FOLDER [SERIAL]
 
-FOLDER holds the files of the drive (label cidata); SERIAL is the system serial number in the machine's SMBIOS. Only what
-needs a machine is replaced: the folder of the kernel's DMI files, finding the drive and mounting it.
+FOLDER holds the files of the drive (label cidata); SERIAL is the system serial number in the machine's SMBIOS.
 """
 
 import json
 import logging
-import os
 import sys
 import tempfile
-from unittest import mock
 
 import yaml
-from cloudinit import cloud, distros, dmi, helpers, sources, util
+from cloudinit import cloud, distros, helpers, sources, util
 from cloudinit.sources import DataSourceNoCloud as nocloud
+
+from nocloudMachine import keep_to, machine
 
 
 def main(drive, serial=None):
     logging.basicConfig(level=logging.ERROR)
     scratch = tempfile.mkdtemp()
-    with open(os.path.join(scratch, "product_serial"), "w") as file:
-        file.write((serial or "Not Specified") + "\n")
+    keep_to(scratch)
     config = {"datasource_list": ["NoCloud", "None"]}
     paths = helpers.Paths({"cloud_dir": scratch, "run_dir": scratch, "templates_dir": scratch})
     distro = distros.fetch("ubuntu")("ubuntu", config, paths)
     source = nocloud.DataSourceNoCloud(config, distro, paths)
-    with mock.patch.object(dmi, "DMI_SYS_PATH", scratch), mock.patch.object(
-        dmi, "is_container", return_value=False
-    ), mock.patch.object(util, "get_cmdline", return_value="BOOT_IMAGE=/vmlinuz ro"), mock.patch.object(
-        source, "_get_devices", return_value=["/dev/sr0"]
-    ), mock.patch.object(
-        util, "mount_cb", side_effect=lambda device, callback, data=None, **_: callback(drive, data)
-    ):
+    with machine(scratch, drive, serial):
         claimed = source.get_data()
     user_data = yaml.safe_load(source.get_userdata_raw())
     # As the set_hostname and update_etc_hosts modules ask.

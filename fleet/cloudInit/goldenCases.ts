@@ -3,7 +3,7 @@ import { type CloudInit, templateSchema } from "../../config/template.ts";
 import { renderNetworkConfig } from "./networkConfig.ts";
 import { hashPassword } from "./password.ts";
 import { renderUserData } from "./userData.ts";
-import { renderVendorData } from "./vendorData.ts";
+import { renderCloneVendorData, renderVendorData } from "./vendorData.ts";
 
 /** What is rendered into golden/, for the tests here and for the one with the real cloud-init. */
 
@@ -46,6 +46,7 @@ export const goldens: Record<string, string> = {
   "root.user-data.yaml": renderUserData(parsed({ user: "root" }), { publicKeys: KEYS }),
   "full.user-data.yaml": renderUserData(full, { publicKeys: KEYS, passwordHash: hash }),
   "full.vendor-data.yaml": renderVendorData(full, { agent: true }),
+  "full.clones.vendor-data.yaml": renderCloneVendorData(full, { agent: true }),
   "full.network-config.yaml": renderNetworkConfig(full.network ?? {}),
   "override.user-data.yaml": renderUserData(
     parsed({

@@ -1,1 +1,0 @@
-export { smbiosSerial } from "./smbiosSerial.ts";
