@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { serialOf } from "../../fleet/cloudInit/smbios.ts";
-import { parseSmbiosSerial } from "../../fleet/cloudInit/smbiosSerial.ts";
+import { type GuestIdentity, parseSmbiosSerial } from "../../fleet/cloudInit/smbiosSerial.ts";
 import { fleetTag } from "../../fleet/tags.ts";
 import { datastoreOf, diskVolumes, sizeOf } from "../../proxmox/disks.ts";
 import type { GuestConfig } from "../../proxmox/guests.ts";
 import { parseProperties } from "../../proxmox/propertyString.ts";
 import { allTags, type NicChange } from "./inputs.ts";
-import { notesAreRight } from "./mark.ts";
+import { notesAreRight, uuidOf } from "./mark.ts";
 import type { CloneState, Made } from "./state.ts";
 
 const words = (value: unknown): string[] =>
@@ -14,9 +14,9 @@ const words = (value: unknown): string[] =>
     .split(/[;,\s]+/)
     .filter(Boolean);
 
-/** The host name that a guest learns from its SMBIOS serial. */
-const hostnameOf = (smbios: unknown): string =>
-  parseSmbiosSerial(smbios === undefined ? undefined : serialOf(String(smbios)))?.hostname ?? "";
+/** What a guest learns from its SMBIOS serial; undefined: it has none of ours. */
+export const identityOf = (smbios: unknown): Partial<GuestIdentity> | undefined =>
+  parseSmbiosSerial(smbios === undefined ? undefined : serialOf(String(smbios)));
 
 /** As PVE has an interface, in the fields that the config speaks of. */
 export function observedNic(value: unknown, nic: NicChange): NicChange {
@@ -63,7 +63,7 @@ export function observed(spec: CloneState["spec"], config: GuestConfig, pool: st
       set: notesAreRight({ ...spec, set, description: undefined }, config.description) ? set : "",
     }),
     name: String(config.name ?? ""),
-    ...(hostname !== undefined && { hostname: hostnameOf(config.smbios1) }),
+    ...(hostname !== undefined && { hostname: identityOf(config.smbios1)?.hostname ?? "" }),
     ipConfigs: observedIpConfigs(config, ipConfigs?.length ?? 0),
     nameservers: words(config.nameserver),
     ...(config.searchdomain !== undefined && { searchDomain: String(config.searchdomain) }),
@@ -80,8 +80,22 @@ export function observed(spec: CloneState["spec"], config: GuestConfig, pool: st
   };
 }
 
-/** Where the disks of a clone are: on its datastore, or on the first other one that has any of them. */
-export function observedDatastore({ datastore }: Made, config: GuestConfig): string {
+/** Where the disks of a full clone are: on its datastore, or on the first other one that has any of them. */
+function observedDatastore({ full, datastore }: Made, config: GuestConfig): string {
+  if (!full) return datastore;
   const stores = Object.values(diskVolumes(config)).map(datastoreOf).filter(Boolean);
   return stores.find((store) => store !== datastore) ?? datastore;
+}
+
+/** What a clone was made from, with what PVE says of its disks and its serial. */
+export function observedMade(made: Made, config: GuestConfig): Made {
+  const { instanceId: _, ...rest } = made;
+  const uuid = uuidOf(config.smbios1) ?? made.uuid;
+  const instanceId = identityOf(config.smbios1)?.instanceId;
+  return {
+    ...rest,
+    datastore: observedDatastore(made, config),
+    ...(uuid !== undefined && { uuid }),
+    ...(instanceId !== undefined && { instanceId }),
+  };
 }

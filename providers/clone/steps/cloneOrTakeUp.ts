@@ -4,8 +4,8 @@ import { answerOf, ProxmoxError } from "../../../proxmox/errors.ts";
 import { isTransient, withRetry } from "../../../proxmox/retry.ts";
 import type { FoundVm } from "../../guest/lookUp.ts";
 import type { Place } from "../inputs.ts";
-import { madeFrom, markOf, notesOf, notThisClone, uuidOf } from "../mark.ts";
-import { observedDatastore } from "../observed.ts";
+import { madeFrom, markOf, notesOf, notThisClone } from "../mark.ts";
+import { identityOf, observedMade } from "../observed.ts";
 import { percentOf } from "./percent.ts";
 import type { Work } from "./work.ts";
 
@@ -47,10 +47,14 @@ function takeUp(work: Work, { node, cicustom }: Place, found: FoundVm | undefine
     state.spec = { ...state.spec, places: inputs.places, ...(pool !== undefined && { pool }) };
     return;
   }
-  const uuid = uuidOf(found.config.smbios1);
-  state.made = { ...made, ...madeFrom(found.mark), ...(uuid !== undefined && { uuid }) };
-  if (state.made.full) state.made.datastore = observedDatastore(state.made, found.config);
   state.spec = { ...state.spec, places: inputs.places };
+  state.made = observedMade({ ...made, ...madeFrom(found.mark) }, found.config);
+  // A VM without a serial of ours has not been configured yet, unless it is somebody else's that is taken over.
+  const isRaw = identityOf(found.config.smbios1) === undefined && notThisClone(found) === undefined;
+  if (!isRaw || cicustom === undefined) return;
+  const { uuid = randomUUID() } = state.made;
+  state.made = { ...state.made, uuid, instanceId: uuid };
+  work.cicustom = cicustom;
 }
 
 /**

@@ -47,7 +47,6 @@ export async function configure(api: ConfigureApi, work: Work): Promise<void> {
   const smbios1 = isNew && made.uuid !== undefined ? { smbios1: `uuid=${made.uuid}` } : undefined;
   const config = { ...work.config, ...smbios1 };
   const wanted = isNew ? inputs : await withTemplateValues(api, state.spec, inputs);
-  const cicustom = isNew ? work.cicustom : undefined;
-  await api.setOptions(vm, options(wanted, { config, made, spec: state.spec, cicustom }));
+  await api.setOptions(vm, options(wanted, { config, made, spec: state.spec, cicustom: work.cicustom }));
   state.spec = withOptions(state.spec, inputs);
 }
