@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Login } from "../config/login.ts";
 import { PveClient, path } from "./client.ts";
 import type { ApiError, ConnectionError } from "./errors.ts";
+import type { Login } from "./login.ts";
 
 /** Against servers of our own over plain HTTP; `test/client.lab.test.ts` has TLS and a real API. */
 

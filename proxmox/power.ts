@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type Params, type PveClient, path } from "./client.ts";
 import { answerOf, ProxmoxError, TaskError } from "./errors.ts";
-import { type PowerStatus, readStatus } from "./guests.ts";
+import { isMissing, type PowerStatus, readStatus } from "./guests.ts";
 import { isTransient, withRetry } from "./retry.ts";
 import { type RunOptions, runTask, typeOf } from "./task.ts";
 
@@ -69,7 +69,8 @@ export async function startVm(client: PveClient, vm: VmAt, options: RunOptions =
 }
 
 /**
- * Shuts a running VM down, and has PVE stop it when it does not react in time.
+ * Shuts a running VM down, and has PVE stop it when it does not react in time. One that is not on the node (any more) is
+ * fine.
  *
  * @param seconds how long the guest may take; 0: it is stopped at once
  */
@@ -79,21 +80,22 @@ export async function shutDownVm(
   seconds: number,
   { onBegin = () => undefined, ...options }: RunOptions & { onBegin?: () => void } = {},
 ): Promise<void> {
-  if (!(await isRunning(client, vm))) return;
-  onBegin();
-  let upid = "";
+  const isOff = async () => !(await isRunning(client, vm));
   const [action, params] =
     seconds > 0 ? (["shutdown", { timeout: seconds, forceStop: true }] as const) : (["stop", {}] as const);
-  await runTask(
-    client,
-    {
-      ...vm,
-      send: async () => (upid = await send(client, vm, action, params)),
-      isDone: async () => !(await isRunning(client, vm)),
-    },
-    options,
-  );
-  await haveDone(client, vm, upid, "stopped", seconds + HA_SECONDS);
+  let upid = "";
+  try {
+    if (await isOff()) return;
+    onBegin();
+    await runTask(
+      client,
+      { ...vm, send: async () => (upid = await send(client, vm, action, params)), isDone: isOff },
+      options,
+    );
+    await haveDone(client, vm, upid, "stopped", seconds + HA_SECONDS);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
 }
 
 /**

@@ -14,8 +14,11 @@ const NO_WORKER = /got no worker upid/i;
 /** Statuses of a proxy that could not reach the node (595, 596 and 599 are PVE's own). */
 const GATEWAY = new Set([502, 503, 504, 595, 596, 599]);
 
+/** Answers that hold such words and will not pass: a cluster without quorum, a guest that does not shut down in time. */
+const NOT_BUSY = /no quorum|powerdown failed/i;
+
 /** Whether an answer of PVE, in whoever's error text it stands, means "not now". */
-export const saysBusy = (answer: string): boolean => BUSY.test(answer) && !/no quorum/i.test(answer);
+export const saysBusy = (answer: string): boolean => BUSY.test(answer) && !NOT_BUSY.test(answer);
 
 /** Whether PVE did not do it because something else is under way; it may go through in a moment. */
 export function isBusy(error: unknown): boolean {

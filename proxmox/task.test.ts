@@ -1,28 +1,24 @@
 import { describe, expect, it } from "vitest";
-import type { Params, PveClient } from "./client.ts";
-import { ApiError, ConnectionError, type TaskError } from "./errors.ts";
-import { waitForTask } from "./task.ts";
+import type { PveClient } from "./client.ts";
+import { ApiError, ConnectionError, TaskError } from "./errors.ts";
+import { fakeClient, inTurn } from "./fakeClient.ts";
+import { nodeOf, runTask, typeOf, waitForTask, waitForTasksOf } from "./task.ts";
 
 const UPID = "UPID:pve1:0000A:0000B:66:qmclone:9000:fleet@pve!golden:";
 
 /** A PVE with one task: what each look at its status gives, and its log as it grows. */
-function pve(statuses: (object | Error)[], log: string[], growth = log.length) {
-  const asked: string[] = [];
-  let looks = 0;
+function pve(statuses: (object | Error)[], log: string[] = [], growth = log.length) {
+  const status = inTurn<object | Error>(...statuses);
   let lines = 0;
-  const get = async (apiPath: string, params: Params = {}) => {
-    asked.push(apiPath);
-    if (apiPath.endsWith("/status")) {
-      const status = statuses[Math.min(looks++, statuses.length - 1)];
+  return fakeClient((call, params) => {
+    if (call.endsWith("/status")) {
       lines = Math.min(log.length, lines + growth);
-      if (status instanceof Error) throw status;
-      return status;
+      return status();
     }
     const { start, limit } = params as { start: number; limit: number };
     const shown = log.slice(0, lines).map((t, index) => ({ n: index + 1, t }));
     return shown.length === 0 ? [{ n: 1, t: "no content" }] : shown.slice(start, start + limit);
-  };
-  return { client: { get, getOnce: get } as unknown as PveClient, asked };
+  });
 }
 
 const running = { status: "running" };
@@ -30,9 +26,10 @@ const ok = { status: "stopped", exitstatus: "OK" };
 
 describe("waiting for a task", () => {
   it("asks the node that the task runs on, with its whole id", async () => {
-    const { client, asked } = pve([ok], []);
+    const { client, asked } = pve([ok]);
     await waitForTask(client, UPID);
-    expect(asked).toEqual([`/nodes/pve1/tasks/${encodeURIComponent(UPID)}/status`]);
+    expect(asked).toEqual([`GET /nodes/pve1/tasks/${UPID}/status`]);
+    expect([nodeOf(UPID), typeOf(UPID)]).toEqual(["pve1", "qmclone"]);
   });
 
   /** Whether a task's wait begins with a look at it, and the wait's end. */
@@ -46,7 +43,7 @@ describe("waiting for a task", () => {
   }
 
   it("first asks when it should be over, once it knows how long such tasks take on that node", async () => {
-    const { client, asked } = pve([running, running, running, running, ok], []);
+    const { client, asked } = pve([running, running, running, running, ok]);
     expect(await looksAtOnce(client, asked, UPID)).toBe(true);
     expect(asked).toHaveLength(5);
     expect(await looksAtOnce(client, asked, UPID)).toBe(false);
@@ -56,13 +53,13 @@ describe("waiting for a task", () => {
   });
 
   it("a task whose log is shown says nothing of one that is not: full clones and linked ones have one type", async () => {
-    const { client, asked } = pve([running, running, running, running, ok], []);
+    const { client, asked } = pve([running, running, running, running, ok]);
     await waitForTask(client, UPID, { onLog: () => {} });
     expect(await looksAtOnce(client, asked, UPID)).toBe(true);
   });
 
   it("a failure says nothing of how long such tasks take", async () => {
-    const { client, asked } = pve([running, running, running, { ...ok, exitstatus: "clone failed" }, ok], []);
+    const { client, asked } = pve([running, running, running, { ...ok, exitstatus: "clone failed" }, ok]);
     await expect(waitForTask(client, UPID)).rejects.toThrow("clone failed");
     expect(await looksAtOnce(client, asked, UPID)).toBe(true);
   });
@@ -76,7 +73,7 @@ describe("waiting for a task", () => {
   });
 
   it("an empty log has no lines", async () => {
-    const { client } = pve([running, ok], []);
+    const { client } = pve([running, ok]);
     const told: string[] = [];
     await waitForTask(client, UPID, { onLog: (line) => told.push(line) });
     expect(told).toEqual([]);
@@ -97,10 +94,10 @@ describe("waiting for a task", () => {
   });
 
   it("a worker that was killed is a failure, with or without a status", async () => {
-    await expect(waitForTask(pve([{ status: "stopped", exitstatus: "unexpected status" }], []).client, UPID))
-      .rejects //
-      .toThrow("failed: unexpected status");
-    await expect(waitForTask(pve([{ status: "stopped" }], []).client, UPID)).rejects.toThrow("without a result");
+    await expect(
+      waitForTask(pve([{ status: "stopped", exitstatus: "unexpected status" }]).client, UPID),
+    ).rejects.toThrow("failed: unexpected status");
+    await expect(waitForTask(pve([{ status: "stopped" }]).client, UPID)).rejects.toThrow("without a result");
   });
 
   it("goes on when the node does not answer for a while: the task goes on too", async () => {
@@ -109,19 +106,134 @@ describe("waiting for a task", () => {
       new ApiError("GET /", 595, "Connection refused"),
       ...Array(5).fill(new ConnectionError("timeout", "")),
     ];
-    const { client, asked } = pve([running, ...away, ok], []);
-    await waitForTask(client, UPID, { pauseMs: 1 });
+    const { client, asked } = pve([running, ...away, ok]);
+    await waitForTask(client, UPID);
     expect(asked).toHaveLength(9);
   });
 
   it("does not wait for ever for a node that is gone", async () => {
-    const { client } = pve([new ConnectionError("refused", "gone")], []);
-    await expect(waitForTask(client, UPID, { pauseMs: 1 })).rejects.toThrow("gone");
+    const { client } = pve([new ConnectionError("refused", "gone")]);
+    await expect(waitForTask(client, UPID)).rejects.toThrow("gone");
   });
 
   it("a task that PVE does not know is not waited for", async () => {
-    const { client, asked } = pve([new ApiError("GET /", 400, "no such task")], []);
-    await expect(waitForTask(client, UPID, { pauseMs: 1 })).rejects.toThrow("no such task");
+    const { client, asked } = pve([new ApiError("GET /", 400, "no such task")]);
+    await expect(waitForTask(client, UPID)).rejects.toThrow("no such task");
     expect(asked).toHaveLength(1);
+  });
+});
+
+describe("what PVE still does with a VM", () => {
+  const task = (n: number, more = {}) => ({ upid: `UPID:pve1:${n}:2:3:qmstart:9101:a@pve:`, type: "qmstart", ...more });
+
+  it("is waited for, whatever becomes of it; what has just ended is not", async () => {
+    const failed = { status: "stopped", exitstatus: "start failed" };
+    const { client, asked } = fakeClient((call) => {
+      if (call.endsWith("/tasks")) return [task(1), task(2, { endtime: 7, status: "OK" })];
+      return call.endsWith("/log") ? [] : failed;
+    });
+    const told: string[] = [];
+    expect(await waitForTasksOf(client, "pve1", 9101, (type) => told.push(type))).toBe(true);
+    expect(told).toEqual(["qmstart"]);
+    expect(asked.slice(0, 2)).toEqual([
+      'GET /nodes/pve1/tasks {"source":"active","vmid":9101}',
+      `GET /nodes/pve1/tasks/${task(1).upid}/status`,
+    ]);
+  });
+
+  it("is nothing when no task runs", async () => {
+    const { client } = fakeClient(() => [task(1, { endtime: 7 })]);
+    expect(await waitForTasksOf(client, "pve1", 9101)).toBe(false);
+  });
+});
+
+describe("having PVE do something", () => {
+  const upid = "UPID:pve1:1:2:3:qmstart:9101:a@pve:";
+  const noWorker = new ApiError("POST", 500, "got no worker upid - start worker failed");
+  const locked = "can't lock file '/var/lock/qemu-server/lock-9101.conf' - got timeout";
+
+  /**
+   * @param sends what each request gives: a UPID, null, or an error
+   * @param tasks how each task ends that is waited for
+   * @param done whether the VM is as it should be, each time that this is asked
+   */
+  function having(sends: (string | null | Error)[], { tasks = ["OK"], done = [false], running = false } = {}) {
+    const events: string[] = [];
+    const ends = inTurn(...tasks);
+    const send = inTurn<string | null | Error>(...sends);
+    const isDone = inTurn(...done);
+    const { client } = fakeClient((call) => {
+      if (call.endsWith("/tasks")) {
+        events.push("list");
+        return running ? [{ upid, type: "qmstart" }] : [];
+      }
+      if (call.endsWith("/log")) return [];
+      events.push("wait");
+      return { status: "stopped", exitstatus: ends() };
+    });
+    const request = {
+      node: "pve1",
+      vmId: 9101,
+      send: async () => {
+        events.push("send");
+        const answer = send();
+        if (answer instanceof Error) throw answer;
+        return answer;
+      },
+      isDone: async () => {
+        events.push("look");
+        return isDone();
+      },
+    };
+    const retried: string[] = [];
+    const onRetry = (_error: unknown, number: number, all: number) => retried.push(`${number}/${all}`);
+    return { events, retried, run: () => runTask(client, request, { onRetry }) };
+  }
+
+  it("is one request and the end of its task, or of what needs no task", async () => {
+    const one = having([upid]);
+    expect(await one.run()).toEqual([]);
+    expect(one.events).toEqual(["send", "wait"]);
+    const none = having([null]);
+    await none.run();
+    expect(none.events).toEqual(["send"]);
+  });
+
+  it.each([
+    ["pvedaemon had no worker", noWorker],
+    ["the answer got lost", new ConnectionError("dropped", "the connection broke off")],
+    ["the node's proxy gave up", new ApiError("POST", 596, "Broken pipe")],
+  ])("is not asked for twice when it is done although %s", async (_why, error) => {
+    const { run, events } = having([error], { running: true, done: [true] });
+    await run();
+    expect(events).toEqual(["send", "list", "wait", "look"]);
+  });
+
+  it("is asked for again, after a look, when it is not done", async () => {
+    const { run, events, retried } = having([noWorker, upid]);
+    await run();
+    expect(events).toEqual(["send", "list", "look", "send", "wait"]);
+    expect(retried).toEqual(["1/4"]);
+  });
+
+  it("is asked for again when its task met a lock", async () => {
+    const { run, events } = having([upid], { tasks: [locked, "OK"] });
+    await run();
+    expect(events).toEqual(["send", "wait", "list", "look", "send", "wait"]);
+  });
+
+  it("is given up after four requests", async () => {
+    const { run, events } = having([noWorker]);
+    await expect(run()).rejects.toBe(noWorker);
+    expect(events.filter((event) => event === "send")).toHaveLength(4);
+  });
+
+  it.each([
+    ["a request", new ApiError("POST", 403, "Permission check failed"), ["OK"]],
+    ["a task", upid, ["start failed: QEMU exited with code 1"]],
+  ])("is not tried again when PVE refuses it: %s", async (_what, sent, tasks) => {
+    const { run, events } = having([sent], { tasks });
+    await expect(run()).rejects.toThrow(sent instanceof Error ? ApiError : TaskError);
+    expect(events.filter((event) => event === "send")).toHaveLength(1);
   });
 });

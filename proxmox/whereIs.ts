@@ -40,7 +40,8 @@ export async function whereIs(client: PveClient, vmId: number, hint?: string): P
     if (!entry) return { kind: "absent" };
     const { node, type, name } = entry;
     if (type !== "qemu") return { kind: "container", node, name };
-    const found = await read(client, node, vmId);
+    // A node that does not answer takes seconds to say so: it is not asked twice.
+    const found = moves === 0 && node === hint && first === "unreachable" ? first : await read(client, node, vmId);
     if (typeof found === "object") return { kind: "vm", node, config: found.config };
     if (found === "unreachable") return { kind: "unreachable", node, name };
   }
