@@ -402,9 +402,17 @@ export class LabControl {
     return this.#do("version", { version });
   }
 
-  /** Privileges of the fleet's user on a path; without arguments those of lab/fleet-role.json. */
+  /** Privileges of the fleet's user on a path; without arguments those of lab/fleet-role.json and no others. */
   privileges(path?: string, privileges?: readonly string[]): Promise<null> {
     return this.#do("privileges", path === undefined ? {} : { path, privileges });
+  }
+
+  /** A pool with these VMs and datastores in it, and the pools that it is nested in (`prod/web`). */
+  pool(
+    name: string,
+    members: { readonly vms?: readonly number[]; readonly storages?: readonly string[] } = {},
+  ): Promise<null> {
+    return this.#do("pool", { name, ...members });
   }
 
   /** SFTP refuses every write. */

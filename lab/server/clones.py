@@ -100,6 +100,7 @@ class CloneApi:
                 raise param_error(storage=f"storage '{storage}' does not support vm images")
         if self.vm(newid) is not None:
             raise die(f"unable to create VM {newid}: config file already exists")
+        self.check_mappings(user, source.config)
         self.check_networks(user, source.config)
         copies = []
         for drive in drives.of_config(source.config):
@@ -111,7 +112,8 @@ class CloneApi:
             if not full and not drive.is_cloudinit and "base-" not in drive.volume.rsplit("/", 1)[-1]:
                 raise die(f"Linked clone feature is not supported for '{drive.volume}' ({drive.key})")
             target = storage or own
-            self.require(user, "/storage/" + target, "Datastore.AllocateSpace")
+            if not drive.is_cloudinit:
+                self.require(user, "/storage/" + target, "Datastore.AllocateSpace")
             self.storage_for_images(target, node)
             copies.append(drive)
         return full, copies

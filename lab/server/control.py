@@ -270,11 +270,25 @@ class Control:
     def do_privileges(self, path: str | None = None, privileges: list[str] | None = None) -> None:
         """Give the fleet's user other privileges on a path; without arguments, those it started with."""
         wanted = {path: privileges or []} if path else fleet_role()
+        if path is None:
+            self.pve.entries = [e for e in self.pve.entries if e.who != FLEET_USER or e.path in wanted]
         for where, names in wanted.items():
             role = "GoldenFleet" + "".join(part.capitalize() for part in where.split("/") if part)
             self.pve.roles[role] = set(names)
             if not any(e.role == role for e in self.pve.entries):
                 self.pve.entries.append(AclEntry(where, FLEET_USER, role))
+
+    def do_pool(self, name: str, vms: list[int] | None = None, storages: list[str] | None = None) -> None:
+        """A pool with these members; those above it are made with it."""
+        pve, parts = self.pve, name.split("/")
+        for level in ("/".join(parts[:n]) for n in range(1, len(parts) + 1)):
+            pve.pools.setdefault(level, set_())
+            pve.pool_info.setdefault(level, {"comment": None, "storage": set_()})
+        for vmid in vms or []:
+            pve._pool_leave(vmid)
+        pve.pools[name] |= set_(vms or [])
+        pve.pool_info[name]["storage"] |= set_(storages or [])
+        pve._sync_pools()
 
     def do_sftp_denied(self, denied: bool) -> None:
         self.pve.sftp_denied = denied
@@ -320,6 +334,7 @@ class Control:
         for volid in self.pve.owned_by(vmid, vm.node) if volumes else []:
             self.pve.free(volid, vm.node)
         self.pve.vms.remove(vm)
+        self.pve._pool_leave(vmid)
 
     def do_power(self, vmid: int, status: str) -> None:
         """Somebody else starts a VM, or cuts its power."""
