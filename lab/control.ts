@@ -234,10 +234,31 @@ export class LabControl {
 
   /**
    * The next tasks of a type (`qmclone`, `qmcreate`, `download`, …) end with this text, and clean up as PVE's do. With a
-   * VMID, only those about that VM (of a clone: about the new one). `times` null: always, until `clearFaults`.
+   * VMID, only those about that VM (of a clone: about the new one). `times` null: always, until `clearFaults`. `log`: what
+   * the task's log says before that.
    */
-  failTask(type: string, message: string, times: number | null = 1, vmid?: number): Promise<null> {
-    return this.#do("fail_task", { type, message, times, vmid: vmid ?? null });
+  failTask(
+    type: string,
+    message: string,
+    times: number | null = 1,
+    vmid?: number,
+    log: readonly string[] = [],
+  ): Promise<null> {
+    return this.#do("fail_task", { type, message, times, vmid: vmid ?? null, log });
+  }
+
+  /**
+   * Something happens to the cluster right before the next matching requests are carried out. `path` as in {@link Fault},
+   * `method` may be `*`.
+   *
+   * @example justBefore({ method: "DELETE", path: "/qemu/9101" }, "move_vm", { vmid: 9101, node: "pve2" })
+   */
+  justBefore(
+    request: { readonly method: string; readonly path: string; readonly times?: number },
+    action: "add_vm" | "clone" | "delete_vm" | "move_vm" | "node_online" | "patch_config" | "power" | "quorum",
+    params: Readonly<Record<string, unknown>>,
+  ): Promise<null> {
+    return this.#do("just_before", { ...request, action, params });
   }
 
   /**
@@ -436,6 +457,11 @@ export class LabControl {
     change: { readonly set?: VmConfig; readonly delete?: readonly string[] },
   ): Promise<VmConfig> {
     return this.#do("patch_config", { vmid, ...change });
+  }
+
+  /** A VM lives on another node from now on, with its volumes, running or not. */
+  moveVm(vmid: number, node: string): Promise<null> {
+    return this.#do("move_vm", { vmid, node });
   }
 
   deleteVm(vmid: number, volumes = true): Promise<null> {

@@ -59,6 +59,57 @@ describe("a task that is made to fail", () => {
   });
 });
 
+test("a full clone says per cent by per cent how far it is", { timeout: testMs }, async () => {
+  await probe.lab.control.volume("data", "800/base-800-disk-0.qcow2", { used: 1024 ** 3 });
+  const { log } = await clone(801, { full: 1 }, 800);
+  const lines = log.filter((line) => line.startsWith("transferred "));
+  expect(lines).toHaveLength(101);
+  expect([lines[0], lines[50], lines[100]]).toEqual([
+    "transferred 0.0 B of 2.0 GiB (0.00%)",
+    "transferred 1.0 GiB of 2.0 GiB (50.00%)",
+    "transferred 2.0 GiB of 2.0 GiB (100.00%)",
+  ]);
+});
+
+test("a task's log can say why it fails", { timeout: testMs }, async () => {
+  const why = "2026-01-01 00:00:00 ERROR: migration aborted (duration 00:00:03): Can't connect to destination address";
+  await probe.lab.control.addVm({ vmid: 730 });
+  await probe.lab.control.failTask("qmigrate", "migration aborted", 1, 730, [why]);
+  expect(await probe.run("POST", "/nodes/pve1/qemu/730/migrate", { target: "pve2" })).toMatchObject({
+    ...{ exitstatus: "migration aborted", log: [why, "TASK ERROR: migration aborted"] },
+  });
+});
+
+describe("a VM that moves away", () => {
+  const one = "/nodes/pve1/qemu/731";
+  const gone = "Configuration file 'nodes/pve1/qemu-server/731.conf' does not exist";
+  const there = async () => (await probe.lab.control.vms())["731"];
+
+  beforeEach(() =>
+    probe.lab.control.addVm({ vmid: 731, config: { name: "web-1", scsi0: "local-lvm:vm-731-disk-0,size=1G" } }),
+  );
+
+  test("right before its DELETE is not found, and lives on with its volumes", { timeout: testMs }, async () => {
+    const move = { vmid: 731, node: "pve2" };
+    await probe.lab.control.justBefore({ method: "DELETE", path: "/qemu/731" }, "move_vm", move);
+    expect(await probe.refusal("GET", `${one}/config`)).toBe("");
+    expect(await probe.refusal("DELETE", one)).toBe(`500 ${gone}`);
+    expect(await there()).toMatchObject({ node: "pve2" });
+    expect(await volumesOf(731, "pve1/local-lvm")).toEqual([]);
+    expect(await volumesOf(731, "pve2/local-lvm")).toEqual(["vm-731-disk-0"]);
+    expect((await probe.run("DELETE", "/nodes/pve2/qemu/731")).exitstatus).toBe("OK");
+  });
+
+  test("while its DELETE waits is not found by the worker either", { timeout: testMs }, async () => {
+    await probe.lab.control.hangTask("qmdestroy", { vmid: 731 });
+    const { data } = await probe.session.send("fleet-token", "DELETE", one, {});
+    await probe.lab.control.moveVm(731, "pve2");
+    await probe.lab.control.resumeTask({ vmid: 731 });
+    expect((await probe.session.ended(String(data))).exitstatus).toBe(gone);
+    expect(await there()).toMatchObject({ node: "pve2" });
+  });
+});
+
 describe("a hiccup of pvedaemon", () => {
   const refused = "500 got no worker upid - start worker failed";
   const countTasks = async () => (await probe.lab.control.tasks()).length;
@@ -220,7 +271,7 @@ describe("somebody else's clone to the same VMID", () => {
       ...{ exitstatus: busy, log: ["creating a clone of VM 700 with ID 701", `TASK ERROR: ${busy}`] },
     });
     await probe.lab.control.timeScale(0.02);
-    expect(await mine()).toBe("");
+    expect((await clone(701)).exitstatus).toBe("OK");
   });
 
   test("of two that were let in at the same moment the second fails on the lock", { timeout: testMs }, async () => {

@@ -153,7 +153,7 @@ class CloneApi:
         async def body(task: Task) -> None:
             if task.fault and not task.fault.startswith(FAILED):
                 # It does not get as far as its locks.
-                raise TaskError(task.fault)
+                raise task.failure()
             async with self.shared_lock(source), self.target_lock(newid, task.upid):
                 full, copies = checks()
                 task.log(f"creating a clone of VM {vmid} with ID {newid}")
@@ -205,7 +205,7 @@ class CloneApi:
             config.pop(drive.key)
         if task.fault is not None:
             await self.pause(FAULT_SECONDS)
-            raise TaskError(task.fault)
+            raise task.failure()
         await self.pause(seconds - locked if copies else BARE_SECONDS)
         for drive, under_lock in zip(copies, held):
             how = "linked" if self._is_linked(full, drive) else "full"
@@ -281,7 +281,8 @@ class CloneApi:
                             "failed: exit code 1")
         self.volumes_of(storage, source.node).set_used(name, max(target.used, volume.used))
         try:
-            await self.copy_data(volume.used, values.get("bwlimit"))
+            shown = None if drive.key.startswith("efidisk") else task
+            await self.copy_data(volume.used, values.get("bwlimit"), volume.size, shown)
         except asyncio.CancelledError:
             if not task.aborted or drive.key.startswith("efidisk"):
                 raise

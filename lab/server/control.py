@@ -14,6 +14,7 @@ from fakepve.model import PveError, TaskError
 
 from . import drives
 from .access import AclEntry
+from .api import Ambush
 from .conditions import CONDITIONS
 from .ha import MANAGER_SECONDS, RECOVERY_SECONDS
 from .imageserver import ImageServer, Knobs
@@ -119,9 +120,14 @@ class Control:
         self.pve.fail(method, path, status=status, message=message, html=html, error=error, times=times)
 
     def do_fail_task(self, type: str, message: str, times: int | None = 1,  # noqa: A002 - the API's word
-                     vmid: int | None = None) -> None:
+                     vmid: int | None = None, log: list[str] | None = None) -> None:
         """The next tasks of a type, or all of them, end with this text; with a VMID, only those about that VM."""
-        self.pve.task_faults.append(TaskFault(type, message, 1_000_000 if times is None else times, vmid))
+        self.pve.task_faults.append(TaskFault(type, message, 1_000_000 if times is None else times, vmid, tuple(log or ())))
+
+    def do_just_before(self, method: str, path: str, action: str, params: dict | None = None, times: int = 1) -> None:
+        """Do another action of this interface right before the next matching requests are carried out."""
+        act = getattr(self, "do_" + action)
+        self.pve.ambushes.append(Ambush(method, path, times, lambda: act(**(params or {}))))
 
     def do_hiccup(self, method: str, path: str, times: int = 1, started: bool = False) -> None:
         """The next matching requests that start a task are told that no worker was started, which may be wrong."""
@@ -141,6 +147,7 @@ class Control:
         pve.task_hangs.clear()
         pve.cuts.clear()
         pve.hiccups.clear()
+        pve.ambushes.clear()
         pve.guest_plans.clear()
         pve.network.update(NETWORK)
         pve.expired_tokens.clear()
@@ -328,6 +335,17 @@ class Control:
         vm.name = vm.config.get("name") or f"VM {vmid}"
         vm.template = bool(vm.config.get("template"))
         return vm.config
+
+    def do_move_vm(self, vmid: int, node: str) -> None:
+        """A VM lives on another node from now on, with its volumes, running or not."""
+        pve, vm = self.pve, self._vm(vmid)
+        if node not in pve.nodes:
+            raise ValueError(f"there is no node {node}")
+        for volid in pve.owned_by(vmid, vm.node):
+            storage, _, name = volid.partition(":")
+            if not pve.is_shared(storage):
+                pve.volumes_of(storage, node)[name] = pve.volumes_of(storage, vm.node).pop(name)
+        vm.node = node
 
     def do_delete_vm(self, vmid: int, volumes: bool = True) -> None:
         vm = self._vm(vmid)

@@ -48,6 +48,8 @@ class TaskFault:
     message: str
     times: int
     vmid: int | None = None
+    # What its log says before.
+    log: tuple[str, ...] = ()
 
 
 @dataclass
@@ -72,8 +74,9 @@ class Task:
         self.warnings = 0
         # The VM that the task makes, where its id is another.
         self.target: str | None = None
-        # The text that it is to end with.
+        # The text that it is to end with, and what it logs before.
         self.fault: str | None = None
+        self.fault_log: tuple[str, ...] = ()
         # What it waits for where it is to stand still, and how many opportunities come before.
         self.gate: asyncio.Event | None = None
         self.opportunities = 0
@@ -87,6 +90,12 @@ class Task:
         self.opportunities -= 1
         if self.gate is not None and self.opportunities <= 0:
             await self.gate.wait()
+
+    def failure(self) -> TaskError:
+        """Log what comes before the end that it is to have; the error to end it with."""
+        for line in self.fault_log:
+            self.log(line)
+        return TaskError(self.fault or "")
 
     def is_about(self, vmid: int | str) -> bool:
         return str(vmid) in (self.record["id"], self.target)
@@ -136,7 +145,10 @@ class TaskApi:
                 self.tasks.pop(old["upid"], None)
         self.running[upid] = task
         about = str(ident if target is None else target)
-        task.target, task.fault = about, self._fault_of(kind, about)
+        task.target = about
+        fault = self._fault_of(kind, about)
+        if fault is not None:
+            task.fault, task.fault_log = fault.message, fault.log
         hang = self._hang_of(kind, about)
         if hang is not None:
             task.gate, task.opportunities = asyncio.Event(), hang.at
@@ -162,12 +174,12 @@ class TaskApi:
                 self.release(vm, task.upid)
         return await self.start_task(node, ttype, tid, user, run)
 
-    def _fault_of(self, kind: str, vmid: str) -> str | None:
-        """The text that a task about a VM is to end with; taken now, so that no other task gets it too."""
+    def _fault_of(self, kind: str, vmid: str) -> TaskFault | None:
+        """How a task about a VM is to end; taken now, so that no other task gets it too."""
         for fault in self.task_faults:
             if fault.times > 0 and fault.type == kind and str(fault.vmid) in ("None", vmid):
                 fault.times -= 1
-                return fault.message
+                return fault
         return None
 
     def _hang_of(self, kind: str, vmid: str) -> TaskHang | None:
@@ -185,7 +197,7 @@ class TaskApi:
             await self.pause(FAULT_SECONDS)
             if undo:
                 undo()
-            raise TaskError(task.fault)
+            raise task.failure()
         return run
 
     async def _run(self, task: Task, body: Body) -> None:
