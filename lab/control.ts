@@ -234,10 +234,47 @@ export class LabControl {
 
   /**
    * The next tasks of a type (`qmclone`, `qmcreate`, `download`, …) end with this text, and clean up as PVE's do. With a
-   * VMID, only those about that VM (of a clone: about the new one). `times` null: always, until `clearFaults`.
+   * VMID, only those about that VM (of a clone: about the new one). `times` null: always, until `clearFaults`. `log`: what
+   * the task's log says before that.
    */
-  failTask(type: string, message: string, times: number | null = 1, vmid?: number): Promise<null> {
-    return this.#do("fail_task", { type, message, times, vmid: vmid ?? null });
+  failTask(
+    type: string,
+    message: string,
+    times: number | null = 1,
+    vmid?: number,
+    log: readonly string[] = [],
+  ): Promise<null> {
+    return this.#do("fail_task", { type, message, times, vmid: vmid ?? null, log });
+  }
+
+  /**
+   * Something happens to the cluster right before the next matching requests are carried out. `path` as in {@link Fault},
+   * `method` may be `*`.
+   *
+   * @example justBefore({ method: "DELETE", path: "/qemu/9101" }, "move_vm", { vmid: 9101, node: "pve2" })
+   */
+  justBefore(
+    request: { readonly method: string; readonly path: string; readonly times?: number },
+    action: "add_vm" | "clone" | "delete_vm" | "move_vm" | "node_online" | "patch_config" | "power" | "quorum",
+    params: Readonly<Record<string, unknown>>,
+  ): Promise<null> {
+    return this.#do("just_before", { ...request, action, params });
+  }
+
+  /**
+   * The next matching requests that start a task are answered `500 got no worker upid - start worker failed`, as a busy
+   * pvedaemon does. `path` as in {@link Fault}.
+   *
+   * @param hiccup.started the task runs all the same. PVE's own worker gives up when its parent does not hear it: it does
+   *   nothing, and no task list knows it. Default false.
+   */
+  hiccup(hiccup: {
+    readonly method: string;
+    readonly path: string;
+    readonly times?: number;
+    readonly started?: boolean;
+  }): Promise<null> {
+    return this.#do("hiccup", hiccup);
   }
 
   /** Cut the connection of matching requests, before or after they are carried out. `method` may be `*`. */
@@ -333,13 +370,44 @@ export class LabControl {
     return this.#do("storage_locks", limits);
   }
 
-  /** Kill workers as SIGKILL would; returns their UPIDs. */
+  /** Kill workers as SIGKILL would; returns their UPIDs. `vmid`: of a clone its source's or its own. */
   killTask(which: {
     readonly upid?: string;
     readonly type?: string;
     readonly vmid?: number;
   }): Promise<readonly string[]> {
     return this.#do("kill_task", which);
+  }
+
+  /**
+   * The next tasks of a type stand still, until {@link resumeTask}, {@link killTask} or a DELETE of the task. With a VMID,
+   * only those about it. A clone does so when it has made its first volume, or its n-th (`volumes`): it holds its locks,
+   * and its target has `lock: clone`; its config is PVE's temporary one until the first drive is done.
+   */
+  hangTask(
+    type: string,
+    options: { readonly times?: number; readonly vmid?: number; readonly volumes?: number } = {},
+  ): Promise<null> {
+    return this.#do("hang_task", { type, ...options });
+  }
+
+  /** Lets tasks that stand still go on; returns their UPIDs. */
+  resumeTask(
+    which: { readonly upid?: string; readonly type?: string; readonly vmid?: number } = {},
+  ): Promise<readonly string[]> {
+    return this.#do("resume_task", which);
+  }
+
+  /** Somebody else (`mia@pam`) clones a VM; returns the UPID. `hang`: as {@link hangTask} says. */
+  clone(clone: {
+    readonly source: number;
+    readonly newid: number;
+    readonly user?: string;
+    readonly hang?: boolean;
+    readonly full?: boolean;
+    readonly name?: string;
+  }): Promise<string> {
+    return this.#do("clone", clone);
   }
 
   expireToken(token: string, expired = true): Promise<null> {
@@ -355,9 +423,17 @@ export class LabControl {
     return this.#do("version", { version });
   }
 
-  /** Privileges of the fleet's user on a path; without arguments those of lab/fleet-role.json. */
+  /** Privileges of the fleet's user on a path; without arguments those of lab/fleet-role.json and no others. */
   privileges(path?: string, privileges?: readonly string[]): Promise<null> {
     return this.#do("privileges", path === undefined ? {} : { path, privileges });
+  }
+
+  /** A pool with these VMs and datastores in it, and the pools that it is nested in (`prod/web`). */
+  pool(
+    name: string,
+    members: { readonly vms?: readonly number[]; readonly storages?: readonly string[] } = {},
+  ): Promise<null> {
+    return this.#do("pool", { name, ...members });
   }
 
   /** SFTP refuses every write. */
@@ -381,6 +457,11 @@ export class LabControl {
     change: { readonly set?: VmConfig; readonly delete?: readonly string[] },
   ): Promise<VmConfig> {
     return this.#do("patch_config", { vmid, ...change });
+  }
+
+  /** A VM lives on another node from now on, with its volumes, running or not. */
+  moveVm(vmid: number, node: string): Promise<null> {
+    return this.#do("move_vm", { vmid, node });
   }
 
   deleteVm(vmid: number, volumes = true): Promise<null> {

@@ -259,6 +259,9 @@ describe("clones", () => {
     expect((await clone(600, 601)).exitstatus).toBe("clone failed: boom");
     await lab.control.fail({ method: "POST", path: "/nodes/{node}/qemu/{vmid}/clone", status: 503, message: "busy" });
     expect(await refusal("POST", `${node}/qemu/600/clone`, { newid: 602 })).toBe("503 busy");
+    await lab.control.fail({ method: "POST", path: "/qemu/600/clone", status: 596, message: "Broken pipe" });
+    const proxy = await session.send("fleet-token", "POST", `${node}/qemu/600/clone`, { newid: 602 });
+    expect(proxy).toEqual({ status: 596, reason: "Broken pipe", message: null, errors: null, data: null });
     await lab.control.fail({ method: "PUT", path: "/qemu/600/config", error: "no_quorum" });
     expect(await refusal("PUT", `${node}/qemu/600/config`, { cores: 1 })).toBe("500 cluster not ready - no quorum?");
     await lab.control.cut("POST", "/qemu/600/clone", "after");
@@ -333,7 +336,7 @@ describe("rights", () => {
   });
 
   test("writes that nobody models are refused, not answered with a lie", { timeout: testMs }, async () => {
-    expect(await refusal("POST", `${node}/qemu/100/move_disk`, { disk: "scsi0" }, "root-token")).toMatch(/^501/);
+    expect(await refusal("POST", `${node}/vzdump`, { vmid: 100 }, "root-token")).toMatch(/^501/);
   });
 
   test("requests are logged without secrets", { timeout: testMs }, async () => {

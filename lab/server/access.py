@@ -6,6 +6,7 @@ import re
 import uuid
 from dataclasses import dataclass
 
+from aiohttp import web
 from fakepve import shapes
 from fakepve.model import PveError
 from fakepve.routing import die, param_error, split_list
@@ -84,16 +85,23 @@ class AccessApi:
 
     # ----------------------------------------------------------- evaluation
 
-    def _own(self, who: str, path: str) -> dict[str, int]:
-        """{privilege: propagates} that the ACL gives one user or token id, deepest path first to speak."""
+    def _roles(self, who: str, path: str) -> dict[str, int]:
+        """{role: propagates} that the ACL gives one user or token id: the deepest path that says something."""
         roles: dict[str, int] = {}
         for level in ancestors(path):
             here = {e.role: e.propagate for e in self.entries
                     if e.who == who and e.path == level and (e.propagate or level == path)}
             if here:
                 roles = here
-        if "NoAccess" in roles:
-            return {}
+        return {"NoAccess": roles["NoAccess"]} if "NoAccess" in roles else roles
+
+    def _own(self, who: str, path: str) -> dict[str, int]:
+        """{privilege: propagates} of one user or token id, with what it has by the pool that a VM or datastore is in."""
+        roles = self._roles(who, path)
+        for pool in self._pools_of(path) if "NoAccess" not in roles else ():
+            by_pool = self._roles(who, "/pool/" + pool)
+            # Being shut out of the pool counts for more than any role on the path; other roles add up.
+            roles = {"NoAccess": 0} if "NoAccess" in by_pool else {**dict.fromkeys(by_pool, 0), **roles}
         held: dict[str, int] = {}
         for role, propagate in roles.items():
             for privilege in self.roles.get(role, set()) & self.known_privileges():
@@ -126,17 +134,11 @@ class AccessApi:
                 return {}
             if info.privsep:
                 above = self.privileges(owner, path)
-                own = self._own(user, path)
-                for pool in self._pools_of(path):
-                    own = {**self._own(user, "/pool/" + pool), **own}
-                return {p: flag for p, flag in own.items() if p in above}
+                return {p: flag and above[p] for p, flag in self._own(user, path).items() if p in above}
             return self.privileges(owner, path)
         if owner == "root@pam":
             return dict.fromkeys(self.known_privileges(), 1)
-        held = self._own(owner, path)
-        for pool in self._pools_of(path):
-            held = {**self._own(owner, "/pool/" + pool), **held}
-        return held
+        return self._own(owner, path)
 
     def known_privileges(self) -> frozenset[str]:
         if self.version_tuple() >= (9, 0):
@@ -167,6 +169,24 @@ class AccessApi:
 
     # ------------------------------------------------------------------ API
 
+    def _routes_pools(self):
+        """fakepve's handlers; the deprecated path takes no nested pool, however its slash is written."""
+        pools = "/pools"
+        return [("GET", pools, self._pool_index), ("POST", pools, self._pool_create),
+                ("PUT", pools, self._pool_update), ("DELETE", pools, self._pool_delete)]
+
+    def _routes_lab_pools(self):
+        one = "/pools/{poolid}"
+
+        def flat(handler):
+            async def serve(values: dict, user: str):
+                if "/" in values["poolid"]:
+                    raise web.HTTPNotFound()
+                return await handler(values, user)
+            return serve
+        return [("GET", one, flat(self._pool_read)), ("PUT", one, flat(self._pool_update)),
+                ("DELETE", one, flat(self._pool_delete))]
+
     def _routes_lab_access(self):
         token = "/access/users/{userid}/token"
         return [("GET", "/access/permissions", self.access_permissions),
@@ -186,7 +206,9 @@ class AccessApi:
         if values.get("path"):
             paths = [values["path"]]
         else:
-            paths = sorted(set(BASE_PATHS) | {e.path for e in self.entries})
+            members = {f"/vms/{vmid}" for vmids in self.pools.values() for vmid in vmids}
+            members |= {"/storage/" + name for meta in self.pool_info.values() for name in meta["storage"]}
+            paths = sorted(set(BASE_PATHS) | {e.path for e in self.entries} | members)
         found = {path: self.privileges(who, path) for path in paths}
         return {path: dict(sorted(held.items())) for path, held in found.items() if held}
 

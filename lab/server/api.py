@@ -5,17 +5,23 @@ and the log of requests that tests read.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 import re
 import time
 import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 from fakepve import schema as pve_schema
 from fakepve import server
 from fakepve.model import PveError
 from fakepve.server import API, FORMATS, USER, collect
+
+from .tasks import HICCUP
 
 log = logging.getLogger("lab.api")
 SECRETS = {"password", "new-password", "confirmation-password", "cipassword", "ticket", "vncticket", "otp",
@@ -26,12 +32,24 @@ LOG_SIZE = 50_000
 REFUSAL_DELAY = 3.0
 # Seconds until a node gives up to reach another one in the same network that has no power.
 NO_ROUTE_DELAY = 3.0
+# AnyEvent's own: they have a reason and no body.
+PROXY_ERRORS = (595, 596, 597, 598, 599)
 # Calls below /nodes/{node} that every node answers itself: lists of what there is further down.
 NOT_PROXIED = {("GET", "/nodes/{node}"), ("GET", "/nodes/{node}/qemu/{vmid}"), ("GET", "/nodes/{node}/qemu/{vmid}/status"),
                ("GET", "/nodes/{node}/storage/{storage}"), ("GET", "/nodes/{node}/tasks/{upid}")}
 FORM = "application/x-www-form-urlencoded"
 BODY_TYPES = ("application/json", FORM, "multipart/form-data", "application/octet-stream")
 ENTRY = web.RequestKey("lab_entry", dict)
+
+
+@dataclass
+class Ambush:
+    """Something happens to the cluster right before the next `times` matching requests are carried out."""
+
+    method: str
+    path: str
+    times: int
+    act: Callable[[], Any]
 
 
 def answer_error(status: int, message: str, newline: bool = True) -> web.Response:
@@ -72,6 +90,8 @@ class HttpApi:
         self.log_number = 0
         # Connections to cut: {"method", "path", "times", "when": "before" | "after"}.
         self.cuts: list[dict] = []
+        # What happens right before matching requests are carried out.
+        self.ambushes: list[Ambush] = []
         self.expired_tokens: set[str] = set()
 
     # -------------------------------------------------------------- routing
@@ -145,6 +165,8 @@ class HttpApi:
             self.changed()
             if self._path_of(request).startswith(("/access", "/pools")):
                 self.forget_rights()
+        if response.status in PROXY_ERRORS:
+            response = web.Response(status=response.status, reason=response.reason)
         if response.status == 401 and not request.path.endswith("/access/ticket"):
             await self.pause(REFUSAL_DELAY)
             response = web.Response(status=401, reason=response.reason)
@@ -179,6 +201,15 @@ class HttpApi:
         return self.nodes.get(node, {}).get("online", True)
 
     async def _answer(self, request, handler, generic, path_node):
+        for ambush in self.ambushes:
+            if ambush.times > 0 and ambush.method in ("*", request.method) \
+                    and self._failure_matches(request, generic, ambush.path):
+                ambush.times -= 1
+                done = ambush.act()
+                if inspect.isawaitable(done):
+                    await done
+        HICCUP.set(next((rule for rule in self.hiccups if rule.times > 0 and rule.method == request.method
+                         and self._failure_matches(request, generic, rule.path)), None))
         if path_node not in self.nodes or self.is_online(path_node):
             return await super()._answer(request, handler, generic, path_node)
         return await self._unreachable(request) or await super()._answer(request, handler, generic, None)

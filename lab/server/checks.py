@@ -52,6 +52,9 @@ class CheckApi:
                 self.require_any(user, path, pool, *self.option_privileges(key))
             if user != "root@pam":
                 self._check_root_only(user, key, str(values[key]) if key in values else None)
+            if key == "startup":
+                # It changes how the node behaves.
+                self.require(user, "/", "Sys.Modify")
 
     def _check_root_only(self, user: str, key: str, value: str | None) -> None:
         """Options that touch the host itself. A token of root is not root."""
@@ -74,6 +77,12 @@ class CheckApi:
             if self.allowed(user, path, privilege) or (pool and self.allowed(user, "/pool/" + pool, privilege)):
                 return
         raise PveError(403, f"Permission check failed ({path}, {'|'.join(privileges)})")
+
+    def check_mappings(self, user: str, config: dict) -> None:
+        """The host's devices that a clone would use too."""
+        for key in sorted(config):
+            if one_of(key, "hostpci", "usb") and user != "root@pam":
+                self._check_root_only(user, key, str(config[key]))
 
     def check_networks(self, user: str, values: dict) -> None:
         """A bridge needs SDN.Use; whether it exists is found out at start."""

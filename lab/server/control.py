@@ -14,13 +14,14 @@ from fakepve.model import PveError, TaskError
 
 from . import drives
 from .access import AclEntry
+from .api import Ambush
 from .conditions import CONDITIONS
 from .ha import MANAGER_SECONDS, RECOVERY_SECONDS
 from .imageserver import ImageServer, Knobs
 from .locks import STORAGE_SLOTS, STORAGE_WAIT
 from .seed import make_folders
 from .settings import FLEET_USER, fleet_role
-from .tasks import TaskFault
+from .tasks import Hiccup, TaskFault, TaskHang
 from .volumes import FOLDERS, SHARED_TYPES, Volume
 
 NETWORK = {"latency": 0.0, "jitter": 0.0, "node_latency": {}, "drop_rate": 0.0, "hang_rate": 0.0, "hang_secs": 120,
@@ -119,9 +120,18 @@ class Control:
         self.pve.fail(method, path, status=status, message=message, html=html, error=error, times=times)
 
     def do_fail_task(self, type: str, message: str, times: int | None = 1,  # noqa: A002 - the API's word
-                     vmid: int | None = None) -> None:
+                     vmid: int | None = None, log: list[str] | None = None) -> None:
         """The next tasks of a type, or all of them, end with this text; with a VMID, only those about that VM."""
-        self.pve.task_faults.append(TaskFault(type, message, 1_000_000 if times is None else times, vmid))
+        self.pve.task_faults.append(TaskFault(type, message, 1_000_000 if times is None else times, vmid, tuple(log or ())))
+
+    def do_just_before(self, method: str, path: str, action: str, params: dict | None = None, times: int = 1) -> None:
+        """Do another action of this interface right before the next matching requests are carried out."""
+        act = getattr(self, "do_" + action)
+        self.pve.ambushes.append(Ambush(method, path, times, lambda: act(**(params or {}))))
+
+    def do_hiccup(self, method: str, path: str, times: int = 1, started: bool = False) -> None:
+        """The next matching requests that start a task are told that no worker was started, which may be wrong."""
+        self.pve.hiccups.append(Hiccup(method, path, times, started))
 
     def do_cut(self, method: str, path: str, times: int = 1, when: str = "before") -> None:
         """Cut the connection of matching requests before or after they are carried out."""
@@ -134,7 +144,10 @@ class Control:
         pve = self.pve
         pve.failures.clear()
         pve.task_faults.clear()
+        pve.task_hangs.clear()
         pve.cuts.clear()
+        pve.hiccups.clear()
+        pve.ambushes.clear()
         pve.guest_plans.clear()
         pve.network.update(NETWORK)
         pve.expired_tokens.clear()
@@ -227,8 +240,30 @@ class Control:
         """SIGKILL for the workers that match; their UPIDs."""
         hit = [t.record["upid"] for t in list(self.pve.running.values())
                if upid in (None, t.record["upid"]) and type in (None, t.record["type"])
-               and (vmid is None or t.record["id"] == str(vmid))]
+               and (vmid is None or t.is_about(vmid))]
         return [u for u in hit if self.pve.kill_worker(u)]
+
+    def do_hang_task(self, type: str, times: int = 1, vmid: int | None = None, volumes: int = 1) -> None:  # noqa: A002
+        """The next tasks of a type stand still; a clone with so many volumes made."""
+        self.pve.task_hangs.append(TaskHang(type, times, vmid, volumes))
+
+    def do_resume_task(self, upid: str | None = None, type: str | None = None,  # noqa: A002
+                       vmid: int | None = None) -> list[str]:
+        """Let tasks that stand still go on; their UPIDs."""
+        hit = [t for t in self.pve.running.values() if t.gate is not None and not t.gate.is_set()
+               and upid in (None, t.upid) and type in (None, t.record["type"]) and (vmid is None or t.is_about(vmid))]
+        for task in hit:
+            task.gate.set()
+        return [task.upid for task in hit]
+
+    async def do_clone(self, source: int, newid: int, user: str = "mia@pam", hang: bool = False, full: bool = False,
+                       name: str | None = None) -> str:
+        """Somebody else clones; the UPID. With `hang` the clone stands still with its first volume made."""
+        if hang:
+            self.do_hang_task("qmclone", vmid=newid)
+        vm = self._vm(source)
+        values = {"node": vm.node, "vmid": source, "newid": newid, "full": int(full), "name": name}
+        return await self.pve.guest_clone(values, "root@pam", owner=user)
 
     def do_expire_token(self, token: str, expired: bool = True) -> None:
         (self.pve.expired_tokens.add if expired else self.pve.expired_tokens.discard)(token)
@@ -242,11 +277,25 @@ class Control:
     def do_privileges(self, path: str | None = None, privileges: list[str] | None = None) -> None:
         """Give the fleet's user other privileges on a path; without arguments, those it started with."""
         wanted = {path: privileges or []} if path else fleet_role()
+        if path is None:
+            self.pve.entries = [e for e in self.pve.entries if e.who != FLEET_USER or e.path in wanted]
         for where, names in wanted.items():
             role = "GoldenFleet" + "".join(part.capitalize() for part in where.split("/") if part)
             self.pve.roles[role] = set(names)
             if not any(e.role == role for e in self.pve.entries):
                 self.pve.entries.append(AclEntry(where, FLEET_USER, role))
+
+    def do_pool(self, name: str, vms: list[int] | None = None, storages: list[str] | None = None) -> None:
+        """A pool with these members; those above it are made with it."""
+        pve, parts = self.pve, name.split("/")
+        for level in ("/".join(parts[:n]) for n in range(1, len(parts) + 1)):
+            pve.pools.setdefault(level, set_())
+            pve.pool_info.setdefault(level, {"comment": None, "storage": set_()})
+        for vmid in vms or []:
+            pve._pool_leave(vmid)
+        pve.pools[name] |= set_(vms or [])
+        pve.pool_info[name]["storage"] |= set_(storages or [])
+        pve._sync_pools()
 
     def do_sftp_denied(self, denied: bool) -> None:
         self.pve.sftp_denied = denied
@@ -287,11 +336,23 @@ class Control:
         vm.template = bool(vm.config.get("template"))
         return vm.config
 
+    def do_move_vm(self, vmid: int, node: str) -> None:
+        """A VM lives on another node from now on, with its volumes, running or not."""
+        pve, vm = self.pve, self._vm(vmid)
+        if node not in pve.nodes:
+            raise ValueError(f"there is no node {node}")
+        for volid in pve.owned_by(vmid, vm.node):
+            storage, _, name = volid.partition(":")
+            if not pve.is_shared(storage):
+                pve.volumes_of(storage, node)[name] = pve.volumes_of(storage, vm.node).pop(name)
+        vm.node = node
+
     def do_delete_vm(self, vmid: int, volumes: bool = True) -> None:
         vm = self._vm(vmid)
         for volid in self.pve.owned_by(vmid, vm.node) if volumes else []:
             self.pve.free(volid, vm.node)
         self.pve.vms.remove(vm)
+        self.pve._pool_leave(vmid)
 
     def do_power(self, vmid: int, status: str) -> None:
         """Somebody else starts a VM, or cuts its power."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 
 from fakepve.routing import die
 
@@ -133,7 +134,7 @@ class DiskApi:
         if task:
             task.log(f"allocated target volume '{volid}'")
         try:
-            await self.copy_data(data, None)
+            await self.copy_data(data, None, size, task)
         except asyncio.CancelledError:
             if task and task.aborted:
                 self.free(volid, node)
@@ -143,7 +144,21 @@ class DiskApi:
             task.log(f"transferred {shown} of {shown} (100.00%)")
         return volid
 
-    async def copy_data(self, size: int, bwlimit: int | None) -> None:
-        """The time qemu-img takes to copy so many bytes; `bwlimit` is in KiB/s."""
+    async def copy_data(self, size: int, bwlimit: int | None, shown: int = 0, task: Task | None = None) -> None:
+        """The time qemu-img takes to copy so many bytes; `bwlimit` is in KiB/s.
+
+        `shown`: the size of the whole volume, of which the task's log says per cent by per cent what is done; the last
+        line is its caller's.
+        """
         rate = bwlimit * 1024 if bwlimit else COPY_BYTES_PER_SECOND
-        await self.pause(size / rate)
+        real = size / rate * self.time_scale
+        if not task or not size:
+            await asyncio.sleep(real) if real else None
+            return
+        started, total = time.monotonic(), drives.human_size(shown)
+        for percent in range(100):
+            task.log(f"transferred {drives.human_size(shown * percent // 100)} of {total} ({percent:.2f}%)")
+            # By the clock: a hundred short sleeps would add up to more than one long one.
+            left = started + real * (percent + 1) / 100 - time.monotonic()
+            if real and left > 0:
+                await asyncio.sleep(left)

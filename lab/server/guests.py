@@ -249,7 +249,7 @@ class GuestApi:
 
         async def body(task: Task) -> None:
             async with self.config_lock(vm, task.upid, task.log):
-                if self.vm(vmid) is not vm:
+                if self.vm(vmid) is not vm or vm.node != node:
                     raise TaskError(f"Configuration file 'nodes/{node}/qemu-server/{vmid}.conf' does not exist")
                 locked = vm.config.get("lock")
                 if locked and not values.get("skiplock"):
