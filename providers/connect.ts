@@ -38,7 +38,11 @@ export function access(config: ConfigReader): Access {
   const before = known.get(config);
   if (before) return before;
   const { cluster, login, problems } = readStackConfig(config);
-  if (!cluster || !login) throw new ConfigError(problems, "Without cluster and login nothing can be done.");
+  if (!cluster || !login) {
+    // What stands in the other sections may be secret, and is not what this is about.
+    const own = problems.filter(({ path }) => !/^(templates|cloneSets)\b/.test(path));
+    throw new ConfigError(own, "Without cluster and login nothing can be done.");
+  }
   const client = clientOf(connectionOf({ cluster, login }));
   known.set(config, { client, cluster });
   return { client, cluster };
