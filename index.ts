@@ -1,6 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { CloneSet, sourcesOf } from "./components/cloneSet.ts";
+import { hideAnswers } from "./components/debugLog.ts";
 import { proxmoxProvider } from "./components/login.ts";
 import { report } from "./components/report.ts";
 import { statusUrn } from "./components/statusUrn.ts";
@@ -13,6 +14,7 @@ import { connectionOf } from "./providers/run/connection.ts";
 
 // Pulumi maps the stack trace of every resource back to the sources of a compiler; this program is its own source.
 Reflect.deleteProperty(Error, "prepareStackTrace");
+hideAnswers();
 
 export default async () => {
   const config = loadStackConfig();
@@ -35,7 +37,7 @@ export default async () => {
 
   const { cluster, login } = config;
   const stack = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  const fleet = { cluster, stack, fleetId: preflight.fleetId };
+  const fleet = { cluster, stack, fleetId: preflight.fleetId, secrets: config.secrets };
   const connection = connectionOf(config);
   const options = { provider: proxmoxProvider(cluster, login, { dependsOn: preflight }), dependsOn: preflight };
 

@@ -1,5 +1,6 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../config/cluster.ts";
+import type { SecretValue } from "../config/secrets.ts";
 import { notes } from "../fleet/ownership.ts";
 import { fleetTag } from "../fleet/tags.ts";
 
@@ -10,16 +11,20 @@ export interface FleetContext {
   fleetId: pulumi.Output<string>;
   /** `organization/project/stack` */
   stack: string;
+  /** The secrets of the stack config. */
+  secrets: readonly SecretValue[];
 }
 
 /** The notes and tags by which a VM of this fleet is known again. */
 export function ownership(
   { fleetId, stack }: FleetContext,
-  vm: { resource: string; vmId: number; content: string; description: string; tags: readonly string[] },
+  vm: { resource: string; vmId: number; content: string; description: pulumi.Input<string>; tags: readonly string[] },
 ): { notes: pulumi.Output<string>; tags: pulumi.Output<string[]> } {
   const { resource, vmId, content, description, tags } = vm;
   return {
-    notes: fleetId.apply((id) => notes(description, { fleetId: id, stack, resource, vmId, content })),
+    notes: pulumi
+      .all([fleetId, description])
+      .apply(([id, text]) => notes(text, { fleetId: id, stack, resource, vmId, content })),
     tags: fleetId.apply((id) => [...new Set([...tags, fleetTag(id)])].sort()),
   };
 }

@@ -19,7 +19,7 @@ export function proxmoxProvider(
       insecure: tls.insecure,
       ...(login.kind === "token"
         ? { apiToken: pulumi.secret(`${login.id}=${login.secret}`) }
-        : { username: login.username, password: pulumi.secret(login.password) }),
+        : { username: pulumi.secret(login.username), password: pulumi.secret(login.password) }),
       ...(ssh && {
         ssh: {
           username: ssh.username,

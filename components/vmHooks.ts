@@ -12,16 +12,23 @@ const work = () => import("../providers/templateVm/hooks.ts");
 
 /** What is done around the creation of a VM, which is the plugin's. */
 export function vmHooks(key: string, slot: Omit<Slot, "notes">, connection: Connection): pulumi.ResourceHookBinding {
-  const slotOf = (inputs: unknown): Slot => ({ ...slot, notes: (inputs as { description: string }).description });
+  const slotOf = (inputs: unknown): Promise<Slot> => {
+    // Notes that are a secret come as an output.
+    const { description } = inputs as { description: pulumi.Input<string> };
+    return new Promise((resolve) => pulumi.output(description).apply((notes) => resolve({ ...slot, notes })));
+  };
   return {
     beforeCreate: [
       new pulumi.ResourceHook(`VMID of ${key} is free`, async ({ urn, newInputs }) =>
-        (await work()).beforeCreate(connection, slotOf(newInputs), report(urn)),
+        (await work()).beforeCreate(connection, await slotOf(newInputs), report(urn)),
       ),
     ],
     onError: [
       new pulumi.ErrorHook(`${key} was not created`, async ({ urn, newInputs, errors }) =>
-        (await work()).afterFailure(connection, slotOf(newInputs), errors, { report: report(urn), error: error(urn) }),
+        (await work()).afterFailure(connection, await slotOf(newInputs), errors, {
+          report: report(urn),
+          error: error(urn),
+        }),
       ),
     ],
   };

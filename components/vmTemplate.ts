@@ -2,6 +2,7 @@ import * as proxmox from "@muhlba91/pulumi-proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
 import type { PlacedTemplate } from "../config/fleet.ts";
 import { parseChecksum } from "../config/template.ts";
+import { snippetSources } from "../fleet/cloudInit/sources.ts";
 import { contentHash } from "../fleet/contentHash.ts";
 import { renderSnippets, templateContent } from "../fleet/templateContent.ts";
 import { diskNames, vmArgs } from "../fleet/vmArgs.ts";
@@ -10,6 +11,7 @@ import { Image } from "../providers/image/resource.ts";
 import { SnippetFiles } from "../providers/snippets/resource.ts";
 import type { Connection } from "../proxmox/client.ts";
 import { type FleetContext, ownership } from "./fleet.ts";
+import { anySecret, hide } from "./secrets.ts";
 import { statusUrn } from "./statusUrn.ts";
 import { snippetHooks, vmHooks } from "./vmHooks.ts";
 
@@ -56,8 +58,8 @@ export class VmTemplate extends pulumi.ComponentResource {
   constructor(key: string, args: VmTemplateArgs, opts?: pulumi.ComponentResourceOptions) {
     super(TYPE, key, {}, opts);
     const { fleet, template, connection } = args;
-    const { cluster } = fleet;
-    const { vmId, node } = template;
+    const { cluster, secrets } = fleet;
+    const { vmId, node, path } = template;
     const own = `${key}-${vmId}`;
     const child = { parent: this };
 
@@ -69,23 +71,24 @@ export class VmTemplate extends pulumi.ComponentResource {
         statusUrn: statusUrn("Image", `${key}-image`, TYPE),
         node,
         datastore: cluster.datastores.images,
-        url,
+        url: hide(secrets, [`${path}.image.url`], url),
         ...(parsed && { checksum: `${parsed.algorithm}:${parsed.value}` }),
-        ...(checksumUrl && { checksumUrl }),
+        ...(checksumUrl && { checksumUrl: hide(secrets, [`${path}.image.checksumUrl`], checksumUrl) }),
         ...(fileName && { fileName }),
         ...(format && { format }),
         diskBytes: template.disk.sizeGiB * 2 ** 30,
         keepImage,
+        ...(anySecret(secrets, [`${path}.image.url`, `${path}.image.checksumUrl`]) && { hidden: true }),
       },
       child,
     );
 
     const prefix = `${own}-`;
-    const rendered = Object.entries(renderSnippets(template)).map(([kind, text]) => ({
-      kind,
-      text: text as string,
-      fileName: `${prefix}${kind}-${contentHash(text)}.yaml`,
-    }));
+    const texts = renderSnippets(template);
+    const rendered = (["vendor", "user", "network"] as const).flatMap((kind) => {
+      const text = texts[kind];
+      return text === undefined ? [] : [{ kind, text, fileName: `${prefix}${kind}-${contentHash(text)}.yaml` }];
+    });
     const snippetFiles = new SnippetFiles(
       `${own}-snippets`,
       { node, datastore: cluster.datastores.snippets, prefix, current: rendered.map((one) => one.fileName) },
@@ -102,12 +105,12 @@ export class VmTemplate extends pulumi.ComponentResource {
           uploadMode: "sftp",
           sourceRaw: {
             fileName: name,
-            // The user-data holds the hash of the password.
-            data: kind === "user" && template.cloudInit.password ? pulumi.secret(text) : text,
+            data: hide(secrets, snippetSources(kind, path), text),
           },
         },
         {
           ...child,
+          ...(anySecret(secrets, snippetSources(kind, path)) && { additionalSecretOutputs: ["sourceRaw"] }),
           // Clones may still name the file: SnippetFiles removes it when none does.
           retainOnDelete: true,
           // One after the other.
@@ -124,7 +127,7 @@ export class VmTemplate extends pulumi.ComponentResource {
       resource: `templates.${key}`,
       vmId,
       content,
-      description: template.description,
+      description: hide(secrets, [`${path}.description`], template.description),
       tags: template.tags,
     });
     const networkId = snippetId("network");

@@ -6,7 +6,7 @@ import { readLocalFile } from "./files.ts";
 import type { CloneSet, Fleet, PlacedTemplate } from "./fleet.ts";
 import { keysAt } from "./keys.ts";
 import { type Login, type ReadConfig, readLogin } from "./login.ts";
-import { found, type Problem, pathText, problemsOf } from "./problem.ts";
+import { found, type Hidden, type Problem, problemsOf } from "./problem.ts";
 import { originals, placed, replicasOf } from "./replicas.ts";
 import { effectiveAddresses, validAddresses } from "./rules/addresses.ts";
 import { fitting } from "./rules/cloneSets.ts";
@@ -15,9 +15,10 @@ import { importable } from "./rules/image.ts";
 import { publicKeys } from "./rules/keys.ts";
 import { knownTemplates, uniqueNames } from "./rules/names.ts";
 import { uniqueVmIds } from "./rules/vmIds.ts";
+import { holdsSecret, type SecretValue } from "./secrets.ts";
 import { spellOut } from "./spellOut.ts";
 import { type Template, templateSchema } from "./template.ts";
-import { didYouMean } from "./text.ts";
+import { didYouMean, pathText } from "./text.ts";
 
 /** The stack config's keys, without the project's name. */
 export const KEYS = ["cluster", "apiToken", "username", "password", "templates", "cloneSets"] as const;
@@ -41,11 +42,14 @@ export function isComplete(config: LoadedConfig): config is LoadedConfig & Fleet
   return config.problems.length === 0 && config.cluster !== undefined && config.login !== undefined;
 }
 
-function parse<S extends z.ZodType>(schema: S, raw: unknown, at: readonly PropertyKey[], problems: Problem[]) {
-  const result = schema.safeParse(raw);
-  if (result.success) return result.data;
-  problems.push(...problemsOf(result.error, raw, at, (path) => keysAt(schema, path)));
-  return undefined;
+/** Parses sections; what is wrong with them goes to `problems`. */
+function parser(problems: Problem[], hidden: Hidden) {
+  return <S extends z.ZodType>(schema: S, raw: unknown, at: readonly PropertyKey[]): z.output<S> | undefined => {
+    const result = schema.safeParse(raw);
+    if (result.success) return result.data;
+    problems.push(...problemsOf(result.error, raw, { at, keysAt: (path) => keysAt(schema, path), hidden }));
+    return undefined;
+  };
 }
 
 /** A section that must be a map; YAML that is broken or of another shape is a problem. */
@@ -71,9 +75,17 @@ function readObject(name: string, config: ReadConfig, problems: Problem[]): Reco
  *
  * @param config reads a key of the stack config
  * @param names the keys that the stack config has, without the project's name
+ * @param secrets values that no message shows
  */
-export function loadConfig(config: ReadConfig, names: readonly string[], env: NodeJS.ProcessEnv): LoadedConfig {
+export function loadConfig(
+  config: ReadConfig,
+  names: readonly string[],
+  env: NodeJS.ProcessEnv,
+  secrets: readonly SecretValue[] = [],
+): LoadedConfig {
   const problems: Problem[] = [];
+  const hidden: Hidden = (place) => holdsSecret(secrets, place);
+  const parse = parser(problems, hidden);
   const warnings: Problem[] = [];
   for (const name of names.filter((one) => !(KEYS as readonly string[]).includes(one))) {
     const meant = didYouMean(name, KEYS);
@@ -87,7 +99,7 @@ export function loadConfig(config: ReadConfig, names: readonly string[], env: No
   if (rawCluster === undefined && !problems.some(({ path }) => path === "cluster")) {
     problems.push({ path: "cluster", message: "missing; expected at least endpoint and node (see the README)" });
   }
-  const cluster = rawCluster && parse(clusterSchema, rawCluster, ["cluster"], problems);
+  const cluster = rawCluster && parse(clusterSchema, rawCluster, ["cluster"]);
   const login = readLogin(config, env);
   if (!("kind" in login)) problems.push(login);
   const usableLogin = "kind" in login ? login : undefined;
@@ -95,8 +107,8 @@ export function loadConfig(config: ReadConfig, names: readonly string[], env: No
   const rawTemplates = readObject("templates", config, problems) ?? {};
   const parsed: Record<string, Template> = {};
   for (const [key, raw] of Object.entries(rawTemplates)) {
-    parse(keySchema, key, ["templates", key], problems);
-    const template = parse(templateSchema, raw, ["templates", key], problems);
+    parse(keySchema, key, ["templates", key]);
+    const template = parse(templateSchema, raw, ["templates", key]);
     if (template) parsed[key] = template;
   }
   const { templates, problems: misplaced } = placed(parsed, cluster?.node ?? "");
@@ -106,8 +118,8 @@ export function loadConfig(config: ReadConfig, names: readonly string[], env: No
   const cloneSets: Record<string, CloneSet> = {};
   const leftOut: Record<string, CloneSet> = {};
   for (const [key, raw] of Object.entries(rawSets)) {
-    parse(keySchema, key, ["cloneSets", key], problems);
-    const set = parse(cloneSetSchemaFor(raw), raw, ["cloneSets", key], problems);
+    parse(keySchema, key, ["cloneSets", key]);
+    const set = parse(cloneSetSchemaFor(raw), raw, ["cloneSets", key]);
     if (!set) continue;
     const spelledOut = spellOut(set, pathText(["cloneSets", key]), Object.keys(replicasOf(templates, set.template)));
     problems.push(...spelledOut.problems);
@@ -127,7 +139,7 @@ export function loadConfig(config: ReadConfig, names: readonly string[], env: No
     const { path } = template;
     problems.push(
       ...hardware(template, path, usableLogin),
-      ...importable(template, path),
+      ...importable(template, path, hidden),
       ...publicKeys(template.cloudInit, `${path}.cloudInit`).problems,
     );
     if (!template.image.checksum && !template.image.checksumUrl) {

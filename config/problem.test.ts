@@ -1,10 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { ConfigError, pathText, problemsOf } from "./problem.ts";
-
-test("a path as it is written in YAML tools", () => {
-  expect(pathText(["templates", "noble", "nics", 0, "bridge"])).toBe("templates.noble.nics[0].bridge");
-});
+import { ConfigError, found, problemsOf } from "./problem.ts";
 
 test("all problems are in the error's message", () => {
   const error = new ConfigError([{ path: "a", message: "b" }], "See docs/configuration.md.");
@@ -15,10 +11,19 @@ test("all problems are in the error's message", () => {
 test("a long value is cut, a map and a list are named", () => {
   const texts = (schema: z.ZodType, raw: unknown) => {
     const { error } = schema.safeParse(raw);
-    return error ? problemsOf(error, raw, ["x"], () => []).map(({ message }) => message) : [];
+    return error ? problemsOf(error, raw, { at: ["x"], keysAt: () => [] }).map(({ message }) => message) : [];
   };
   expect(texts(z.int(), "a".repeat(100))).toEqual([`found "${"a".repeat(76)}…; expected a number`]);
   expect(texts(z.int(), { a: 1 })).toEqual(["found a map; expected a number"]);
   expect(texts(z.int(), [1, 2])).toEqual(["found a list of 2; expected a number"]);
   expect(texts(z.array(z.int()).max(1), [1, 2])).toEqual(["found a list of 2; expected at most 1 item"]);
+});
+
+test("what is secret is not shown, whatever its kind", () => {
+  const hidden = (place: string) => place === "templates.noble.description";
+  for (const value of ["hunter2", 12345, ["hunter2"], true]) {
+    expect(found(value, "templates.noble.description", hidden)).toBe("the value (secret)");
+    expect(found(value, "templates.noble.cloudInit.password")).toBe("the value (secret)");
+  }
+  expect(found("web", "templates.noble.name", hidden)).toBe('"web"');
 });

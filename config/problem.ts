@@ -1,5 +1,6 @@
 import type { z } from "zod";
-import { didYouMean, list } from "./text.ts";
+import { withoutCredentials } from "./credentials.ts";
+import { didYouMean, list, pathText } from "./text.ts";
 
 /** One thing that is wrong in the stack config: where, what was found, what would be right. */
 export interface Problem {
@@ -22,15 +23,11 @@ export class ConfigError extends Error {
   }
 }
 
-/** `["templates", "noble", "nics", 0]` as `templates.noble.nics[0]` */
-export function pathText(path: readonly PropertyKey[]): string {
-  return path
-    .map((part, index) => (typeof part === "number" ? `[${part}]` : `${index > 0 ? "." : ""}${String(part)}`))
-    .join("");
-}
+/** Whether the value at a place is a secret, so that no message shows it. */
+export type Hidden = (place: string) => boolean;
 
 /** Keys whose value is never shown. */
-const SECRETS = new Set<PropertyKey>(["password", "apiToken"]);
+const SECRET_KEY = /(^|\.)(password|apiToken)($|[.[])/;
 
 /** Keys of every common format that somebody may have put where a name or a file belongs. */
 export const PRIVATE_KEY = /PRIVATE KEY|PuTTY-User-Key-File/;
@@ -38,14 +35,14 @@ export const PRIVATE_KEY = /PRIVATE KEY|PuTTY-User-Key-File/;
 const counted = (count: number | bigint, word: string) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
 /** The value that was found, short, and never a secret: a map or a list is only named, as there may be one in it. */
-export function found(value: unknown, path: readonly PropertyKey[] = []): string {
-  if (path.some((part) => SECRETS.has(part))) return "the value (secret)";
+export function found(value: unknown, place = "", hidden: Hidden = () => false): string {
+  if (SECRET_KEY.test(place) || hidden(place)) return "the value (secret)";
   if (value === undefined) return "nothing";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${value.length}`;
   if (typeof value === "object" && value !== null) return "a map";
   const text = JSON.stringify(value) ?? String(value);
   if (PRIVATE_KEY.test(text)) return "a private key";
-  const shown = text.replace(/\/\/[^/@\s]*@/g, "//…@");
+  const shown = withoutCredentials(text);
   return shown.length > 80 ? `${shown.slice(0, 77)}…` : shown;
 }
 
@@ -93,18 +90,16 @@ function expectation(issue: z.core.$ZodIssue): string {
   }
 }
 
-/**
- * The problems of one parsed section.
- *
- * @param at where the section stands in the config
- * @param keysAt the keys that the schema knows at a path, for "did you mean"
- */
-export function problemsOf(
-  error: z.ZodError,
-  raw: unknown,
-  at: readonly PropertyKey[],
-  keysAt: (path: readonly PropertyKey[]) => readonly string[],
-): Problem[] {
+interface Section {
+  /** Where it stands in the config. */
+  at: readonly PropertyKey[];
+  /** The keys that the schema knows at a path, for "did you mean". */
+  keysAt: (path: readonly PropertyKey[]) => readonly string[];
+  hidden?: Hidden;
+}
+
+/** The problems of one parsed section. */
+export function problemsOf(error: z.ZodError, raw: unknown, { at, keysAt, hidden }: Section): Problem[] {
   return error.issues.flatMap((issue): Problem[] => {
     const path = [...at, ...issue.path];
     if (issue.code === "unrecognized_keys") {
@@ -118,12 +113,12 @@ export function problemsOf(
     if (issue.code === "invalid_key") {
       return issue.issues.map((inner) => ({
         path: pathText(path),
-        message: `${found(path.at(-1), [])} cannot be a key here; ${expectation(inner)}`,
+        message: `${found(path.at(-1))} cannot be a key here; ${expectation(inner)}`,
       }));
     }
     const value = valueAt(raw, issue.path);
-    const message =
-      value === undefined ? `missing; ${expectation(issue)}` : `found ${found(value, path)}; ${expectation(issue)}`;
-    return [{ path: pathText(path), message }];
+    const place = pathText(path);
+    const what = value === undefined ? "missing" : `found ${found(value, place, hidden)}`;
+    return [{ path: place, message: `${what}; ${expectation(issue)}` }];
   });
 }

@@ -1,8 +1,9 @@
 import type { PlacedTemplate } from "./fleet.ts";
 import { vmId as vmIdSchema } from "./formats.ts";
-import { type Problem, pathText } from "./problem.ts";
+import type { Problem } from "./problem.ts";
 import { repeated } from "./rules/vmIds.ts";
 import type { Template } from "./template.ts";
+import { pathText } from "./text.ts";
 
 type Templates = Readonly<Record<string, PlacedTemplate>>;
 

@@ -1,32 +1,73 @@
 import * as pulumi from "@pulumi/pulumi";
+import { hasCredentials } from "./credentials.ts";
 import { type LoadedConfig, loadConfig } from "./load.ts";
 import type { Problem } from "./problem.ts";
 import { originals } from "./replicas.ts";
+import { canBeSecret, holdsSecret, type SecretValue, secretValues } from "./secrets.ts";
+import { readStackFile } from "./stackFile.ts";
 
-/** Places of the config that must not stand in plain text in `Pulumi.<stack>.yaml`, with the command that encrypts them. */
-function plainSecrets(config: LoadedConfig, names: readonly string[], isSecret: (name: string) => boolean): Problem[] {
-  const encrypt = (path: string) => `found in plain text; expected a secret: pulumi config set --secret ${path}`;
-  const keys = ["apiToken", "password"].filter((name) => names.includes(name) && !isSecret(name));
-  const guests = isSecret("templates")
-    ? []
-    : originals(config.templates).flatMap(([, { path, cloudInit }]) =>
-        cloudInit.password ? [`${path}.cloudInit.password`] : [],
-      );
-  return [
-    ...keys.map((path) => ({ path, message: encrypt(path) })),
-    ...guests.map((path) => ({ path, message: encrypt(`--path '${path}'`) })),
-  ];
+/** The program's config, and which of it is secret. */
+export interface StackConfig extends LoadedConfig {
+  secrets: readonly SecretValue[];
+}
+
+/** What must not stand in plain text in `Pulumi.<stack>.yaml`, with the command that encrypts it. */
+export function plainSecrets(
+  { templates }: Pick<LoadedConfig, "templates">,
+  names: readonly string[],
+  secrets: readonly SecretValue[],
+): Problem[] {
+  const ofTemplates = originals(templates).flatMap(([, { path, cloudInit, image }]) => [
+    ...(cloudInit.password ? [{ path: `${path}.cloudInit.password`, what: "" }] : []),
+    ...(["url", "checksumUrl"] as const).flatMap((key) => {
+      const url = image[key];
+      return url !== undefined && hasCredentials(url) ? [{ path: `${path}.image.${key}`, what: "credentials " }] : [];
+    }),
+  ]);
+  const login = ["apiToken", "password"].filter((name) => names.includes(name)).map((path) => ({ path, what: "" }));
+  return [...login, ...ofTemplates]
+    .filter(({ path }) => !holdsSecret(secrets, path))
+    .map(({ path, what }) => {
+      const argument = path.includes(".") ? `--path '${path}'` : path;
+      return { path, message: `found ${what}in plain text; expected a secret: pulumi config set --secret ${argument}` };
+    });
+}
+
+/** What is encrypted, but would show all the same: better told than taken for hidden. */
+export function shownSecrets(secrets: readonly SecretValue[]): Problem[] {
+  return secrets
+    .filter(({ path, encrypted }) => encrypted && !canBeSecret(path))
+    .map(({ path }) => ({
+      path,
+      message: `found encrypted, but it shows in names, in the state or in messages; expected plain text: pulumi config set --plaintext --path '${path}'`,
+    }));
+}
+
+/** A section as the engine gives it: a map is JSON. */
+function decrypted(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** The config of the stack that is being run. */
-export function loadStackConfig(): LoadedConfig {
+export function loadStackConfig(): StackConfig {
   const prefix = `${pulumi.getProject()}:`;
   // The plain values: what is secret in them is wrapped again where it goes into a resource.
   const all: Record<string, string> = pulumi.runtime.allConfig();
   const names = Object.keys(all).flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
-  const config = loadConfig((name) => all[prefix + name], names, process.env);
   // What the SDK asks itself before it wraps a value; it has no public name there.
   const secretKeys = JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS ?? "[]") as string[];
-  const secret = (name: string) => secretKeys.includes(prefix + name);
-  return { ...config, problems: [...config.problems, ...plainSecrets(config, names, secret)] };
+  const secretNames = names.filter((name) => secretKeys.includes(prefix + name));
+  const needsFile = secretNames.some((name) => all[prefix + name]?.startsWith("{"));
+  const file = needsFile ? readStackFile(pulumi.getRootDirectory(), pulumi.getProject(), pulumi.getStack()) : {};
+  const secrets = secretNames.flatMap((name) => secretValues(decrypted(all[prefix + name] ?? ""), file[name], [name]));
+  const config = loadConfig((name) => all[prefix + name], names, process.env, secrets);
+  const told = new Set(config.problems.map(({ path }) => path));
+  const more = [...plainSecrets(config, names, secrets), ...shownSecrets(secrets)].filter(
+    ({ path }) => !told.has(path),
+  );
+  return { ...config, secrets, problems: [...config.problems, ...more] };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { didYouMean, list } from "./text.ts";
+import { didYouMean, list, pathText } from "./text.ts";
 
 test("lists in words", () => {
   expect([list([]), list(["a"]), list(["a", "b"]), list(["a", "b", "c"], "or")]).toEqual([
@@ -8,6 +8,10 @@ test("lists in words", () => {
     "a and b",
     "a, b or c",
   ]);
+});
+
+test("a path as it is written in YAML tools", () => {
+  expect(pathText(["templates", "noble", "nics", 0, "bridge"])).toBe("templates.noble.nics[0].bridge");
 });
 
 test("a near word is taken for the one that was meant, a far one is not", () => {

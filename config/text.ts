@@ -10,3 +10,10 @@ export function list(words: readonly string[], last = "and"): string {
 export function didYouMean(word: string, known: readonly string[]): string | undefined {
   return closestMatch(word, known, { maxDistance: Math.ceil(word.length / 3) });
 }
+
+/** `["templates", "noble", "nics", 0]` as `templates.noble.nics[0]` */
+export function pathText(path: readonly PropertyKey[]): string {
+  return path
+    .map((part, index) => (typeof part === "number" ? `[${part}]` : `${index > 0 ? "." : ""}${String(part)}`))
+    .join("");
+}

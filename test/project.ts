@@ -1,7 +1,7 @@
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import type { z } from "zod";
 import type { cloneSetSchema } from "../config/cloneSet.ts";
 import type { clusterSchema } from "../config/cluster.ts";
@@ -70,6 +70,8 @@ export interface Project {
   config: StackConfig;
   /** Writes `config`, or a changed one, as the stack's config. */
   configure(change?: (config: StackConfig) => void): Promise<void>;
+  /** A value as `pulumi config set --secret` writes it; for a place in `config` that is a text. */
+  encrypt(value: string): Promise<string>;
   pulumi(
     command: string,
     args?: string[],
@@ -155,6 +157,16 @@ export async function openProject(name = "project"): Promise<Project> {
         Object.entries(project.config).map(([key, value]) => [`proxmox-golden-fleet:${key}`, value]),
       );
       await writeFile(join(dir, `Pulumi.${STACK}.yaml`), stringify({ config }));
+    },
+    async encrypt(value) {
+      const file = join(dir, `Pulumi.${STACK}.encrypt.yaml`);
+      await cp(join(dir, `Pulumi.${STACK}.yaml`), file);
+      const args = ["config", "set", "--stack", STACK, "--config-file", file, "--secret", "value", "--", value];
+      const run = await runPulumi(toolchain, args, { cwd: dir, env, ...silent });
+      if (run.code !== 0) throw new Error(run.stderr);
+      const { config } = parse(await readFile(file, "utf8")) as { config: Record<string, unknown> };
+      await rm(file);
+      return config["proxmox-golden-fleet:value"] as string;
     },
     pulumi: (command, args = [], options = {}) => runEngine(toolchain, dir, env, command, args, options),
     async outputs() {

@@ -1,5 +1,4 @@
-import type { Problem } from "../problem.ts";
-import { found } from "../problem.ts";
+import { found, type Hidden, type Problem } from "../problem.ts";
 import type { Template } from "../template.ts";
 
 const COMPRESSED = /\.(xz|gz|lzo|lz4|zst|zstd|bz2|zip|7z|tgz|txz)$/i;
@@ -22,10 +21,12 @@ const WAY_OUT = "unpack it once and serve the result from a place of your own, s
  * Images that PVE cannot import, before they are downloaded. It decompresses downloads of content type iso only, and
  * imports disks from other content types only (docs/decisions/0002-compressed-images.md).
  */
-export function importable({ image }: Template, path: string): Problem[] {
+export function importable({ image }: Template, path: string, hidden?: Hidden): Problem[] {
   const problems: Problem[] = [];
-  const wrong = (key: "url" | "fileName" | "decompress", what: string) =>
-    problems.push({ path: `${path}.image.${key}`, message: `found ${found(image[key])}${what}` });
+  const wrong = (key: "url" | "fileName" | "decompress", what: string) => {
+    const place = `${path}.image.${key}`;
+    problems.push({ path: place, message: `found ${found(image[key], place, hidden)}${what}` });
+  };
   const names = [
     ["url", lastPart(image.url)],
     ["fileName", image.fileName ?? ""],

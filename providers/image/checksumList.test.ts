@@ -108,6 +108,16 @@ describe("fetching the list", () => {
     expect(await fetching(url)).toEqual(sha256(A));
   });
 
+  test("asks with the user name and password that the URL has, percent signs and all", async () => {
+    const url = await serve(({ headers }, response) => {
+      const [, login = ""] = headers.authorization?.split(" ") ?? [];
+      if (Buffer.from(login, "base64").toString() !== "me:p@w:1") response.writeHead(401).end();
+      else response.end(`${A}  noble.img`);
+    });
+    expect(await fetching(url.replace("://", "://me:p%40w%3A1@"))).toEqual(sha256(A));
+    await expect(fetching(url)).rejects.toThrow("the server answered 401");
+  });
+
   test("is tried again on a 5xx and on a dropped connection", async () => {
     let asked = 0;
     const url = await serve((request, response) => {

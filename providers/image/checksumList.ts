@@ -100,11 +100,22 @@ const causeOf = (error: unknown): string => {
   return cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message;
 };
 
+/** `fetch` refuses URLs with user name and password; they go where HTTP has them. */
+function request(url: string): [url: string, headers: Record<string, string>] {
+  const target = new URL(url);
+  const { username, password } = target;
+  if (username === "" && password === "") return [url, {}];
+  [target.username, target.password] = ["", ""];
+  const login = Buffer.from([username, password].map(decodeURIComponent).join(":")).toString("base64");
+  return [target.href, { authorization: `Basic ${login}` }];
+}
+
 async function fetchText(url: string): Promise<string> {
   // Redirects are followed, and the environment's proxy is used, as a user of a mirror expects.
   const dispatcher = new EnvHttpProxyAgent();
   try {
-    const response = await fetch(url, { dispatcher, signal: AbortSignal.timeout(30_000) });
+    const [target, headers] = request(url);
+    const response = await fetch(target, { headers, dispatcher, signal: AbortSignal.timeout(30_000) });
     const { status, body } = response;
     if (status !== 200)
       throw new ListError(`the server answered ${status}`, status >= 500 || status === 408 || status === 429);

@@ -40,3 +40,14 @@ test("without a checksum another URL is another file", () => {
 test("a name is never longer than a file system takes", () => {
   expect(name(`https://example.net/${"a".repeat(400)}.img`).length).toBeLessThan(130);
 });
+
+test("nothing of a URL that is a secret is in the name but its format", () => {
+  expect(name("https://example.net/s3cret/noble.raw", { hidden: true })).toBe("image-0123456789abcdef.raw");
+  expect(name("https://example.net/x", { hidden: true, fileName: "ours" })).toBe("ours-0123456789abcdef.qcow2");
+});
+
+test("a changed password is not another file", () => {
+  const plain = (login: string) => cachedName({ url: `https://${login}example.net/noble.img` });
+  expect(plain("me:old@")).toBe(plain("me:new@"));
+  expect(plain("me:old@")).toBe(plain(""));
+});

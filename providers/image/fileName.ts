@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { withoutLogin } from "../../config/credentials.ts";
 import { lastPart } from "../../config/rules/image.ts";
 
 export type ImageFormat = "qcow2" | "raw" | "vmdk";
@@ -11,6 +12,8 @@ export interface NameSource {
   format?: ImageFormat | undefined;
   /** Hex digits. */
   checksum?: string | undefined;
+  /** The URL is a secret, so nothing of it is in the name. */
+  hidden?: boolean | undefined;
 }
 
 const EXTENSION = /\.(qcow2|raw|vmdk|img)$/i;
@@ -32,10 +35,11 @@ const safe = (name: string) =>
 
 /**
  * The name on the datastore. It carries the checksum, so that another content is another file. Without a checksum it
- * carries a hash of the URL: another URL is another file.
+ * carries a hash of the URL: another URL is another file. Credentials in the URL are not part of that hash.
  */
-export function cachedName({ url, fileName, format, checksum }: NameSource): string {
+export function cachedName({ url, fileName, format, checksum, hidden }: NameSource): string {
   const name = fileName ?? lastPart(url);
-  const key = checksum?.slice(0, 16) ?? `url${createHash("sha256").update(url).digest("hex").slice(0, 12)}`;
-  return `${safe(name) || "image"}-${key}.${format ?? formatOf(name)}`;
+  const shown = fileName === undefined && hidden ? "" : safe(name);
+  const hash = () => createHash("sha256").update(withoutLogin(url)).digest("hex").slice(0, 12);
+  return `${shown || "image"}-${checksum?.slice(0, 16) ?? `url${hash()}`}.${format ?? formatOf(name)}`;
 }

@@ -50,6 +50,14 @@ describe("the next up", () => {
     expect(await provider.diff(config, state.volumeId, updated, moved)).toMatchObject({ changes: false });
   });
 
+  test("downloads nothing anew when only the password in a URL is another, or becomes a secret", async () => {
+    const asked = { ...inputs, url: "https://me:new@example.net/current/noble.img", hidden: true as const };
+    expect(await provider.diff(config, state.volumeId, state, asked)).toMatchObject({ changes: true, replaces: [] });
+    const updated = await provider.update(config, state.volumeId, state, asked);
+    expect(updated).toMatchObject({ url: asked.url, hidden: true, storedName: state.storedName });
+    expect(await provider.diff(config, state.volumeId, updated, asked)).toMatchObject({ changes: false });
+  });
+
   test("gets the file again that a refresh did not find", async () => {
     expect(await diff({}, { ...state, missing: true })).toMatchObject({ changes: true, replaces: [] });
   });

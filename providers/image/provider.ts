@@ -1,6 +1,7 @@
+import { withoutLogin } from "../../config/credentials.ts";
 import { parseChecksum } from "../../config/template.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
-import { diffByKeys } from "../dynamic/diff.ts";
+import { changedKeys, diffByKeys } from "../dynamic/diff.ts";
 import type { Handlers } from "../dynamic/handlers.ts";
 import { reporter } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
@@ -9,6 +10,7 @@ import { type Checksum, fetchChecksum } from "./checksumList.ts";
 import { type DownloadOptions, removeVolume } from "./download.ts";
 import { assertFits, ensureFile, type ImageRun, isHeld, isShared, type Origin, readFile } from "./ensure.ts";
 import { cachedName, type ImageFormat } from "./fileName.ts";
+import { hider, hiding } from "./hide.ts";
 import { keptFor } from "./users.ts";
 
 export interface ImageInputs {
@@ -24,6 +26,8 @@ export interface ImageInputs {
   /** Size in bytes that the imported disk will have; an image larger than that is refused. */
   diskBytes: number;
   keepImage: boolean;
+  /** The URLs are secrets of the stack config: no message shows them. */
+  hidden?: true;
 }
 
 /** What was found when the file was got. */
@@ -110,7 +114,10 @@ async function restoreImage(
   }
 }
 
-const options = (inputs: ImageInputs): DownloadOptions => ({ report: reporter(inputs.statusUrn), pauseMs: 1000 });
+function options(inputs: ImageInputs): DownloadOptions {
+  const [report, hide] = [reporter(inputs.statusUrn), hider(inputs)];
+  return { report: (text) => report(hide(text)), pauseMs: 1000 };
+}
 
 const where = ({ node, datastore }: ImageInputs, doing: string) => ({ stage: doing, node, datastore });
 
@@ -119,24 +126,32 @@ const place = ({ node, datastore, storedName }: ImageState) => ({ node, datastor
 /** Where the bytes come from: of no interest as long as they are the same. */
 const SOURCE = ["url", "checksum", "checksumUrl"] as const;
 
+/** With URLs that do not change when a password in them does. */
+const sourced = ({ url, checksumUrl, ...rest }: ImageInputs): ImageInputs => ({
+  ...rest,
+  url: withoutLogin(url),
+  ...(checksumUrl && { checksumUrl: withoutLogin(checksumUrl) }),
+});
+
 /** A cloud image in a datastore's cache, downloaded and verified by the node. */
 export const provider: Handlers<ImageInputs, ImageState> = {
   stateVersion: 1,
 
   async diff(_config, _id, olds, news) {
     const sameBytes = news.checksum !== undefined && news.checksum === olds.resolvedChecksum;
-    const found = diffByKeys<ImageInputs>(olds, news, {
+    const found = diffByKeys<ImageInputs>(sourced(olds), sourced(news), {
       replacing: ["node", "datastore", "fileName", "format", ...(sameBytes ? [] : SOURCE)],
       updating: ["keepImage", "diskBytes", ...(sameBytes ? SOURCE : [])],
     });
     if (found.replaces?.length === 0) assertFits(olds.virtualSizeBytes, news.diskBytes);
+    const asked = changedKeys<ImageInputs>(olds, news, ["url", "checksumUrl", "hidden"]).length > 0;
     // Another image is another file, so both can be there: the old one goes when nothing is made from it any more.
-    return { ...found, changes: found.changes || olds.missing === true, deleteBeforeReplace: false };
+    return { ...found, changes: found.changes || asked || olds.missing === true, deleteBeforeReplace: false };
   },
 
   async create(config, inputs) {
-    const outs = await stage(where(inputs, `get the image ${inputs.url}`), () =>
-      createImage(runOf(config), inputs, options(inputs)),
+    const outs = await hiding(inputs, () =>
+      stage(where(inputs, `get the image ${inputs.url}`), () => createImage(runOf(config), inputs, options(inputs))),
     );
     return { id: outs.volumeId, outs };
   },
@@ -150,10 +165,12 @@ export const provider: Handlers<ImageInputs, ImageState> = {
     const { volumeId, storedName, resolvedFormat, resolvedChecksum, sizeBytes, virtualSizeBytes, origin } = olds;
     const facts = { volumeId, storedName, resolvedFormat, resolvedChecksum, sizeBytes, origin };
     if (!olds.missing) return { ...news, ...facts, ...(virtualSizeBytes !== undefined && { virtualSizeBytes }) };
-    return stage(where(news, `get the image ${news.url} again`), async () => ({
-      ...news,
-      ...(await restoreImage(runOf(config), olds, news, options(news))),
-    }));
+    return hiding(news, () =>
+      stage(where(news, `get the image ${news.url} again`), async () => ({
+        ...news,
+        ...(await restoreImage(runOf(config), olds, news, options(news))),
+      })),
+    );
   },
 
   async delete(config, _id, state) {

@@ -58,6 +58,17 @@ describe("a file of keepImage: false", () => {
     expect(kept({ other: template({ checksumUrl: "https://example.net/SHA256SUMS" }) })).toBe("other");
   });
 
+  test("is known by the URL without its credentials", () => {
+    const other = template({ url: "https://me:pw@example.net/noble.img" });
+    expect(kept({ other })).toBe("other");
+  });
+
+  test("is known by its checksum where its URL is a secret", () => {
+    const secret = { ...state, hidden: true as const, storedName: `image-${"a".repeat(16)}.qcow2` };
+    const { templates } = load({ templates: { other: template({ checksum }) } });
+    expect(keptFor("mine", secret, templates, false)).toBe("other");
+  });
+
   test("is shared by the replicas of a template where the datastore is: it goes with all of them", () => {
     const only = template({ checksum });
     const of = (templates: Record<string, unknown>, key: string, shared: boolean) =>

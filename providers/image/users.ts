@@ -1,13 +1,17 @@
+import { withoutLogin } from "../../config/credentials.ts";
 import type { PlacedTemplate } from "../../config/fleet.ts";
 import { parseChecksum, type Template } from "../../config/template.ts";
 import { cachedName } from "./fileName.ts";
 import type { ImageState } from "./provider.ts";
 
-/** Whether a template of the config is made from this file. Where the checksum stands in a list, the URL decides. */
+/**
+ * Whether a template of the config is made from this file. Where the config does not have the checksum, the URL decides.
+ * Here nobody knows which URLs are secrets, so the file's name may be either.
+ */
 function uses({ image }: Template, state: ImageState): boolean {
-  if (image.checksumUrl) return image.url === state.url;
   const checksum = image.checksum && parseChecksum(image.checksum)?.value;
-  return cachedName({ ...image, checksum }) === state.storedName;
+  if (!checksum) return withoutLogin(image.url) === withoutLogin(state.url);
+  return [false, true].some((hidden) => cachedName({ ...image, checksum, hidden }) === state.storedName);
 }
 
 /**

@@ -57,10 +57,8 @@ async function preflight(
   const loaded = readStackConfig(config);
   const { cluster, login, templates, cloneSets, leftOut } = loaded;
   const fleetId = olds.fleetId ?? randomBytes(4).toString("hex");
-  // Some problems only the program can see (keys that do not exist, secrets in plain text), the others both.
-  const seen = new Set(loaded.problems.map(({ path, message }) => `${path} ${message}`));
-  const more = (news.problems ?? []).filter(({ path, message }) => !seen.has(`${path} ${message}`));
-  const offline = configResults({ ...loaded, problems: [...loaded.problems, ...more] });
+  // The program sees more (keys that do not exist, secrets in plain text), and only it knows which values not to show.
+  const offline = configResults({ ...loaded, problems: news.problems ?? loaded.problems });
   if (!cluster || !login) return { inputs: { ...news, fleetId }, results: offline };
   const fleet: Fleet = { cluster, templates, cloneSets, leftOut };
   const vmIds = vmIdsOf(fleet)

@@ -30,6 +30,10 @@ it("another cluster or login has another client", () => {
   expect(connect(reader({ cluster, apiToken: `${apiToken}f` }))).not.toBe(client);
 });
 
-it("without a cluster the problems of the config are told", () => {
-  expect(() => connect(reader({ apiToken }))).toThrow(/cluster/);
+it("without a cluster its problems are told, and those of no section that may hold secrets", () => {
+  const templates = { noble: { cloudInit: { writeFiles: [{ permissions: "hunter2" }] } } };
+  const config = reader({ cluster: { ...cluster, node: "pve 1" }, apiToken, templates });
+  expect(() => connect(config)).toThrow(
+    /^1 problem in the stack config:\n {2}- cluster\.node: found "pve 1"; [^\n]*\n[^\n]*$/,
+  );
 });

@@ -34,7 +34,11 @@ export function runOf(config: ConfigReader): Run {
   const before = known.get(config);
   if (before) return before;
   const { cluster, login, problems } = readStackConfig(config);
-  if (!cluster || !login) throw new ConfigError(problems, "Without cluster and login nothing can be done.");
+  if (!cluster || !login) {
+    // What stands in the other sections may be secret, and is not what this is about.
+    const own = problems.filter(({ path }) => !/^(templates|cloneSets)\b/.test(path));
+    throw new ConfigError(own, "Without cluster and login nothing can be done.");
+  }
   const client = clientOf(connectionOf({ cluster, login }));
   const run = runs.get(client) ?? new Run(client, cluster);
   runs.set(client, run);

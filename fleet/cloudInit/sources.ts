@@ -1,0 +1,16 @@
+import type { CloudInit } from "../../config/template.ts";
+
+/** The cloud-init snippets, with the keys of `cloudInit` that go into each. */
+const SOURCES = {
+  vendor: ["packages", "packageUpgrade", "timezone", "locale", "runCommands", "writeFiles", "vendor"],
+  user: ["user", "password", "sshPublicKeyFile", "sshPublicKeys", "userData"],
+  network: ["network"],
+} as const satisfies Record<string, readonly (keyof CloudInit)[]>;
+
+/**
+ * The places of the config that a snippet is made from.
+ *
+ * @param path where the template stands in the config
+ */
+export const snippetSources = (kind: keyof typeof SOURCES, path: string): string[] =>
+  SOURCES[kind].map((key) => `${path}.cloudInit.${key}`);
