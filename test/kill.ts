@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { ensureToolchain } from "../toolchain/install.ts";
 import type { Project } from "./project.ts";
 
-interface Process {
+export interface Process {
   pid: number;
   command: string;
 }
@@ -25,6 +25,15 @@ async function familyOf(pid: number): Promise<Process[]> {
   return family;
 }
 
+/** Those of these processes that have not ended. */
+export async function alive(some: readonly Process[]): Promise<Process[]> {
+  const { stdout } = await promisify(execFile)("ps", ["-eo", "pid=,stat="]);
+  const lines = stdout.trim().split("\n");
+  const ended = (line: string) => line.trim().split(/\s+/)[1]?.startsWith("Z");
+  const pids = new Set(lines.filter((line) => !ended(line)).map((line) => Number.parseInt(line, 10)));
+  return some.filter(({ pid }) => pids.has(pid));
+}
+
 /** The process that runs the dynamic providers. */
 const isHost = ({ command }: Process): boolean => /^\S*node\S* .*(hosts\/dynamic\.mjs|dynamic-provider) /.test(command);
 
@@ -37,13 +46,15 @@ export async function until(moment: () => Promise<boolean>): Promise<void> {
  * `pulumi up`, and at the moment when `moment` resolves, a power failure: every process of it ends at once. PVE goes on.
  * Afterwards the stack's lock is taken away, as a user has to.
  *
- * @param victim `host`: only the host of the dynamic providers ends; the engine says so, and ends the run
+ * @param victim `host`: only the host of the dynamic providers ends; the engine says so, and ends the run.
+ * `engine`: only the engine is killed, and nobody tells the others
+ * @returns the processes of the run, as they were at that moment
  */
 export async function upUntil(
   project: Project,
   moment: () => Promise<boolean>,
-  victim: "all" | "host" = "all",
-): Promise<void> {
+  victim: "all" | "host" | "engine" = "all",
+): Promise<Process[]> {
   const { pulumi, env } = await ensureToolchain();
   const options = { cwd: project.dir, env: { ...process.env, ...env, ...project.env }, stdio: "ignore" } as const;
   const up = spawn(pulumi, ["up", "--yes", "--skip-preview", "--non-interactive", "--stack", "test"], options);
@@ -56,7 +67,7 @@ export async function upUntil(
     return false;
   });
   const family = await familyOf(up.pid ?? 0);
-  const victims = victim === "all" ? family : family.filter(isHost);
+  const victims = family.filter((one) => victim === "all" || (victim === "host" ? isHost(one) : one.pid === up.pid));
   if (victims.length === 0) throw new Error(`nobody to kill: no ${victim} among ${JSON.stringify(family)}`);
   for (const { pid } of victims) {
     try {
@@ -67,8 +78,9 @@ export async function upUntil(
   }
   const [code] = await ended;
   if (code === 0) throw new Error("pulumi up ended well although it was to be killed");
-  if (victim === "host") return;
+  if (victim === "host") return family;
   await once(spawn(pulumi, ["cancel", "--yes", "--stack", "test"], options), "exit");
+  return family;
 }
 
 /** Takes resources out of the state, as if the run had been killed before they were written there. */

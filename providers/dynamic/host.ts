@@ -1,4 +1,5 @@
 import "../../fastStart.mjs";
+import "./endWithEngine.mjs";
 import { flushCompileCache } from "node:module";
 import type { ConfigReader, Handlers } from "./handlers.ts";
 import { migrated, stored } from "./states.ts";

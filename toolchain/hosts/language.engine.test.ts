@@ -121,20 +121,21 @@ describe("a program that runs", () => {
   });
 
   test("ends, as the host does, when the engine is killed", async () => {
-    const engine = spawn("sh", ["-c", `"${executable}" 127.0.0.1:1 & echo $!; wait`], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    const start = `
+      const host = require("child_process").spawn(${JSON.stringify(executable)}, ["127.0.0.1:1"], { stdio: "pipe" });
+      console.log(host.pid);
+      host.stdout.pipe(process.stdout);`;
+    const engine = spawn(process.execPath, ["-e", start], { stdio: ["ignore", "pipe", "inherit"] });
     const lines = createInterface(engine.stdout)[Symbol.asyncIterator]();
     const read = async () => Number((await lines.next()).value);
-    const numbers = [await read(), await read()];
-    // The shell's line and the host's may come in either order.
-    const [hostPid, port] = isAlive(numbers[0] ?? 0) ? numbers : numbers.toReversed();
+    const hostPid = await read();
+    const port = await read();
     const own = new services.LanguageRuntimeClient(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
     const { request, pid } = endless();
     own.run(request, () => {});
     const started = await pid();
     engine.kill("SIGKILL");
-    await ended(hostPid ?? 0);
+    await ended(hostPid);
     await ended(started);
     own.close();
   });

@@ -8,6 +8,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -21,8 +22,25 @@ func main() {
 		tfgen.MainWithMuxer(packageName, providerInfo(ctx, []byte("{}")))
 		return
 	}
+	endWithEngine()
 	schema := mustRead("schema.json")
 	pfbridge.MainWithMuxer(ctx, packageName, providerInfo(ctx, mustRead("bridge-metadata.json")), schema)
+}
+
+// endWithEngine ends this process when the engine ends. An engine that is killed tells nobody; but it holds the other end of its
+// plugins' standard input, and writes nothing to it. The health check of this version of Pulumi's library finds out as well, after
+// up to five minutes, but stops nothing.
+func endWithEngine() {
+	// Whoever starts a plugin by hand may give it a terminal or a file.
+	stdin, err := os.Stdin.Stat()
+	if err != nil || stdin.Mode()&(os.ModeNamedPipe|os.ModeSocket) == 0 {
+		return
+	}
+	go func() {
+		if _, err := io.Copy(io.Discard, os.Stdin); err == nil {
+			os.Exit(1)
+		}
+	}()
 }
 
 func mustRead(name string) []byte {

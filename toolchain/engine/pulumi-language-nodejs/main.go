@@ -5,12 +5,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/version"
@@ -21,11 +21,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// How long the host may outlive an engine that was killed.
-const checkParentEvery = time.Second
-
 func main() {
-	parent := os.Getppid()
 	host := &host{engine: os.Args[len(os.Args)-1], programs: newPrograms()}
 	server, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{Init: func(server *grpc.Server) error {
 		pulumirpc.RegisterLanguageRuntimeServer(server, host)
@@ -39,20 +35,30 @@ func main() {
 
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
-	for ticks := time.Tick(checkParentEvery); ; {
-		select {
-		case <-stop:
-		case err := <-server.Done:
-			fmt.Fprintln(os.Stderr, err)
-		case <-ticks:
-			// The engine ends its hosts itself, but not if it is killed.
-			if os.Getppid() == parent {
-				continue
-			}
-		}
-		host.programs.kill()
-		os.Exit(1)
+	select {
+	case <-stop:
+	case <-engineEnded():
+	case err := <-server.Done:
+		fmt.Fprintln(os.Stderr, err)
 	}
+	host.programs.kill()
+	os.Exit(1)
+}
+
+// The engine ends its hosts itself, but not if it is killed. It holds the other end of their standard input, and writes nothing
+// to it.
+func engineEnded() <-chan struct{} {
+	ended := make(chan struct{})
+	// Whoever starts a host by hand may give it a terminal or a file.
+	stdin, err := os.Stdin.Stat()
+	if err == nil && stdin.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0 {
+		go func() {
+			if _, err := io.Copy(io.Discard, os.Stdin); err == nil {
+				close(ended)
+			}
+		}()
+	}
+	return ended
 }
 
 // What is not here answers UNIMPLEMENTED.
