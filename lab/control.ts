@@ -240,6 +240,22 @@ export class LabControl {
     return this.#do("fail_task", { type, message, times, vmid: vmid ?? null });
   }
 
+  /**
+   * The next matching requests that start a task are answered `500 got no worker upid - start worker failed`, as a busy
+   * pvedaemon does. `path` as in {@link Fault}.
+   *
+   * @param hiccup.started the task runs all the same. PVE's own worker gives up when its parent does not hear it: it does
+   *   nothing, and no task list knows it. Default false.
+   */
+  hiccup(hiccup: {
+    readonly method: string;
+    readonly path: string;
+    readonly times?: number;
+    readonly started?: boolean;
+  }): Promise<null> {
+    return this.#do("hiccup", hiccup);
+  }
+
   /** Cut the connection of matching requests, before or after they are carried out. `method` may be `*`. */
   cut(method: string, path: string, when: "before" | "after" = "before", times = 1): Promise<null> {
     return this.#do("cut", { method, path, times, when });
@@ -333,13 +349,44 @@ export class LabControl {
     return this.#do("storage_locks", limits);
   }
 
-  /** Kill workers as SIGKILL would; returns their UPIDs. */
+  /** Kill workers as SIGKILL would; returns their UPIDs. `vmid`: of a clone its source's or its own. */
   killTask(which: {
     readonly upid?: string;
     readonly type?: string;
     readonly vmid?: number;
   }): Promise<readonly string[]> {
     return this.#do("kill_task", which);
+  }
+
+  /**
+   * The next tasks of a type stand still, until {@link resumeTask}, {@link killTask} or a DELETE of the task. With a VMID,
+   * only those about it. A clone does so when it has made its first volume, or its n-th (`volumes`): it holds its locks,
+   * and its target has `lock: clone`; its config is PVE's temporary one until the first drive is done.
+   */
+  hangTask(
+    type: string,
+    options: { readonly times?: number; readonly vmid?: number; readonly volumes?: number } = {},
+  ): Promise<null> {
+    return this.#do("hang_task", { type, ...options });
+  }
+
+  /** Lets tasks that stand still go on; returns their UPIDs. */
+  resumeTask(
+    which: { readonly upid?: string; readonly type?: string; readonly vmid?: number } = {},
+  ): Promise<readonly string[]> {
+    return this.#do("resume_task", which);
+  }
+
+  /** Somebody else (`mia@pam`) clones a VM; returns the UPID. `hang`: as {@link hangTask} says. */
+  clone(clone: {
+    readonly source: number;
+    readonly newid: number;
+    readonly user?: string;
+    readonly hang?: boolean;
+    readonly full?: boolean;
+    readonly name?: string;
+  }): Promise<string> {
+    return this.#do("clone", clone);
   }
 
   expireToken(token: string, expired = true): Promise<null> {

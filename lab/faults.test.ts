@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { openProbe, type Probe } from "./probe.ts";
 
 const setupMs = 240_000;
@@ -59,6 +59,34 @@ describe("a task that is made to fail", () => {
   });
 });
 
+describe("a hiccup of pvedaemon", () => {
+  const refused = "500 got no worker upid - start worker failed";
+  const countTasks = async () => (await probe.lab.control.tasks()).length;
+
+  test("starts nothing, and no list knows of it", { timeout: testMs }, async () => {
+    const tasks = await countTasks();
+    await probe.lab.control.hiccup({ method: "POST", path: "/nodes/{node}/qemu/{vmid}/clone", times: 2 });
+    for (const newid of [701, 702])
+      expect(await probe.refusal("POST", "/nodes/pve1/qemu/700/clone", { newid })).toBe(refused);
+    expect(await countTasks()).toBe(tasks);
+    expect(await probe.lab.control.vms()).not.toHaveProperty("701");
+    expect((await clone(701)).exitstatus).toBe("OK");
+    await probe.lab.control.hiccup({ method: "DELETE", path: "/qemu/701" });
+    expect(await probe.refusal("DELETE", "/nodes/pve1/qemu/701")).toBe(refused);
+    expect(await probe.lab.control.vms()).toHaveProperty("701");
+    expect((await probe.run("DELETE", "/nodes/pve1/qemu/701")).exitstatus).toBe("OK");
+  });
+
+  test("may be about a task that runs all the same", { timeout: testMs }, async () => {
+    await probe.lab.control.hiccup({ method: "POST", path: "/qemu/700/clone", started: true });
+    expect(await probe.refusal("POST", "/nodes/pve1/qemu/700/clone", { newid: 701 })).toBe(refused);
+    await expect
+      .poll(async () => (await probe.lab.control.vms())["701"]?.name, { timeout: 10_000 })
+      .toBe("Copy-of-VM-t700");
+    expect((await probe.lab.control.tasks()).at(-1)).toMatchObject({ type: "qmclone", id: "700" });
+  });
+});
+
 describe("a full datastore", () => {
   afterEach(async () => {
     for (const name of ["local-lvm", "data"]) await probe.lab.control.storage(name, { avail: 50 * 1024 ** 3 });
@@ -89,24 +117,54 @@ describe("a full datastore", () => {
 });
 
 describe("what a killed worker leaves", () => {
-  test("a config with a lock, and volumes; root@pam by password removes the lock and the VM, not the volumes", {
-    timeout: testMs,
-  }, async () => {
+  beforeEach(async () => {
     await probe.lab.control.addVm({
       vmid: 710,
       template: true,
-      config: { scsi0: "local-lvm:base-710-disk-0,size=1G", scsi1: "local-lvm:base-710-disk-1,size=1G" },
+      config: {
+        ...{ name: "two", description: "of the template" },
+        ...{ scsi0: "local-lvm:base-710-disk-0,size=1G", scsi1: "local-lvm:base-710-disk-1,size=1G" },
+      },
     });
-    await probe.lab.control.timeScale(0.3);
-    for (const newid of [711, 712]) {
-      const { data } = await probe.session.send("fleet-token", "POST", "/nodes/pve1/qemu/710/clone", { newid });
-      await expect.poll(() => volumesOf(newid), { interval: 5, timeout: 10_000 }).not.toEqual([]);
-      expect(await probe.lab.control.killTask({ upid: String(data) })).toEqual([data]);
-      expect((await probe.session.ended(String(data))).exitstatus).toBe("unexpected status");
-      expect((await probe.lab.control.vms())[newid]?.config).toEqual({
-        ...{ lock: "clone", description: " qmclone temporary file" },
-      });
-    }
+  });
+
+  /** Kills a clone with so many volumes made; gives its UPID. */
+  async function killed(newid: number, volumes: number): Promise<string> {
+    await probe.lab.control.hangTask("qmclone", { vmid: newid, volumes });
+    const { data } = await probe.session.send("fleet-token", "POST", "/nodes/pve1/qemu/710/clone", {
+      ...{ newid, description: "mine" },
+    });
+    await expect.poll(async () => (await volumesOf(newid)).length, { interval: 5, timeout: 10_000 }).toBe(volumes);
+    expect(await probe.lab.control.killTask({ vmid: newid })).toEqual([data]);
+    return String(data);
+  }
+
+  test("a config with a lock, and volumes: PVE's temporary one, or one with the drives that were done", {
+    timeout: testMs,
+  }, async () => {
+    const { exitstatus, log } = await probe.session.ended(await killed(711, 1));
+    expect(exitstatus).toBe("unexpected status");
+    expect(log).toEqual([
+      "creating a clone of VM 710 with ID 711",
+      "create linked clone of drive scsi0 (local-lvm:base-710-disk-0)",
+      '  Logical volume "vm-711-disk-0" created.',
+    ]);
+    const upid = await killed(712, 2);
+    const { vms } = await probe.lab.control.state();
+    expect(vms["711"]?.config).toEqual({ lock: "clone", description: " qmclone temporary file" });
+    expect(vms["712"]?.config).toMatchObject({
+      ...{ lock: "clone", name: "Copy-of-VM-two", description: "mine", scsi0: "local-lvm:vm-712-disk-0,size=1G" },
+    });
+    expect(vms["712"]?.config).not.toHaveProperty("scsi1");
+    const listed = await probe.get<object[]>("/nodes/pve1/tasks", { typefilter: "qmclone", errors: 1 });
+    expect(listed[0]).toMatchObject({ upid, id: "710", status: "unexpected status" });
+    expect(await probe.refusal("POST", "/nodes/pve1/qemu/710/clone", { newid: 711 })).toBe(
+      "500 unable to create VM 711: config file already exists",
+    );
+  });
+
+  test("is gone with root@pam's password alone, without its nameless volumes", { timeout: testMs }, async () => {
+    for (const newid of [711, 712]) await killed(newid, 1);
     const config = "/nodes/pve1/qemu/711/config";
     expect(await probe.refusal("PUT", config, { delete: "lock" })).toBe("500 only root can set 'lock' config");
     expect(await probe.refusal("PUT", config, { delete: "lock", skiplock: 1 }, "root-token")).toMatch(/^400/);
@@ -114,9 +172,74 @@ describe("what a killed worker leaves", () => {
     expect((await probe.run("DELETE", "/nodes/pve1/qemu/711")).exitstatus).toBe("OK");
     expect((await probe.run("DELETE", "/nodes/pve1/qemu/712", { skiplock: 1 }, "root-password")).exitstatus).toBe("OK");
     for (const vmid of [711, 712]) expect(await volumesOf(vmid)).not.toEqual([]);
-    await probe.lab.control.timeScale(0.02);
     expect((await clone(711, {}, 710)).exitstatus).toBe("OK");
     expect((await probe.lab.control.vms())["711"]?.config.scsi0).not.toContain("disk-0,");
+  });
+});
+
+describe("somebody else's clone to the same VMID", () => {
+  const temporary = { lock: "clone", description: " qmclone temporary file" };
+  const mine = () => probe.refusal("POST", "/nodes/pve1/qemu/700/clone", { newid: 701 });
+  const taken = "500 unable to create VM 701: config file already exists";
+
+  test("runs: its VM is locked, and nobody can remove it", { timeout: testMs }, async () => {
+    const upid = await probe.lab.control.clone({ source: 700, newid: 701, hang: true, name: "theirs" });
+    await expect.poll(() => volumesOf(701), { interval: 5, timeout: 10_000 }).toHaveLength(1);
+    expect((await probe.lab.control.vms())["701"]?.config).toEqual(temporary);
+    expect(await mine()).toBe(taken);
+    expect(await probe.get("/nodes/pve1/tasks", { source: "active" })).toMatchObject([
+      { upid, type: "qmclone", id: "700", user: "mia@pam" },
+    ]);
+    const locked = "can't lock file '/var/lock/qemu-server/lock-701.conf' - got timeout";
+    expect((await probe.run("DELETE", "/nodes/pve1/qemu/701", { skiplock: 1 }, "root-password")).exitstatus).toBe(
+      locked,
+    );
+    expect(await probe.lab.control.resumeTask({ vmid: 701 })).toEqual([upid]);
+    expect((await probe.session.ended(upid)).exitstatus).toBe("OK");
+    expect((await probe.lab.control.vms())["701"]?.config).toMatchObject({ name: "theirs" });
+  });
+
+  test("is dead", { timeout: testMs }, async () => {
+    const upid = await probe.lab.control.clone({ source: 700, newid: 701, user: "jane@corp.com@idp!tok", hang: true });
+    await expect.poll(() => volumesOf(701), { interval: 5, timeout: 10_000 }).toHaveLength(1);
+    await probe.lab.control.killTask({ upid });
+    expect(await probe.session.ended(upid)).toMatchObject({
+      exitstatus: "unexpected status",
+      user: "jane@corp.com@idp!tok",
+    });
+    expect((await probe.lab.control.vms())["701"]?.config).toEqual(temporary);
+    expect(await mine()).toBe(taken);
+  });
+
+  test("that fails leaves nothing but its text; its VM is there meanwhile", { timeout: testMs }, async () => {
+    await probe.lab.control.timeScale(1);
+    await probe.lab.control.failTask("qmclone", busy, 1, 701);
+    const upid = await probe.lab.control.clone({ source: 700, newid: 701 });
+    await expect.poll(async () => (await probe.lab.control.vms())["701"]?.config, { interval: 5 }).toEqual(temporary);
+    expect(await probe.session.ended(upid)).toMatchObject({
+      ...{ exitstatus: busy, log: ["creating a clone of VM 700 with ID 701", `TASK ERROR: ${busy}`] },
+    });
+    await probe.lab.control.timeScale(0.02);
+    expect(await mine()).toBe("");
+  });
+
+  test("of two that were let in at the same moment the second fails on the lock", { timeout: testMs }, async () => {
+    await probe.lab.control.hangTask("qmclone", { vmid: 701 });
+    const answers = await Promise.all(
+      [1, 2].map(() => probe.session.send("fleet-token", "POST", "/nodes/pve1/qemu/700/clone", { newid: 701 })),
+    );
+    const lost = "can't lock file '/var/lock/qemu-server/lock-701.conf' - got timeout";
+    const running = async () => (await probe.lab.control.state()).running;
+    await expect.poll(running, { timeout: 10_000 }).toHaveLength(1);
+    const [winner = ""] = await running();
+    const loser = answers.find(({ data }) => data !== winner);
+    // It may come too late to be let in at all.
+    if (loser?.status === 200) {
+      const task = await probe.session.ended(String(loser.data));
+      expect(task).toMatchObject({ exitstatus: lost, log: [`TASK ERROR: ${lost}`] });
+    } else expect(`${loser?.status} ${loser?.reason}`).toBe(taken);
+    await probe.lab.control.resumeTask();
+    expect((await probe.session.ended(winner)).exitstatus).toBe("OK");
   });
 });
 

@@ -333,7 +333,7 @@ describe("rights", () => {
   });
 
   test("writes that nobody models are refused, not answered with a lie", { timeout: testMs }, async () => {
-    expect(await refusal("POST", `${node}/qemu/100/move_disk`, { disk: "scsi0" }, "root-token")).toMatch(/^501/);
+    expect(await refusal("POST", `${node}/vzdump`, { vmid: 100 }, "root-token")).toMatch(/^501/);
   });
 
   test("requests are logged without secrets", { timeout: testMs }, async () => {

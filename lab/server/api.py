@@ -17,6 +17,8 @@ from fakepve import server
 from fakepve.model import PveError
 from fakepve.server import API, FORMATS, USER, collect
 
+from .tasks import HICCUP
+
 log = logging.getLogger("lab.api")
 SECRETS = {"password", "new-password", "confirmation-password", "cipassword", "ticket", "vncticket", "otp",
            "tfa-challenge", "value"}
@@ -179,6 +181,8 @@ class HttpApi:
         return self.nodes.get(node, {}).get("online", True)
 
     async def _answer(self, request, handler, generic, path_node):
+        HICCUP.set(next((rule for rule in self.hiccups if rule.times > 0 and rule.method == request.method
+                         and self._failure_matches(request, generic, rule.path)), None))
         if path_node not in self.nodes or self.is_online(path_node):
             return await super()._answer(request, handler, generic, path_node)
         return await self._unreachable(request) or await super()._answer(request, handler, generic, None)

@@ -15,7 +15,7 @@ from fakepve.routing import die, param_error, split_list
 from . import drives
 from .disks import CLOUDINIT_SIZE
 from .drives import Drive, one_of, split_volid
-from .tasks import Task
+from .tasks import FAULT_SECONDS, Task
 
 # Options that a clone does not take over.
 NOT_COPIED = {"snapshots", "parent", "snaptime", "vmstate", "snapstate", "runningcpu", "runningmachine",
@@ -32,6 +32,11 @@ TEMPLATE_SECONDS = 0.5
 OVERLAY_BYTES = 397_312
 READERS = "clones"
 TEMPORARY = " qmclone temporary file"
+# PVE seconds that a clone waits for the config lock of its source, and of the VM that it makes; and real ones for that of
+# its source, at least: a machine under load holds it longer than a node would.
+LOCK_WAIT = 1.0
+LEAST_LOCK_WAIT = 0.2
+FAILED = "clone failed: "
 
 
 class CloneApi:
@@ -41,10 +46,31 @@ class CloneApi:
         one = "/nodes/{node}/qemu/{vmid}"
         return [("POST", one + "/clone", self.guest_clone), ("POST", one + "/template", self.guest_template)]
 
+    def init_clones(self) -> None:
+        # The workers that hold the lock of a VM that they are about to make: {vmid: UPID}.
+        self.targets: dict[int, str] = {}
+
+    @asynccontextmanager
+    async def target_lock(self, newid: int, holder: str):
+        """The config lock of the VM that a clone makes."""
+        deadline = time.monotonic() + self.real_wait(LOCK_WAIT)
+        while newid in self.targets or getattr(self.vm(newid), "lock_holder", None) is not None:
+            if time.monotonic() > deadline:
+                raise TaskError(lock_timeout(newid))
+            await asyncio.sleep(0.005)
+        self.targets[newid] = holder
+        try:
+            yield
+        finally:
+            self.targets.pop(newid, None)
+            vm = self.vm(newid)
+            if vm is not None:
+                self.release(vm, holder)
+
     @asynccontextmanager
     async def shared_lock(self, vm):
         """The source of clones: other clones may read it too, nobody may change it."""
-        deadline = time.monotonic() + self.real_wait(self.lock_wait)
+        deadline = time.monotonic() + max(LOCK_WAIT * self.time_scale, LEAST_LOCK_WAIT)
         while vm.lock_holder not in (None, READERS):
             if time.monotonic() > deadline:
                 raise TaskError(lock_timeout(vm.vmid))
@@ -101,7 +127,8 @@ class CloneApi:
         if not all(self.is_shared(name) for name in used):
             raise die(f"can't clone VM to node '{target}' (VM uses local storage)")
 
-    async def guest_clone(self, values: dict, user: str) -> str:
+    async def guest_clone(self, values: dict, user: str, *, owner: str | None = None) -> str:
+        """`owner`: whose task it is, where that is not the user whose rights are looked at."""
         node, vmid, newid, pool = values["node"], int(values["vmid"]), int(values["newid"]), values.get("pool")
         self._qm_check_pool(pool)
         target = values.get("target")
@@ -111,43 +138,53 @@ class CloneApi:
         source = self.vm(vmid)
         if source is None or source.node != node:
             raise die(f"unable to find configuration file for VM {vmid} on node '{node}'")
-        if source.config.get("lock"):
-            raise die(f"VM is locked ({source.config['lock']})")
-        full, copies = self._clone_checks(values, user, source)
-        if target and target != node:
-            self._target_checks(values, source, target)
-        # The name is taken from here on: whoever comes second finds the config file.
-        new = self.new_vm(newid, node)
-        new.config = {"lock": "clone", "description": TEMPORARY}
+
+        def checks() -> tuple[bool, list[Drive]]:
+            if source.config.get("lock"):
+                raise die(f"VM is locked ({source.config['lock']})")
+            found = self._clone_checks(values, user, source)
+            if target and target != node:
+                self._target_checks(values, source, target)
+            return found
+        checks()
 
         async def body(task: Task) -> None:
-            made: list[str] = []
-            try:
-                async with self.shared_lock(source), self.config_lock(new, task.upid):
-                    config = await self._clone_config(values, source, newid, full, copies, task, made)
-                    new.config = config
-            except (PveError, TaskError) as error:
-                self._forget(new, made)
-                raise TaskError(f"clone failed: {getattr(error, 'message', None) or error}") from error
-            except asyncio.CancelledError:
-                if not task.aborted:
-                    # Killed: config, lock and volumes stay as they are.
-                    raise
-                self._forget(new, made)
-                raise TaskError("clone failed: interrupted by signal") from None
-            new.name = config["name"]
-            # What is on the disk is copied, cloud-init's memory of its instances too.
-            new.guest_memory = copy.deepcopy(source.guest_memory)
-            new.node = target or node
-            if pool:
-                self._pool_join(pool, newid)
-                self.forget_rights()
-        return await self.start_task(node, "qmclone", vmid, user, body, target=newid,
-                                     undo=lambda: self._forget(new, []))
+            if task.fault and not task.fault.startswith(FAILED):
+                # It does not get as far as its locks.
+                raise TaskError(task.fault)
+            async with self.shared_lock(source), self.target_lock(newid, task.upid):
+                full, copies = checks()
+                task.log(f"creating a clone of VM {vmid} with ID {newid}")
+                new = self.new_vm(newid, node)
+                new.lock_holder = task.upid
+                new.config = {"lock": "clone", "description": TEMPORARY}
+                await self._fill_clone(new, values, source, full, copies, task)
+                new.node = target or node
+                if pool:
+                    self._pool_join(pool, newid)
+                    self.forget_rights()
+        return await self.start_task(node, "qmclone", vmid, owner or user, body, target=newid, own_faults=True)
 
-    async def _clone_config(self, values: dict, source, newid: int, full: bool, copies: list[Drive], task: Task,
-                            made: list[str]) -> dict:
-        task.log(f"creating a clone of VM {source.vmid} with ID {newid}")
+    async def _fill_clone(self, new, values: dict, source, full: bool, copies: list[Drive], task: Task) -> None:
+        """A failure takes everything away again; a worker that is killed leaves config, lock and volumes as they are."""
+        made: list[str] = []
+        try:
+            await self._clone_config(new, values, source, full, copies, task, made)
+        except (PveError, TaskError) as error:
+            self._forget(new, made)
+            raise TaskError(FAILED + str(getattr(error, "message", None) or error).removeprefix(FAILED)) from error
+        except asyncio.CancelledError:
+            if not task.aborted:
+                raise
+            self._forget(new, made)
+            raise TaskError(FAILED + "interrupted by signal") from None
+        new.name = new.config["name"]
+        # What is on the disk is copied, cloud-init's memory of its instances too.
+        new.guest_memory = copy.deepcopy(source.guest_memory)
+
+    async def _clone_config(self, new, values: dict, source, full: bool, copies: list[Drive], task: Task,
+                            made: list[str]) -> None:
+        newid = new.vmid
         config = {k: v for k, v in self.merged(source).items()
                   if k not in NOT_COPIED and not drives.UNUSED.match(k)}
         for key in config:
@@ -155,17 +192,6 @@ class CloneApi:
                 config[key] = with_mac(config[key], fresh=True)
         seconds, locked = (FULL_SECONDS, FULL_LOCKED) if full else (LINKED_SECONDS, LINKED_LOCKED)
         held = [locked / 2] + [locked / 2 / (len(copies) - 1)] * (len(copies) - 1) if len(copies) > 1 else [locked]
-        await self.pause(seconds - locked if copies else BARE_SECONDS)
-        for drive, under_lock in zip(copies, held):
-            async with self.storage_lock({values.get("storage") or drive.storage}):
-                await self.pause(under_lock)
-                volid = self._allocate_copy(values, source, newid, full, drive, task, made)
-            volume = self.volume(volid, source.node)
-            if not drive.is_cloudinit and not self._is_linked(full, drive):
-                await self._copy_content(values, source, drive, volid, task)
-            options = dict(drive.options)
-            options["size"] = drives.format_size(volume.size)
-            config[drive.key] = str(Drive(drive.key, volid, options))
         config["name"] = values.get("name") or f"Copy-of-VM-{source.config.get('name') or source.vmid}"
         if values.get("description"):
             config["description"] = values["description"]
@@ -173,7 +199,30 @@ class CloneApi:
         config["smbios1"] = ",".join(sorted([*smbios, f"uuid={uuid.uuid4()}"]))
         if config.get("vmgenid"):
             config["vmgenid"] = str(uuid.uuid4())
-        return config
+        for drive in copies:
+            config.pop(drive.key)
+        if task.fault is not None:
+            await self.pause(FAULT_SECONDS)
+            raise TaskError(task.fault)
+        await self.pause(seconds - locked if copies else BARE_SECONDS)
+        for drive, under_lock in zip(copies, held):
+            how = "linked" if self._is_linked(full, drive) else "full"
+            task.log(f"create {how} clone of drive {drive.key} ({drive.volume})")
+            async with self.storage_lock({values.get("storage") or drive.storage}):
+                await self.pause(under_lock)
+                volid = self._allocate_copy(values, source, newid, full, drive, task, made)
+            await task.hold()
+            volume = self.volume(volid, source.node)
+            if not drive.is_cloudinit and not self._is_linked(full, drive):
+                await self._copy_content(values, source, drive, volid, task)
+            options = dict(drive.options)
+            options["size"] = drives.format_size(volume.size)
+            config[drive.key] = str(Drive(drive.key, volid, options))
+            # Written after every drive, still locked.
+            new.config = {**config, "lock": "clone"}
+        if not copies:
+            await task.hold()
+        new.config = config
 
     @staticmethod
     def _is_linked(full: bool, drive: Drive) -> bool:
@@ -187,7 +236,6 @@ class CloneApi:
         if volume is None:
             raise die(f"volume '{drive.volume}' does not exist")
         if self._is_linked(full, drive):
-            task.log(f"create linked clone of drive {drive.key} ({drive.volume})")
             base = "/".join(split_volid(drive.volume)[1].split("/")[-2:])
             number = self.free_name(storage, node, newid)
             if self.is_dir(storage):
@@ -205,7 +253,6 @@ class CloneApi:
                 task.log(f'  Logical volume "vm-{newid}-disk-{number}" created.')
             made.append(volid)
             return volid
-        task.log(f"create full clone of drive {drive.key} ({drive.volume})")
         fmt = volume.format if self.is_dir(storage) else "raw"
         if values.get("format") and not drive.is_cloudinit and one_of(drive.key, "ide", "sata", "scsi", "virtio"):
             fmt = values["format"]
@@ -231,7 +278,15 @@ class CloneApi:
                             f"-O {target.format} {self.volume_path(drive.volume)} zeroinit:{self.volume_path(volid)}' "
                             "failed: exit code 1")
         self.volumes_of(storage, source.node).set_used(name, max(target.used, volume.used))
-        await self.copy_data(volume.used, values.get("bwlimit"))
+        try:
+            await self.copy_data(volume.used, values.get("bwlimit"))
+        except asyncio.CancelledError:
+            if not task.aborted or drive.key.startswith("efidisk"):
+                raise
+            limit = f"-r {values['bwlimit']}K " if values.get("bwlimit") else ""
+            raise TaskError(f"copy failed: command '/usr/bin/qemu-img convert -p -n {limit}-f {volume.format} "
+                            f"-O {target.format} {self.volume_path(drive.volume)} zeroinit:{self.volume_path(volid)}' "
+                            "failed: interrupted by signal") from None
         if not drive.key.startswith("efidisk"):
             shown = drives.human_size(volume.size)
             task.log(f"transferred {shown} of {shown} (100.00%)")

@@ -20,7 +20,7 @@ from .imageserver import ImageServer, Knobs
 from .locks import STORAGE_SLOTS, STORAGE_WAIT
 from .seed import make_folders
 from .settings import FLEET_USER, fleet_role
-from .tasks import TaskFault
+from .tasks import Hiccup, TaskFault, TaskHang
 from .volumes import FOLDERS, SHARED_TYPES, Volume
 
 NETWORK = {"latency": 0.0, "jitter": 0.0, "node_latency": {}, "drop_rate": 0.0, "hang_rate": 0.0, "hang_secs": 120,
@@ -123,6 +123,10 @@ class Control:
         """The next tasks of a type, or all of them, end with this text; with a VMID, only those about that VM."""
         self.pve.task_faults.append(TaskFault(type, message, 1_000_000 if times is None else times, vmid))
 
+    def do_hiccup(self, method: str, path: str, times: int = 1, started: bool = False) -> None:
+        """The next matching requests that start a task are told that no worker was started, which may be wrong."""
+        self.pve.hiccups.append(Hiccup(method, path, times, started))
+
     def do_cut(self, method: str, path: str, times: int = 1, when: str = "before") -> None:
         """Cut the connection of matching requests before or after they are carried out."""
         if when not in ("before", "after"):
@@ -134,7 +138,9 @@ class Control:
         pve = self.pve
         pve.failures.clear()
         pve.task_faults.clear()
+        pve.task_hangs.clear()
         pve.cuts.clear()
+        pve.hiccups.clear()
         pve.guest_plans.clear()
         pve.network.update(NETWORK)
         pve.expired_tokens.clear()
@@ -227,8 +233,30 @@ class Control:
         """SIGKILL for the workers that match; their UPIDs."""
         hit = [t.record["upid"] for t in list(self.pve.running.values())
                if upid in (None, t.record["upid"]) and type in (None, t.record["type"])
-               and (vmid is None or t.record["id"] == str(vmid))]
+               and (vmid is None or t.is_about(vmid))]
         return [u for u in hit if self.pve.kill_worker(u)]
+
+    def do_hang_task(self, type: str, times: int = 1, vmid: int | None = None, volumes: int = 1) -> None:  # noqa: A002
+        """The next tasks of a type stand still; a clone with so many volumes made."""
+        self.pve.task_hangs.append(TaskHang(type, times, vmid, volumes))
+
+    def do_resume_task(self, upid: str | None = None, type: str | None = None,  # noqa: A002
+                       vmid: int | None = None) -> list[str]:
+        """Let tasks that stand still go on; their UPIDs."""
+        hit = [t for t in self.pve.running.values() if t.gate is not None and not t.gate.is_set()
+               and upid in (None, t.upid) and type in (None, t.record["type"]) and (vmid is None or t.is_about(vmid))]
+        for task in hit:
+            task.gate.set()
+        return [task.upid for task in hit]
+
+    async def do_clone(self, source: int, newid: int, user: str = "mia@pam", hang: bool = False, full: bool = False,
+                       name: str | None = None) -> str:
+        """Somebody else clones; the UPID. With `hang` the clone stands still with its first volume made."""
+        if hang:
+            self.do_hang_task("qmclone", vmid=newid)
+        vm = self._vm(source)
+        values = {"node": vm.node, "vmid": source, "newid": newid, "full": int(full), "name": name}
+        return await self.pve.guest_clone(values, "root@pam", owner=user)
 
     def do_expire_token(self, token: str, expired: bool = True) -> None:
         (self.pve.expired_tokens.add if expired else self.pve.expired_tokens.discard)(token)

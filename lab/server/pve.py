@@ -52,7 +52,7 @@ class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, Downlo
         self.vms = VmList()
         self.pools, self.pool_info = {}, {}
         for prepare in (self.init_http, self.init_access, self.init_tasks, self.init_locks, self.init_volumes,
-                        self.init_downloads, self.init_cluster, self.init_ha, self.init_state):
+                        self.init_downloads, self.init_cluster, self.init_clones, self.init_ha, self.init_state):
             prepare()
         if not self.load():
             SEEDS[settings.seed](self)

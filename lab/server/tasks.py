@@ -9,15 +9,35 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from fakepve.model import PveError, TaskError
 
 KEEP = 5000
+NO_UPID = "got no worker upid - start worker failed"
 UNEXPECTED = "unexpected status"
 FAULT_SECONDS = 0.5
 Body = Callable[["Task"], Awaitable[Any]]
+
+
+@dataclass
+class Hiccup:
+    """pvedaemon loses the first word of the worker that it has forked, for the next `times` such requests.
+
+    The worker waits for its parent's OK and is killed instead: it does nothing and is in no list. With `started`, it runs
+    all the same.
+    """
+
+    method: str
+    path: str
+    times: int
+    started: bool
+
+
+# The hiccup that the request under way is to have.
+HICCUP: ContextVar[Hiccup | None] = ContextVar("hiccup", default=None)
 
 
 @dataclass
@@ -30,6 +50,17 @@ class TaskFault:
     vmid: int | None = None
 
 
+@dataclass
+class TaskHang:
+    """The next `times` tasks of a type stand still until they are let go on, or killed."""
+
+    type: str
+    times: int
+    vmid: int | None = None
+    # At which opportunity: a clone has one after each volume that it makes.
+    at: int = 1
+
+
 class Task:
     """One worker: what the API shows of it and the asyncio task that runs it."""
 
@@ -39,10 +70,26 @@ class Task:
         # Set by DELETE of the task: the worker dies of a signal and cleans up after itself.
         self.aborted = False
         self.warnings = 0
+        # The VM that the task makes, where its id is another.
+        self.target: str | None = None
+        # The text that it is to end with.
+        self.fault: str | None = None
+        # What it waits for where it is to stand still, and how many opportunities come before.
+        self.gate: asyncio.Event | None = None
+        self.opportunities = 0
 
     @property
     def upid(self) -> str:
         return self.record["upid"]
+
+    async def hold(self) -> None:
+        """Stand still here, if a test wants it."""
+        self.opportunities -= 1
+        if self.gate is not None and self.opportunities <= 0:
+            await self.gate.wait()
+
+    def is_about(self, vmid: int | str) -> bool:
+        return str(vmid) in (self.record["id"], self.target)
 
     def log(self, line: str) -> None:
         self.record["log"].append(line)
@@ -60,14 +107,23 @@ class TaskApi:
         self.running: dict[str, Task] = {}
         # What the control interface makes fail.
         self.task_faults: list[TaskFault] = []
+        self.task_hangs: list[TaskHang] = []
+        self.hiccups: list[Hiccup] = []
 
     async def start_task(self, node: str, kind: str, ident: object, user: str, body: Body, *,
-                         target: int | None = None, undo: Callable[[], None] | None = None) -> str:
+                         target: int | None = None, undo: Callable[[], None] | None = None,
+                         own_faults: bool = False) -> str:
         """Start a worker and return its UPID; with a time scale of 0 it has ended by then.
 
         `target` is the VM that the task makes, where `ident` is another; `undo` takes away what was made before the
-        worker started, if it fails at once.
+        worker started, if it fails at once. With `own_faults` the body sees itself to the task's `fault` and `hold`.
         """
+        hiccup = HICCUP.get()
+        HICCUP.set(None)
+        if hiccup is not None:
+            hiccup.times -= 1
+            if not hiccup.started:
+                raise PveError(500, NO_UPID)
         upid, pid, start = self._upid(node, kind, ident, user)
         record = {"upid": upid, "node": node, "pid": pid, "pstart": pid * 7, "starttime": start, "type": kind,
                   "id": str(ident), "user": user, "status": "running", "log": []}
@@ -79,10 +135,17 @@ class TaskApi:
                 self.tasklog.remove(old)
                 self.tasks.pop(old["upid"], None)
         self.running[upid] = task
-        fault = self._fault_of(kind, str(ident if target is None else target))
-        task.runner = asyncio.ensure_future(self._run(task, self._failing(fault, undo) if fault else body))
-        if not self.time_scale:
+        about = str(ident if target is None else target)
+        task.target, task.fault = about, self._fault_of(kind, about)
+        hang = self._hang_of(kind, about)
+        if hang is not None:
+            task.gate, task.opportunities = asyncio.Event(), hang.at
+        run = body if own_faults else self._with_faults(body, undo)
+        task.runner = asyncio.ensure_future(self._run(task, run))
+        if not self.time_scale and task.gate is None:
             await asyncio.wait([task.runner])
+        if hiccup is not None:
+            raise PveError(500, NO_UPID)
         return upid
 
     async def task(self, node, ttype, tid, user, body, vm=None, lock=True, log=()):
@@ -107,13 +170,23 @@ class TaskApi:
                 return fault.message
         return None
 
-    def _failing(self, message: str, undo: Callable[[], None] | None) -> Body:
-        async def body(task: Task) -> None:
+    def _hang_of(self, kind: str, vmid: str) -> TaskHang | None:
+        for hang in self.task_hangs:
+            if hang.times > 0 and hang.type == kind and str(hang.vmid) in ("None", vmid):
+                hang.times -= 1
+                return hang
+        return None
+
+    def _with_faults(self, body: Body, undo: Callable[[], None] | None) -> Body:
+        async def run(task: Task) -> Any:
+            await task.hold()
+            if task.fault is None:
+                return await body(task)
             await self.pause(FAULT_SECONDS)
             if undo:
                 undo()
-            raise TaskError(message)
-        return body
+            raise TaskError(task.fault)
+        return run
 
     async def _run(self, task: Task, body: Body) -> None:
         record = task.record
