@@ -6,6 +6,7 @@ import { hashPassword } from "./cloudInit/password.ts";
 import { renderUserData } from "./cloudInit/userData.ts";
 import { renderVendorData } from "./cloudInit/vendorData.ts";
 import { contentHash } from "./contentHash.ts";
+import { firstPath, type TemplateNames } from "./templateNames.ts";
 import { vmArgs } from "./vmArgs.ts";
 
 /** The cloud-init snippets of a template. */
@@ -15,10 +16,18 @@ export interface Snippets {
   network?: string;
 }
 
-/** The snippets in the order in which they go to the datastore: the password is hashed, the keys are in the user-data. */
-export function renderSnippets({ path, cloudInit, agent }: PlacedTemplate): Snippets {
+/** The snippets that a template has, in the order in which they go to the datastore. */
+export const snippetKinds = ({ cloudInit }: PlacedTemplate): (keyof Snippets)[] => [
+  "vendor",
+  "user",
+  ...(cloudInit.network ? (["network"] as const) : []),
+];
+
+/** The texts of a template's snippets: the password is hashed, the keys are in the user-data. */
+export function renderSnippets(template: PlacedTemplate, names: TemplateNames = {}): Snippets {
+  const { path, cloudInit, agent } = template;
   const { keys } = publicKeys(cloudInit, `${path}.cloudInit`);
-  const passwordHash = cloudInit.password && hashPassword(cloudInit.password, path);
+  const passwordHash = cloudInit.password && hashPassword(cloudInit.password, firstPath(template, names));
   return {
     vendor: renderVendorData(cloudInit, { agent }),
     user: renderUserData(cloudInit, { publicKeys: keys, passwordHash }),
@@ -26,36 +35,53 @@ export function renderSnippets({ path, cloudInit, agent }: PlacedTemplate): Snip
   };
 }
 
+/** Version of `contentForm`. Another one would make every template of everybody anew. */
+const CONTENT_VERSION: number = 1;
+
 /**
- * Hash of all that a template is made from. It stands in the template's mark; another hash means another template. What
- * can be changed on a template as it is (name, notes, tags, pool, protection) is not in it, nor is where it is (node,
- * VMID): the replicas of a template have one content.
+ * What a template is made from, in a form that stays as it is: every value in it is in the marks of VMs, as a hash. What can be
+ * changed on a template as it is (name, notes, tags, pool, protection) is not in it, nor is where it is (node, VMID): the
+ * replicas of a template have one content.
+ *
+ * An option of a later version goes in only where it differs from its default, so that a template that does not use it keeps
+ * its hash: `...(template.rng && { rng: template.rng })`.
  */
-export function templateContent(template: PlacedTemplate, cluster: Cluster): string {
-  const { checksum, checksumUrl, url } = template.image;
-  const hardware = vmArgs(template.name, template, cluster, {
-    imageVolumeId: "",
-    userDataFileId: "",
-    vendorDataFileId: "",
-    networkDataFileId: "",
-    notes: "",
-    tags: [],
-  });
-  const {
-    name: _name,
-    description: _notes,
-    tags: _tags,
-    poolId: _pool,
-    protection: _protection,
-    onBoot: _onBoot,
-    vmId: _vmId,
-    nodeName: _node,
-    ...made
-  } = hardware;
-  return contentHash({
-    made,
-    snippets: renderSnippets(template),
-    image: checksum ?? checksumUrl ?? url,
-    makeTemplate: template.makeTemplate,
-  });
+function contentForm(template: PlacedTemplate, cluster: Cluster, snippets: Snippets) {
+  const { image, makeTemplate } = template;
+  const files = { imageVolumeId: "", userDataFileId: "", vendorDataFileId: "" };
+  const vm = vmArgs(template.name, template, cluster, { ...files, notes: "", tags: [] });
+  return {
+    ...(CONTENT_VERSION > 1 && { version: CONTENT_VERSION }),
+    made: {
+      // Always the same. They were in it from the beginning, and so they stay.
+      started: false,
+      stopOnDestroy: true,
+      purgeOnDestroy: true,
+      deleteUnreferencedDisksOnDestroy: false,
+      bios: vm.bios,
+      machine: vm.machine,
+      scsiHardware: vm.scsiHardware,
+      operatingSystem: vm.operatingSystem,
+      cpu: vm.cpu,
+      memory: vm.memory,
+      efiDisk: vm.efiDisk,
+      tpmState: vm.tpmState,
+      disks: vm.disks,
+      cdrom: vm.cdrom,
+      bootOrders: vm.bootOrders,
+      networkDevices: vm.networkDevices,
+      serialDevices: vm.serialDevices,
+      vga: vm.vga,
+      agent: vm.agent,
+      hostpcis: vm.hostpcis,
+      initialization: vm.initialization,
+    },
+    snippets,
+    image: image.checksum ?? image.checksumUrl ?? image.url,
+    makeTemplate,
+  };
 }
+
+/** Hash of all that a template is made from. It stands in the template's mark; another hash means another template. */
+export const templateContent = (template: PlacedTemplate, cluster: Cluster, names: TemplateNames = {}): string =>
+  contentHash(contentForm(template, cluster, renderSnippets(template, names)));
