@@ -9,16 +9,19 @@ import { shell } from "./shell.ts";
 const STORE_AND_RUN = `
   import { writeFileSync } from "node:fs";
   import { createRequire } from "node:module";
+  import { fakeClone, fakeState } from "./providers/clone/fakeClone.ts";
   import { shell } from "./providers/dynamic/shell.ts";
 
   const text = shell("clone/provider.ts");
   const file = process.argv[1] + "/stored.cjs";
   writeFileSync(file, text);
   const stored = createRequire(file)(file).handler();
-  stored.configure({ config: { get: () => undefined } });
-  const clone = { vmId: 9101, full: false, start: false, status: "stopped", template: "a" };
-  const same = await stored.diff("9101", clone, clone);
-  const other = await stored.diff("9101", clone, { ...clone, vmId: 9102 });
+  const config = { cluster: JSON.stringify({ endpoint: "https://pve1.example.net:8006", node: "pve1" }), apiToken: "golden@pve!fleet=1b2c3d4e" };
+  stored.configure({ config: { get: (key) => config[key] } });
+  const clone = fakeClone();
+  const state = { stateVersion: 2, ...fakeState() };
+  const same = await stored.diff("9101", state, clone);
+  const other = await stored.diff("9101", state, { ...clone, name: "db-1" });
   console.log(JSON.stringify({ text, same: same.changes, other: other.changes }));
 `;
 

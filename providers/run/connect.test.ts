@@ -1,5 +1,7 @@
 import { expect, it } from "vitest";
-import { connect } from "./connect.ts";
+import { ConfigError } from "../../config/problem.ts";
+import { clientOf, runOf } from "./connect.ts";
+import { connectionOf } from "./connection.ts";
 
 const reader = (values: Record<string, unknown>) => {
   let read = 0;
@@ -15,25 +17,37 @@ const reader = (values: Record<string, unknown>) => {
 const cluster = { endpoint: "https://pve1.example.net:8006", node: "pve1" };
 const apiToken = "golden@pve!fleet=1b2c3d4e";
 
-it("all resources share one client, and the config is read once however many there are", () => {
+it("all resources share one run and its client, and the config is read once however many there are", () => {
   const config = reader({ cluster, apiToken });
-  const client = connect(config);
+  const run = runOf(config);
   const reads = config.reads();
-  expect(connect(config)).toBe(client);
+  expect(runOf(config)).toBe(run);
   expect(config.reads()).toBe(reads);
-  expect(connect(reader({ cluster, apiToken }))).toBe(client);
+  // Each kind of resource has a provider of its own, and that a config of its own.
+  expect(runOf(reader({ cluster, apiToken }))).toBe(run);
 });
 
-it("another cluster or login has another client", () => {
-  const client = connect(reader({ cluster, apiToken }));
-  expect(connect(reader({ cluster: { ...cluster, tls: { insecure: true } }, apiToken }))).not.toBe(client);
-  expect(connect(reader({ cluster, apiToken: `${apiToken}f` }))).not.toBe(client);
+it("another cluster or login has another run and another client", () => {
+  const run = runOf(reader({ cluster, apiToken }));
+  for (const other of [
+    reader({ cluster: { ...cluster, tls: { insecure: true } }, apiToken }),
+    reader({ cluster, apiToken: `${apiToken}f` }),
+  ]) {
+    expect(runOf(other)).not.toBe(run);
+    expect(runOf(other).client).not.toBe(run.client);
+  }
+});
+
+it("what asks PVE without a run shares the client too: there is one login", () => {
+  const { client, cluster: read } = runOf(reader({ cluster, apiToken }));
+  const { login } = client.connection;
+  expect(clientOf(connectionOf({ cluster: read, login }))).toBe(client);
 });
 
 it("without a cluster its problems are told, and those of no section that may hold secrets", () => {
   const templates = { noble: { cloudInit: { writeFiles: [{ permissions: "hunter2" }] } } };
   const config = reader({ cluster: { ...cluster, node: "pve 1" }, apiToken, templates });
-  expect(() => connect(config)).toThrow(
+  expect(() => runOf(config)).toThrow(
     /^1 problem in the stack config:\n {2}- cluster\.node: found "pve 1"; [^\n]*\n[^\n]*$/,
   );
 });

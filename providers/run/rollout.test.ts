@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Rollout, rolloutOf } from "./rollout.ts";
+import { Rollout, Rollouts } from "./rollout.ts";
 
 /** What has become of a clone that wants to go: `waits`, `goes`, or why it stays. */
 function entering(rollout: Rollout, vmId: number): () => Promise<string> {
@@ -73,12 +73,33 @@ describe("a rollout", () => {
     rollout.healthy(9101);
     expect(await entering(rollout, 9102)()).toBe("goes");
   });
+});
 
-  it("is one for all clones of a set, and another one for another set or stack", () => {
-    const one = rolloutOf({ stack: "o/p/dev", set: "web" });
-    expect(rolloutOf({ stack: "o/p/dev", set: "web" })).toBe(one);
-    expect(rolloutOf({ stack: "o/p/dev", set: "app" })).not.toBe(one);
-    expect(rolloutOf({ stack: "o/p/prod", set: "web" })).not.toBe(one);
+describe("the rollouts of a run", () => {
+  it("are one for all clones of a set, with the limit that it has now, and another one for another set", () => {
+    const rollouts = new Rollouts();
+    const web = rollouts.enter(9101, "web", 1);
+    expect(rollouts.enter(9102, "web", 2)).toBe(web);
+    expect(web.limit).toBe(2);
+    expect(rollouts.enter(9201, "app", 1)).not.toBe(web);
+  });
+
+  it("keep their limit when the stack or the set has another name: a clone that is deleted is known by its VMID", async () => {
+    // What is deleted has its state, in which stack and set are called as they were.
+    const rollouts = new Rollouts();
+    for (const vmId of [9101, 9102, 9103]) rollouts.enter(vmId, "web-renamed", 1).replacing.add(vmId);
+    const fates = [9101, 9102, 9103].map((vmId) => entering(rollouts.of(vmId), vmId));
+    expect(await Promise.all(fates.map((fate) => fate()))).toEqual(["goes", "waits", "waits"]);
+    rollouts.of(9101).gone(9101);
+    rollouts.enter(9101, "web-renamed", 1).begin(9101);
+    rollouts.of(9101).healthy(9101);
+    expect(await Promise.all(fates.map((fate) => fate()))).toEqual(["goes", "goes", "waits"]);
+  });
+
+  it("do not hold back a clone that the config does not have any more", async () => {
+    const rollouts = new Rollouts();
+    rollouts.enter(9101, "web", 1).begin(9101);
+    expect(await entering(rollouts.of(9102), 9102)()).toBe("goes");
   });
 });
 
