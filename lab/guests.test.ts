@@ -174,6 +174,16 @@ describe("a running VM", () => {
     expect(await pending()).toEqual(["net0", "scsi1"]);
   });
 
+  test("is cloned as it runs: what is pending stays behind", { timeout: testMs }, async () => {
+    await running();
+    await put({ cores: 4 });
+    const task = await probe.run("POST", `${one}/clone`, { newid: 702, full: 1 });
+    expect(task).toMatchObject({ exitstatus: "OK" });
+    expect(task.log).toContain("found pending changes for 'cores', discarding for clone");
+    expect((await probe.lab.control.vms())["702"]).toMatchObject({ status: "stopped", config: { cores: 1 } });
+    await probe.lab.control.deleteVm(702);
+  });
+
   test("reboots into its pending values, once it has powered off", { timeout: testMs }, async () => {
     await running();
     await put({ cores: 4 });
@@ -197,7 +207,7 @@ describe("a running VM", () => {
     }
     expect((await probe.run("POST", `${one}/status/shutdown`, { timeout: 3, forceStop: 1 })).exitstatus).toBe("OK");
     expect((await probe.lab.control.vms())["700"]?.status).toBe("stopped");
-    expect(await probe.refusal("POST", `${one}/status/reboot`)).toBe("500 VM is not running, cannot reboot");
+    expect(await probe.refusal("POST", `${one}/status/reboot`)).toBe("500 VM 700 not running");
   });
 
   test("grows its disk while it runs", { timeout: testMs }, async () => {

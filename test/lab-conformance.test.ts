@@ -50,10 +50,13 @@ function check(results: readonly StepResult[], prefix: RegExp): void {
 }
 
 describe("the lab answers as a real node did", () => {
-  test("calls and answers of shared.jsonl", { timeout: timeoutMs }, async () => {
-    const results = await onFreshLab(replayShared);
-    console.log(report("recorded calls", results));
-    check(results, /^(?!provider-)/);
+  test.each([
+    ["shared.jsonl", /^(?!provider-|h-)/],
+    ["second.jsonl", /^h-/],
+  ] as const)("calls and answers of %s", { timeout: timeoutMs }, async (file, ids) => {
+    const results = await onFreshLab((lab) => replayShared(lab, file));
+    console.log(report(`calls of ${file}`, results));
+    check(results, ids);
   });
 
   test("the proxmoxve provider's own traffic", { timeout: timeoutMs }, async () => {

@@ -28,7 +28,7 @@ export interface RecordedTask {
   readonly log: readonly string[];
 }
 
-/** A line of shared.jsonl; recorded/README.md says what the fields mean. */
+/** A line of shared.jsonl or second.jsonl; recorded/README.md says what the fields mean. */
 export interface SharedStep {
   readonly id: string;
   readonly about: string;
@@ -65,7 +65,11 @@ async function lines<T>(name: string): Promise<T[]> {
     .map((line) => JSON.parse(line) as T);
 }
 
-export const readShared = (): Promise<SharedStep[]> => lines<SharedStep>("shared.jsonl");
+/** Both start from the pristine node. */
+export const sharedFiles = ["shared.jsonl", "second.jsonl"] as const;
+export type SharedFile = (typeof sharedFiles)[number];
+
+export const readShared = (name: SharedFile): Promise<SharedStep[]> => lines<SharedStep>(name);
 export const readProvider = (): Promise<ProviderStep[]> => lines<ProviderStep>("provider.jsonl");
 
 /** sha256 of the image server's files by name. */

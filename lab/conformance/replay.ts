@@ -70,6 +70,15 @@ export class Session {
   }
 
   async send(identity: string, method: string, path: string, params: Params): Promise<Answer> {
+    return this.#request(await this.#headers(identity), method, path, params);
+  }
+
+  /** With a token of somebody else, `user@realm!name=secret`. */
+  sendAs(token: string, method: string, path: string, params: Params): Promise<Answer> {
+    return this.#request({ authorization: `PVEAPIToken=${token}` }, method, path, params);
+  }
+
+  async #request(headers: Record<string, string>, method: string, path: string, params: Params): Promise<Answer> {
     const form = new URLSearchParams();
     for (const [key, value] of Object.entries(params)) {
       for (const each of Array.isArray(value) ? value : [value]) form.append(key, String(each));
@@ -78,7 +87,7 @@ export class Session {
     const query = inQuery && form.size ? `${path.includes("?") ? "&" : "?"}${form}` : "";
     const answer = await fetch(`${this.#lab.endpoint}/api2/json${path}${query}`, {
       method,
-      headers: await this.#headers(identity),
+      headers,
       dispatcher: this.#agent,
       ...(inQuery ? {} : { body: form }),
     });

@@ -1,6 +1,13 @@
 import type { Lab } from "../lab.ts";
 import { differences, isObject, steadyLines } from "./compare.ts";
-import { type Json, type JsonObject, readChecksums, readShared, type SharedStep } from "./recording.ts";
+import {
+  type Json,
+  type JsonObject,
+  readChecksums,
+  readShared,
+  type SharedFile,
+  type SharedStep,
+} from "./recording.ts";
 import { type Answer, deadPort, type EndedTask, filled, Session } from "./replay.ts";
 
 export interface StepResult {
@@ -11,36 +18,36 @@ export interface StepResult {
 
 /**
  * PVE seconds in real ones. Where something must be asked before something else has ended, a busy machine needs time:
- * the steps between start and end of the slow clone, and the look at a VM that pvestatd has not seen yet.
+ * the steps between start and end of slow clones, and the look at a VM that pvestatd has not seen yet.
  */
 const quick = 0.03;
 const slow: readonly (readonly [RegExp, number])[] = [
-  [/^clone-slow/, 0.3],
+  [/^(clone-slow|h-slow|h-kill|h-crash)/, 0.3],
   [/^resources-/, 0.15],
 ];
 const scaleOf = (id: string): number => slow.find(([pattern]) => pattern.test(id))?.[1] ?? quick;
 
 const groups: readonly (readonly [string, RegExp])[] = [
-  ["permissions", /^(user-|acl-|role-|perm-)/],
+  ["permissions", /^(user-|acl-|role-|perm-|priv-|pool)/],
   ["http and login", /^(auth-|path-|method-|ticket-|put-arg|node-unknown)/],
   ["tasks", /^task-/],
-  ["download", /^(dl-|url-)/],
+  ["download", /^(dl-|url-|meta-)/],
   ["storage and content", /^(storage-|content-|snip-)/],
-  ["cloud-init", /^(ci-|ide2-)/],
+  ["cloud-init", /^(ci-|ide[02]-|dump-)/],
   ["mapping", /^(map-|hostpci)/],
   ["create", /^(create-|filled-create|resources-now)/],
-  ["clone", /^(clone|race-)/],
+  ["clone", /^(clone|race-|chain-|slow-|kill-|crash)/],
   ["template", /^(template|tags-before)/],
   ["snapshot", /^snap/],
-  ["resize and disks", /^(resize|disk-|unused-)/],
+  ["resize and disks", /^(resize|disk-|unused-|detach|reattach|unlink|move)/],
   ["delete", /^(delete|protect|unprotect)/],
-  ["power and agent", /^(start|stop|shutdown|agent)/],
-  ["config", /^(cfg-|put-|pending|digest-)/],
+  ["power and agent", /^(start|stop|shutdown|agent|reboot-|reset-|suspend|resume)/],
+  ["config", /^(cfg-|put-|post-|pending|digest-|hot-|revert|del-two)/],
   ["cluster", /./],
 ];
 
 export function groupOf(id: string): string {
-  return groups.find(([, pattern]) => pattern.test(id))?.[0] ?? "cluster";
+  return groups.find(([, pattern]) => pattern.test(id.replace(/^h-/, "")))?.[0] ?? "cluster";
 }
 
 const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -91,6 +98,11 @@ class Replay {
         return [];
       case "WAIT":
         return taskDifferences(step, await this.#session.ended(this.#open.get(target) ?? ""), this.#names);
+      case "KILL": {
+        const upid = this.#open.get(target) ?? "";
+        await this.#lab.control.killTask({ upid });
+        return taskDifferences(step, await this.#session.ended(upid), this.#names);
+      }
       case "SFTP-PUT":
         await this.#session.sftpPut(target, String((params as JsonObject).content));
         return [];
@@ -155,7 +167,8 @@ class Replay {
       reason: String(outcome.reason),
       exitstatus: isObject(outcome.task) ? String(outcome.task.exitstatus) : null,
     }));
-    if (!step.unstable) return differences(outcomes, got, true, "outcomes");
+    const found = differences(outcomes, got, true, "outcomes");
+    if (!step.unstable || found.length === 0) return found;
     // A race: one wins, the others lose in one of the ways that were seen.
     const winners = got.filter((outcome) => outcome.exitstatus === "OK").length;
     const losers = got.filter((outcome) => outcome.exitstatus !== "OK");
@@ -177,8 +190,8 @@ class Replay {
   }
 }
 
-/** Plays shared.jsonl on a lab that was seeded as the recordings' node. */
-export async function replayShared(lab: Lab): Promise<StepResult[]> {
+/** Plays shared.jsonl or second.jsonl on a lab that was seeded as the recordings' node. */
+export async function replayShared(lab: Lab, file: SharedFile): Promise<StepResult[]> {
   const session = await Session.open(lab);
   const dead = `127.0.0.1:${await deadPort()}`;
   const names = new Map([
@@ -191,7 +204,7 @@ export async function replayShared(lab: Lab): Promise<StepResult[]> {
   const replay = new Replay(lab, session, names);
   const results: StepResult[] = [];
   try {
-    for (const step of await readShared()) {
+    for (const step of await readShared(file)) {
       results.push({ id: step.id, group: groupOf(step.id), differences: await replay.step(step) });
     }
   } finally {

@@ -31,6 +31,7 @@ BUILT_IN: dict[str, set[str]] = {
     "PVESDNAdmin": {"SDN.Allocate", "SDN.Audit", "SDN.Use"},
     "PVESDNUser": {"SDN.Audit", "SDN.Use"},
     "PVESysAdmin": {"Sys.Audit", "Sys.Console", "Sys.Syslog"},
+    "PVETemplateUser": {"VM.Audit", "VM.Clone"},
     "PVEVMAdmin": VM_ADMIN,
     "PVEVMUser": {"VM.Audit", "VM.Backup", "VM.Config.CDROM", "VM.Config.Cloudinit", "VM.Console",
                   "VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted", "VM.PowerMgmt"},
@@ -167,6 +168,14 @@ class AccessApi:
                 why = re.sub(r"VM\.GuestAgent\.[\w.|]+", MONITOR, why)
             raise PveError(403, f"Permission check failed ({why})" if why else "Permission check failed")
 
+    def _check(self, user, check, values, declared=None):
+        """A parameter that is missing leaves its place in the path empty: the path above is looked at."""
+        if check[0] == "perm" and "require_param" not in check[3::2]:
+            names = re.findall(r"/\{(\w+)\}", check[1])
+            for name in (n for n in names if values.get(n) is None):
+                check = [check[0], check[1].replace("/{" + name + "}", ""), *check[2:]]
+        return super()._check(user, check, values, declared)
+
     # ------------------------------------------------------------------ API
 
     def _routes_pools(self):
@@ -244,7 +253,7 @@ class AccessApi:
     def _privileges(self, text) -> set[str]:
         names = set(split_list(text))
         for name in sorted(names - self.known_privileges()):
-            raise param_error(privs=f"invalid privilege '{name}'\n")
+            raise param_error(privs=f"invalid format - invalid privilege '{name}'\n")
         return names
 
     async def acl_list(self, values: dict, user: str) -> list[dict]:

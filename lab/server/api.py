@@ -101,7 +101,7 @@ class HttpApi:
         one = qemu + "/{vmid}"
         task = "/nodes/{node}/tasks/{upid}"
         # fakepve's own routes for these come first: its methods of these names are replaced.
-        for name, template, handler in (
+        self.core = (
                 ("_version", "/version", self.version_get),
                 ("_nodes", "/nodes", self.node_list),
                 ("_resources", "/cluster/resources", self.cluster_resources),
@@ -114,7 +114,8 @@ class HttpApi:
                 ("_config_get", one + "/config", self.config_get),
                 ("_config_put", one + "/config", self.config_put),
                 ("_config_post", one + "/config", self.config_post),
-                ("_pending", one + "/pending", self.config_pending)):
+                ("_pending", one + "/pending", self.config_pending))
+        for name, template, handler in self.core:
             setattr(self, name, self._stateful_handler(template, handler))
         return super()._build_app()
 
@@ -128,6 +129,10 @@ class HttpApi:
                     router.add_route(method, prefix + path, serve)
                     if not path.endswith(":.+}"):
                         router.add_route(method, prefix + path + "/", serve)
+        methods = {"_download_url": "POST", "_config_put": "PUT", "_config_post": "POST"}
+        for name, template, _ in self.core:
+            for prefix in prefixes:
+                router.add_route(methods.get(name, "GET"), prefix + template + "/", getattr(self, name))
         super()._register_stateful(router, prefixes)
 
     # ------------------------------------------------------------ one request

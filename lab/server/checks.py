@@ -85,11 +85,16 @@ class CheckApi:
                 self._check_root_only(user, key, str(config[key]))
 
     def check_networks(self, user: str, values: dict) -> None:
-        """A bridge needs SDN.Use; whether it exists is found out at start."""
+        """A bridge, or its VLAN, needs SDN.Use; whether it exists is found out at start."""
         for key in sorted(values):
-            bridge = re.search(r"(?:^|,)bridge=([^,]+)", str(values[key])) if one_of(key, "net") else None
-            if bridge:
-                self.require(user, f"/sdn/zones/localnetwork/{bridge.group(1)}", "SDN.Use")
+            parts = dict(p.split("=", 1) for p in str(values[key]).split(",") if "=" in p) if one_of(key, "net") else {}
+            if "bridge" not in parts:
+                continue
+            path = f"/sdn/zones/localnetwork/{parts['bridge']}"
+            tags = [parts["tag"]] if parts.get("tag", "0") != "0" else []
+            tags += sorted(parts["trunks"].split(";")) if "trunks" in parts else []
+            for tag in tags or [None]:
+                self.require(user, path if tag is None else f"{path}/{tag}", "SDN.Use")
 
     def check_drive(self, user: str, node: str, vmid: int, drive: Drive) -> None:
         """What PVE checks of one drive before any worker starts."""
@@ -108,7 +113,11 @@ class CheckApi:
         storage, name = split_volid(drive.volume)
         if storage is None:
             raise param_error(**{drive.key: f"unable to parse volume ID '{drive.volume}'\n"})
-        if new or name == "cloudinit":
+        if name == "cloudinit":
+            # Whether there is such a datastore, and what it takes, is found out later.
+            self.require(user, "/storage/" + storage, "Datastore.AllocateSpace")
+            return
+        if new:
             self._store(storage)
             self.require(user, "/storage/" + storage, "Datastore.AllocateSpace")
             self.storage_for_images(storage, node)

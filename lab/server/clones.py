@@ -36,6 +36,8 @@ TEMPORARY = " qmclone temporary file"
 # its source, at least: a machine under load holds it longer than a node would.
 LOCK_WAIT = 1.0
 LEAST_LOCK_WAIT = 0.2
+# Real seconds of waiting where time stands still.
+LONG_WAIT = 5.0
 FAILED = "clone failed: "
 
 
@@ -51,9 +53,9 @@ class CloneApi:
         self.targets: dict[int, str] = {}
 
     @asynccontextmanager
-    async def target_lock(self, newid: int, holder: str):
-        """The config lock of the VM that a clone makes."""
-        deadline = time.monotonic() + self.real_wait(LOCK_WAIT)
+    async def target_lock(self, newid: int, holder: str, wait: float = LOCK_WAIT):
+        """The config lock of a VM that is about to be made."""
+        deadline = time.monotonic() + (wait * self.time_scale or LONG_WAIT)
         while newid in self.targets or getattr(self.vm(newid), "lock_holder", None) is not None:
             if time.monotonic() > deadline:
                 raise TaskError(lock_timeout(newid))
@@ -86,48 +88,61 @@ class CloneApi:
 
     # ---------------------------------------------------------------- clone
 
+    @staticmethod
+    def _cloned_config(values: dict, source) -> dict:
+        """The config that is cloned: the VM's, or a snapshot's."""
+        name = values.get("snapname")
+        if name and name not in source.snapshots:
+            raise die(f"snapshot '{name}' does not exist")
+        return source.snapshots[name] if name else source.config
+
     def _clone_checks(self, values: dict, user: str, source) -> tuple[bool, list[Drive]]:
-        """What is refused before any worker starts: (full, drives to copy)."""
+        """What is refused before any worker starts, in PVE's order: (full, drives to copy)."""
         node, newid, storage = values["node"], int(values["newid"]), values.get("storage")
-        full = bool(values["full"]) if values.get("full") is not None else not source.config.get("template")
-        if storage and not full:
-            raise die("parameter 'storage' not allowed for linked clones")
-        if values.get("format") and not full:
-            raise die("parameter 'format' not allowed for linked clones")
+        target = values.get("target") if values.get("target") != node else None
         if storage:
-            self._store(storage)
-            if "images" not in split_list(self.storages[storage].get("content")):
-                raise param_error(storage=f"storage '{storage}' does not support vm images")
+            self._clone_storage(storage, target)
+        self.need_quorum()
+        if source.config.get("lock"):
+            raise die(f"VM is locked ({source.config['lock']})")
+        cloned = self._cloned_config(values, source)
+        full = bool(values["full"]) if values.get("full") is not None else not source.config.get("template")
+        for name in ("storage", "format"):
+            if values.get(name) and not full:
+                raise die(f"parameter '{name}' not allowed for linked clones")
+        copies = [d for d in drives.of_config(cloned) if d.is_cloudinit or not d.is_cdrom]
+        for drive in copies:
+            if drive.storage not in self.storages:
+                raise die(f"storage '{drive.storage}' does not exist")
+            if not drive.is_cloudinit:
+                self.require(user, f"/storage/{storage or drive.storage}", "Datastore.AllocateSpace")
+        self.check_mappings(user, cloned)
+        self.check_networks(user, cloned)
+        used = {drive.storage for drive in drives.of_config(cloned)} - {None}
+        if target and not all(self.is_shared(name) for name in used):
+            raise die(f"can't clone VM to node '{target}' (VM uses local storage)")
         if self.vm(newid) is not None:
             raise die(f"unable to create VM {newid}: config file already exists")
-        self.check_mappings(user, source.config)
-        self.check_networks(user, source.config)
-        copies = []
-        for drive in drives.of_config(source.config):
-            if drive.is_cdrom and not drive.is_cloudinit:
-                continue
-            own = drive.storage
-            if own is None or own not in self.storages:
-                raise die(f"storage '{own}' does not exist")
-            if not full and not drive.is_cloudinit and "base-" not in drive.volume.rsplit("/", 1)[-1]:
-                raise die(f"Linked clone feature is not supported for '{drive.volume}' ({drive.key})")
-            target = storage or own
-            if not drive.is_cloudinit:
-                self.require(user, "/storage/" + target, "Datastore.AllocateSpace")
-            self.storage_for_images(target, node)
-            copies.append(drive)
+        for drive in copies:
+            self._clone_feature(values, source, full, drive)
         return full, copies
 
-    def _target_checks(self, values: dict, source, target: str) -> None:
-        """A clone goes to another node only if all that the source uses is seen from there."""
-        storage = values.get("storage")
-        if storage:
+    def _clone_storage(self, storage: str, target: str | None) -> None:
+        """A clone on another node needs a datastore that is seen from there."""
+        self._store(storage)
+        if "images" not in split_list(self.storages[storage].get("content")):
+            raise param_error(storage=f"storage '{storage}' does not support vm images")
+        if target:
             self._check_enabled(storage, target)
             if not self.is_shared(storage):
                 raise die(f"can't clone to non-shared storage '{storage}'")
-        used = {drive.storage for drive in drives.of_config(source.config)} - {None}
-        if not all(self.is_shared(name) for name in used):
-            raise die(f"can't clone VM to node '{target}' (VM uses local storage)")
+
+    def _clone_feature(self, values: dict, source, full: bool, drive: Drive) -> None:
+        if drive.key == "tpmstate0" and full and source.status == "running" and not values.get("snapname"):
+            raise die("cannot clone TPM state while VM is running")
+        if self._is_linked(full, drive) and "base-" not in drive.volume.rsplit("/", 1)[-1]:
+            raise die(f"Linked clone feature is not supported for '{drive.volume}' ({drive.key})")
+        self.storage_for_images(values.get("storage") or drive.storage, values["node"])
 
     async def guest_clone(self, values: dict, user: str, *, owner: str | None = None) -> str:
         """`owner`: whose task it is, where that is not the user whose rights are looked at."""
@@ -136,26 +151,17 @@ class CloneApi:
         target = values.get("target")
         if target and target not in self.nodes:
             raise die(f"no such cluster node '{target}'")
-        self.need_quorum()
         source = self.vm(vmid)
         if source is None or source.node != node:
             raise die(f"unable to find configuration file for VM {vmid} on node '{node}'")
-
-        def checks() -> tuple[bool, list[Drive]]:
-            if source.config.get("lock"):
-                raise die(f"VM is locked ({source.config['lock']})")
-            found = self._clone_checks(values, user, source)
-            if target and target != node:
-                self._target_checks(values, source, target)
-            return found
-        checks()
+        self._clone_checks(values, user, source)
 
         async def body(task: Task) -> None:
             if task.fault and not task.fault.startswith(FAILED):
                 # It does not get as far as its locks.
                 raise task.failure()
             async with self.shared_lock(source), self.target_lock(newid, task.upid):
-                full, copies = checks()
+                full, copies = self._clone_checks(values, user, source)
                 task.log(f"creating a clone of VM {vmid} with ID {newid}")
                 new = self.new_vm(newid, node)
                 new.lock_holder = task.upid
@@ -187,7 +193,9 @@ class CloneApi:
     async def _clone_config(self, new, values: dict, source, full: bool, copies: list[Drive], task: Task,
                             made: list[str]) -> None:
         newid = new.vmid
-        config = {k: v for k, v in self.merged(source).items()
+        if source.pending and not values.get("snapname"):
+            task.log(f"found pending changes for '{','.join(sorted(source.pending))}', discarding for clone")
+        config = {k: v for k, v in self._cloned_config(values, source).items()
                   if k not in NOT_COPIED and not drives.UNUSED.match(k)}
         for key in config:
             if one_of(key, "net"):
@@ -206,7 +214,6 @@ class CloneApi:
         if task.fault is not None:
             await self.pause(FAULT_SECONDS)
             raise task.failure()
-        await self.pause(seconds - locked if copies else BARE_SECONDS)
         for drive, under_lock in zip(copies, held):
             how = "linked" if self._is_linked(full, drive) else "full"
             task.log(f"create {how} clone of drive {drive.key} ({drive.volume})")
@@ -224,6 +231,7 @@ class CloneApi:
             new.config = {**config, "lock": "clone"}
         if not copies:
             await task.hold()
+        await self.pause(seconds - locked if copies else BARE_SECONDS)
         new.config = config
 
     @staticmethod
@@ -244,7 +252,7 @@ class CloneApi:
                 volid = self.allocate(storage, node, newid, volume.size, "qcow2", name=f"vm-{newid}-disk-{number}",
                                       data=OVERLAY_BYTES, parent=base)
                 short = f"vm-{newid}-disk-{number}.qcow2"
-                task.log(f"clone {base}: images, {short}, {newid} to {short} (base=../{base})")
+                task.log(f"clone {split_volid(drive.volume)[1]}: images, {short}, {newid} to {short} (base=../{base})")
                 how = "off" if volume.format == "raw" else "metadata"
                 task.log(f"Formatting '{self.volume_path(volid)}', fmt=qcow2 cluster_size=131072 extended_l2=on "
                          f"preallocation={how} compression_type=zlib size={volume.size} backing_file=../{base} "

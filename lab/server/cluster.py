@@ -23,6 +23,7 @@ class ClusterApi:
     def init_cluster(self) -> None:
         self.bridges: set[str] = {"vmbr0"}
         self.mappings: dict[str, list[str]] = {}
+        self.mapping_notes: dict[str, str] = {}
         self.cluster_name = "lab"
         self.set_version(DEFAULT_VERSION)
         # What the last round of pvestatd saw: {vmid: resource}, {node: usage}.
@@ -96,8 +97,14 @@ class ClusterApi:
         return {**use, "name": vm.config.get("name") or f"VM {vm.vmid}", "status": vm.status,
                 "template": 1 if vm.config.get("template") else 0}
 
-    def _vm_resource(self, vm, user: str) -> dict:
-        """A VM as /cluster/resources lists it: its existence at once, its status from the last round."""
+    def _members(self, name: str, kind: str | None) -> list[dict]:
+        """What is in a pool, VMs as pvestatd last saw them."""
+        vms = [self.vm(vmid) for vmid in sorted(self.pools.get(name, ())) if kind in (None, "qemu")]
+        return [self._vm_stats(vm) for vm in vms if vm is not None] + \
+            [item for item in super()._members(name, kind) if item["type"] == "storage"]
+
+    def _vm_stats(self, vm) -> dict:
+        """A VM's existence, which the cluster knows at once, and its status from the last round."""
         item = {"id": f"qemu/{vm.vmid}", "type": "qemu", "node": vm.node, "vmid": vm.vmid}
         young = time.monotonic() - getattr(vm, "born", 0) < STATUS_CYCLE * self.time_scale
         if not self.is_online(vm.node):
@@ -108,6 +115,11 @@ class ClusterApi:
             item["status"] = "unknown"
         else:
             item.update(self.seen[vm.vmid])
+        return item
+
+    def _vm_resource(self, vm, user: str) -> dict:
+        """A VM as /cluster/resources lists it."""
+        item = self._vm_stats(vm)
         tags = str(vm.config.get("tags", "")).strip()
         if tags:
             item["tags"] = tags
@@ -182,7 +194,8 @@ class ClusterApi:
     # ------------------------------------------------------------- mappings
 
     def _mapping_view(self, name: str) -> dict:
-        return {"id": name, "type": "pci", "map": list(self.mappings[name]), "digest": self._mapping_digest()}
+        view = {"id": name, "type": "pci", "map": list(self.mappings[name]), "digest": self._mapping_digest()}
+        return {**view, "description": self.mapping_notes[name]} if name in self.mapping_notes else view
 
     def _mapping_digest(self) -> str:
         return sha1(repr(sorted(self.mappings.items())))
@@ -207,14 +220,16 @@ class ClusterApi:
     async def mapping_get(self, values: dict, user: str) -> dict:
         self._mapping(values["id"])
         view = self._mapping_view(values["id"])
-        view.pop("type")
+        view.pop("id")
         return view
 
     async def mapping_create(self, values: dict, user: str) -> None:
         if values["id"] in self.mappings:
-            raise die(f"create hardware mapping failed: PCI ID '{values['id']}' already defined")
+            raise die(f"create hardware mapping failed: pci ID '{values['id']}' already defined")
         given = values.get("map") or []
         self.mappings[values["id"]] = [given] if isinstance(given, str) else list(given)
+        if values.get("description"):
+            self.mapping_notes[values["id"]] = values["description"]
 
     async def mapping_update(self, values: dict, user: str) -> None:
         self._mapping(values["id"])
@@ -225,3 +240,4 @@ class ClusterApi:
     async def mapping_delete(self, values: dict, user: str) -> None:
         self._mapping(values["id"])
         del self.mappings[values["id"]]
+        self.mapping_notes.pop(values["id"], None)

@@ -74,6 +74,14 @@ class ConfigApi:
                 raise param_error(delete=f"unknown option '{key}'")
         return updates, deletes
 
+    @staticmethod
+    def _check_unchanged(vm, values: dict, deletes: list[str]) -> None:
+        if values.get("digest") and values["digest"] != vm.digest():
+            raise die("checksum mismatch (file change by other user?)")
+        locked = vm.config.get("lock")
+        if locked and not values.get("skiplock") and "lock" not in deletes:
+            raise die(f"VM is locked ({locked})")
+
     async def apply_config(self, values: dict, user: str, task: Task | None = None) -> None:
         node, vmid = values["node"], int(values["vmid"])
         updates, deletes = self._prepare(values, user)
@@ -84,17 +92,15 @@ class ConfigApi:
         self.check_options(user, vmid, None, updates, tuple(deletes))
         self.check_networks(user, updates)
         self.need_quorum()
-        if values.get("digest") and values["digest"] != vm.digest():
-            raise die("checksum mismatch (file change by other user?)")
-        locked = vm.config.get("lock")
-        if locked and not values.get("skiplock") and "lock" not in deletes:
-            raise die(f"VM is locked ({locked})")
+        self._check_unchanged(vm, values, deletes)
         holder = task.upid if task else "config"
         try:
             await self.acquire(vm, holder)
         except TaskError as error:
             raise die(str(error)) from None
         try:
+            for key in split_list(values.get("revert")):
+                self._revert(vm, node, key)
             await self._change(vm, node, updates, deletes, asked, bool(values.get("force")), task)
         except TaskError as error:
             raise die(str(error)) from None
@@ -117,6 +123,9 @@ class ConfigApi:
                 await self._set_drive(vm, node, asked[key], order, "boot" not in updates, task)
             else:
                 value = self.clean_option(key, updates[key])
+                if value is None:
+                    self._delete(vm, node, key, False)
+                    continue
                 # A NIC without a MAC gets a new one, even if it had one before.
                 self._set(vm, key, value)
         self.hotplug_cloudinit(vm)
@@ -156,6 +165,14 @@ class ConfigApi:
         else:
             vm.pending[key] = value
 
+    def _revert(self, vm, node: str, key: str) -> None:
+        """What is pending for an option is no more; a disk that was to come is kept as unused."""
+        value = vm.pending.pop(key, None)
+        if value is not None and drives.KEY.match(key):
+            drive = drives.parse(key, value)
+            if drive.volume != str(vm.config.get(key, "")).split(",")[0]:
+                self._detach(vm, node, drive)
+
     def _delete(self, vm, node: str, key: str, force: bool) -> None:
         vm.pending.pop(key, None)
         if key not in vm.config:
@@ -192,6 +209,9 @@ class ConfigApi:
                 and drive.volume.endswith(":cloudinit"):
             self._detach(vm, node, before)
         made: list[str] = []
+        other = self.cloudinit_drive(self.merged(vm))
+        if drive.volume.endswith(":cloudinit") and other is not None and other.key != key:
+            raise die(f"{key} - cloud-init drive is already attached at '{other.key}'")
         storage = drives.split_volid(drive.volume)[0]
         creates = bool(drives.NEW_DISK.match(drive.volume)) or drive.volume.endswith(":cloudinit")
         async with self.storage_lock({storage} if creates and storage in self.storages else set()):
@@ -212,11 +232,12 @@ class ConfigApi:
         await self.apply_config(values, user)
 
     async def config_post(self, values: dict, user: str) -> str:
-        self.find(values["node"], values["vmid"])
+        vm = self.find(values["node"], values["vmid"])
         updates, deletes = self._prepare(values, user)
         self.check_options(user, int(values["vmid"]), None, updates, tuple(deletes))
-        words = [f"-delete {','.join(deletes)}"] if deletes else []
-        words += [f"-{k} {'<hidden>' if k == 'cipassword' else v}" for k, v in sorted(updates.items())]
+        self._check_unchanged(vm, values, deletes)
+        said = {**updates, **{k: values[k] for k in ("delete", "revert") if values.get(k)}}
+        words = [f"-{k} {'<hidden>' if k == 'cipassword' else v}" for k, v in sorted(said.items())]
 
         async def body(task: Task) -> None:
             task.log(f"update VM {values['vmid']}: {' '.join(words)}")
@@ -259,7 +280,10 @@ class ConfigApi:
                     return
                 await self.pause(RESIZE_SECONDS)
                 if "base-" in drive.volume.rsplit("/", 1)[-1]:
-                    raise TaskError(f"command '/usr/bin/qemu-img resize {self.volume_path(drive.volume)} {target}' "
+                    path = self.volume_path(drive.volume)
+                    task.log(f"qemu-img: Could not open '{path}': Could not open '{path}': Operation not permitted")
+                    how = "'--preallocation=off' " if volume.format == "raw" else ""
+                    raise TaskError(f"command '/usr/bin/qemu-img resize {how}-f {volume.format} {path} {target}' "
                                     "failed: exit code 1")
                 if vm.status != "running":
                     task.log("Image resized." if self.is_dir(drive.storage) else

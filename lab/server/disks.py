@@ -46,6 +46,7 @@ class DiskApi:
         storage, name = split_volid(drive.volume)
         options = dict(drive.options)
         if name == "cloudinit":
+            self._store(storage)
             fmt = options.pop("format", None) or ("qcow2" if self.is_dir(storage) else "raw")
             volid = self.allocate(storage, node, vmid, CLOUDINIT_SIZE, fmt, name=f"vm-{vmid}-cloudinit")
             made.append(volid)
@@ -117,8 +118,9 @@ class DiskApi:
         if known is not None:
             size, data, fmt = known.size, known.used, known.format
         else:
-            real = self.file_of(source, node)
-            if real is None:
+            # root@pam may name any file of the node.
+            real = self.file_of(source, node) if split_volid(source)[0] else self.real_path(node, source)
+            if real is None or not real.is_file():
                 path = self.volume_path(source) if split_volid(source)[0] else source
                 raise die(f"failed to stat '{path}'")
             try:
@@ -127,11 +129,13 @@ class DiskApi:
                 raise die(f"cannot import from '{source}' - qemu-img: Could not open "
                           f"'{self.volume_path(source)}': {error}") from None
             size, data, fmt = info.size, info.data, info.format
-        if task:
+        # A file that is no volume is converted without many words.
+        is_volume = split_volid(source)[0] is not None
+        if task and is_volume:
             task.log(f"create full clone of drive ({source})")
         volid = self.allocate(storage, node, vmid, size, wanted or (fmt if self.is_dir(storage) else "raw"), data=data)
         self.log_formatting(task, volid, node)
-        if task:
+        if task and is_volume:
             task.log(f"allocated target volume '{volid}'")
         try:
             await self.copy_data(data, None, size, task)

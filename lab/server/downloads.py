@@ -128,7 +128,9 @@ class DownloadApi:
         if content == "import" and self.version_tuple() < (8, 4):
             raise PveError(400, "Parameter verification failed.", {
                 "content": "value 'import' does not have a value in the enumeration 'iso, vztmpl'"})
-        if "/" in name or ".." in name or not re.search(EXTENSIONS[content], name):
+        # As PVE: a path is cut off, and what no file name should have becomes `_`.
+        name = re.sub(r"[^\w.-]", "_", re.sub(r"\s", "_", re.sub(r"^.*[/\\]", "", name)), flags=re.ASCII)
+        if ".." in name or not re.search(EXTENSIONS[content], name):
             raise PveError(400, "Parameter verification failed.", {"filename": "invalid filename or wrong extension"})
         compression = values.get("compression")
         if compression and content != "iso":

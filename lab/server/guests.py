@@ -23,6 +23,8 @@ NOT_OPTIONS = {"node", "vmid", "archive", "storage", "force", "unique", "live-re
                "ha-managed", "import-working-storage"}
 # PVE seconds that the steps take (measured on a small node).
 CREATE_SECONDS = 0.6
+# How long a create waits for the lock of a VM that somebody makes already.
+CREATE_LOCK_WAIT = 5.0
 DESTROY_SECONDS = 0.8
 
 
@@ -153,6 +155,8 @@ class GuestApi:
         if key == "tags":
             tags = [t.lower() for t in re.split(r"[;, ]+", str(value)) if t]
             return ";".join(sorted(set(tags))) or " "
+        if key == "description" and value == "":
+            return None
         return " " if value == "" else value
 
     async def guest_create(self, values: dict, user: str) -> str:
@@ -175,15 +179,20 @@ class GuestApi:
         self.check_networks(user, options)
         self.need_quorum()
         prefix = f"unable to create VM {vmid} -"
-        taken = self.vm(vmid)
-        if taken is not None:
-            raise die(f"{prefix} VM {vmid} already exists on node '{taken.node}'")
+        try:
+            async with self.target_lock(vmid, "create", CREATE_LOCK_WAIT):
+                taken = self.vm(vmid)
+                if taken is not None:
+                    raise die(f"{prefix} VM {vmid} already exists on node '{taken.node}'")
+        except TaskError as error:
+            raise die(f"{prefix} {error}") from None
         vm = self.new_vm(vmid, node)
         vm.config["lock"] = "create"
 
         async def body(task: Task) -> None:
             made: list[str] = []
             config = {k: self.clean_option(k, v) for k, v in options.items() if not drives.KEY.match(k)}
+            config = {k: v for k, v in config.items() if v is not None}
             try:
                 await self.pause(CREATE_SECONDS)
                 stores = {s for s in (split_volid(d.volume)[0] for d in asked) if s in self.storages}
@@ -221,7 +230,9 @@ class GuestApi:
                 self.ha_resources[f"vm:{vmid}"] = {"state": state}
                 self.ha_kick(f"vm:{vmid}")
             elif values.get("start"):
-                await self.power_on(vm, task)
+                # A task of its own: whether it fails, this one does not say.
+                task.log("Execute autostart")
+                await self.power_start({"node": node, "vmid": vmid}, user)
         return await self.start_task(node, "qmcreate", vmid, user, body, undo=lambda: self._forget(vm, []))
 
     def _forget(self, vm, made: list[str]) -> None:

@@ -93,7 +93,8 @@ class ImageServer:
             entry["status"] = self.knobs.status
             return web.Response(status=self.knobs.status)
         etag = hashlib.sha256(data).hexdigest()[:32]
-        kind = "text/plain" if name == "SHA256SUMS" else "application/octet-stream"
+        kind = "text/plain" if name == "SHA256SUMS" else \
+            "application/x-iso9660-image" if name.endswith(".iso") else "application/octet-stream"
         headers = {"ETag": f'"{etag}"', "Content-Length": str(len(data)), "Content-Type": kind,
                    "Accept-Ranges": "none", "Last-Modified": email.utils.formatdate(1767225600, usegmt=True)}
         response = web.StreamResponse(headers=headers)

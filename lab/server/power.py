@@ -9,6 +9,7 @@ from fakepve.model import PveError, TaskError
 from fakepve.routing import die, param_error
 
 from . import drives
+from .api import read_params
 from .drives import one_of
 from .tasks import Task
 
@@ -29,6 +30,8 @@ class PowerApi:
         action = request.match_info["action"]
         handler = {"start": self.power_start, "stop": self.power_stop, "shutdown": self.power_shutdown,
                    "reboot": self.power_reboot, "reset": self.power_reset}.get(action)
+        if action == "suspend" and not (await read_params(request)).get("todisk"):
+            handler = self.power_pause
         if handler is None:
             return await super()._status_action(request)
         template = "/nodes/{node}/qemu/{vmid}/status/" + action
@@ -152,12 +155,15 @@ class PowerApi:
             await self.pause(timeout)
             if not values.get("forceStop"):
                 raise TaskError("VM quit/powerdown failed - got timeout")
-            task.log("VM quit/powerdown failed - terminating now with SIGTERM")
+            task.log("VM still running - terminating now with SIGTERM")
         self.power_off(vm)
 
     async def power_shutdown(self, values: dict, user: str, *, by_ha: bool = False) -> str:
         node, vmid = values["node"], int(values["vmid"])
         self.need_quorum()
+        paused = getattr(self.vm(vmid), "qmpstatus", None) == "paused"
+        if paused and not values.get("forceStop"):
+            raise die("VM is paused - cannot shutdown")
         if self.ha_managed(vmid) and not by_ha:
             timeout = values.get("timeout")
             return await self.ha_stop_task(node, vmid, user, SHUTDOWN_PATIENCE if timeout is None else int(timeout))
@@ -175,7 +181,9 @@ class PowerApi:
         node, vmid = values["node"], int(values["vmid"])
         vm = self.find(node, vmid)
         if vm.status != "running":
-            raise die("VM is not running, cannot reboot")
+            raise die(f"VM {vmid} not running")
+        if vm.qmpstatus == "paused":
+            raise die("VM is paused - cannot shutdown")
         self.need_quorum()
 
         async def body(task: Task) -> None:
@@ -198,6 +206,15 @@ class PowerApi:
         except (TaskError, PveError):
             pass
         self.changed()
+
+    async def power_pause(self, values: dict, user: str) -> str:
+        vm = self.find(values["node"], values["vmid"])
+        if vm.status != "running":
+            raise die(f"VM {vm.vmid} not running")
+
+        async def body(task: Task) -> None:
+            vm.qmpstatus = "paused"
+        return await self.start_task(vm.node, "qmpause", vm.vmid, user, body)
 
     async def power_reset(self, values: dict, user: str) -> str:
         vm = self.find(values["node"], values["vmid"])
