@@ -1,4 +1,4 @@
-import { pathText } from "../config/problem.ts";
+import { pathText } from "../config/text.ts";
 
 /**
  * By VMID: the key that a template had first. A template that gets another key stays the same VM, and what is named or made
