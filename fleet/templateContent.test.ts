@@ -41,6 +41,14 @@ describe("the hash of a template's content", () => {
     expect(content(fields)).toBe(content());
   });
 
+  it("is the same with other credentials in the URLs of its image", () => {
+    const { url } = image;
+    const lists = ["https://me:old@example.net/S?token=x", "https://example.net/S"];
+    expect(new Set(lists.map((checksumUrl) => content({ image: { url, checksumUrl } }))).size).toBe(1);
+    const urls = ["https://me:old@example.net/noble.img?v=1", "https://you:new@example.net/noble.img?v=1&token=x"];
+    expect(new Set(urls.map((one) => content({ image: { url: one } }))).size).toBe(1);
+  });
+
   it.each<[string, Partial<TemplateInput>]>([
     ["memory", { memoryMiB: 4096 }],
     ["disk size", { disk: { sizeGiB: 30 } }],

@@ -1,4 +1,5 @@
 import type { Cluster } from "../config/cluster.ts";
+import { withoutLogin } from "../config/credentials.ts";
 import type { PlacedTemplate } from "../config/fleet.ts";
 import { publicKeys } from "../config/rules/keys.ts";
 import { renderNetworkConfig } from "./cloudInit/networkConfig.ts";
@@ -77,7 +78,8 @@ function contentForm(template: PlacedTemplate, cluster: Cluster, snippets: Snipp
       initialization: vm.initialization,
     },
     snippets,
-    image: image.checksum ?? image.checksumUrl ?? image.url,
+    // With another password in a URL it is the same image.
+    image: image.checksum ?? withoutLogin(image.checksumUrl ?? image.url),
     makeTemplate,
   };
 }
