@@ -35,7 +35,8 @@ export default async () => {
 
   const { cluster, login } = config;
   const stack = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  const fleet = { cluster, stack, fleetId: preflight.fleetId };
+  const { fleetId, templateNames } = preflight;
+  const fleet = { cluster, stack, fleetId, templateNames };
   const connection = connectionOf(config);
   const options = { provider: proxmoxProvider(cluster, login, { dependsOn: preflight }), dependsOn: preflight };
 

@@ -1,7 +1,8 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../config/cluster.ts";
 import { notes } from "../fleet/ownership.ts";
 import { fleetTag } from "../fleet/tags.ts";
+import type { TemplateNames } from "../fleet/templateNames.ts";
 
 /** What every part of a fleet needs to know of the whole. */
 export interface FleetContext {
@@ -10,16 +11,20 @@ export interface FleetContext {
   fleetId: pulumi.Output<string>;
   /** `organization/project/stack` */
   stack: string;
+  /** The keys that templates had first. */
+  templateNames: pulumi.Output<TemplateNames>;
 }
 
 /** The notes and tags by which a VM of this fleet is known again. */
 export function ownership(
   { fleetId, stack }: FleetContext,
-  vm: { resource: string; vmId: number; content: string; description: string; tags: readonly string[] },
+  vm: { resource: string; vmId: number; content: pulumi.Output<string>; description: string; tags: readonly string[] },
 ): { notes: pulumi.Output<string>; tags: pulumi.Output<string[]> } {
   const { resource, vmId, content, description, tags } = vm;
   return {
-    notes: fleetId.apply((id) => notes(description, { fleetId: id, stack, resource, vmId, content })),
+    notes: pulumi
+      .all([fleetId, content])
+      .apply(([id, made]) => notes(description, { fleetId: id, stack, resource, vmId, content: made })),
     tags: fleetId.apply((id) => [...new Set([...tags, fleetTag(id)])].sort()),
   };
 }
