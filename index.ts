@@ -37,7 +37,8 @@ export default async () => {
 
   const { cluster, login } = config;
   const stack = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  const fleet = { cluster, stack, fleetId: preflight.fleetId, secrets: config.secrets };
+  const { fleetId, templateNames } = preflight;
+  const fleet = { cluster, stack, fleetId, templateNames, secrets: config.secrets };
   const connection = connectionOf(config);
   const options = { provider: proxmoxProvider(cluster, login, { dependsOn: preflight }), dependsOn: preflight };
 

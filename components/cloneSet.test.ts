@@ -44,7 +44,13 @@ function cloneSet(set: Record<string, unknown>, template: Record<string, unknown
   const [first, ...more] = sources;
   const { cluster, cloneSets } = config;
   if (!first || !cluster || !cloneSets?.web) throw new Error("no such set");
-  const fleet = { cluster, stack: "o/p/s", fleetId: pulumi.output("c1d2be9a"), secrets: [] };
+  const fleet = {
+    cluster,
+    stack: "o/p/s",
+    fleetId: pulumi.output("c1d2be9a"),
+    secrets: [],
+    templateNames: pulumi.output<Record<string, string>>({}),
+  };
   return new CloneSet("web", { fleet, set: cloneSets.web, sources: [first, ...more] });
 }
 const counted = (count: number, change: Record<string, unknown> = {}) => ({

@@ -84,7 +84,13 @@ function placesOf(clone: PlacedClone, index: number, { set, sources }: CloneSetA
   const byNode = new Map(sources.map((source) => [source.node, source]));
   return [...nodes.slice(first), ...nodes.slice(0, first)].map((node): PlaceArgs => {
     const source = byNode.get(node) ?? sources[0];
-    return { node, sourceVmId: source.resource.vmId, ...(source.node !== node && { sourceNode: source.node }) };
+    const { vmId: sourceVmId, cloneCicustom: cicustom } = source.resource;
+    return {
+      node,
+      sourceVmId,
+      ...(source.node !== node && { sourceNode: source.node }),
+      ...(cicustom && { cicustom }),
+    };
   });
 }
 

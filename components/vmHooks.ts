@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Slot } from "../providers/templateVm/guard.ts";
+import type { Slot } from "../providers/templateVm/freeVmId.ts";
 import type { Connection } from "../proxmox/client.ts";
 
 /** The resource itself knows its URN only once it has been created; the log wants nothing else of it. */
@@ -10,7 +10,7 @@ const error = (urn: string) => (message: string) => void pulumi.log.error(messag
 /** What asks the cluster is loaded when a hook runs: most runs create no template, and start quicker without it. */
 const work = () => import("../providers/templateVm/hooks.ts");
 
-/** What is done around the creation of a VM, which is the plugin's. */
+/** What is done around what the plugin does with a VM. */
 export function vmHooks(key: string, slot: Omit<Slot, "notes">, connection: Connection): pulumi.ResourceHookBinding {
   const slotOf = (inputs: unknown): Promise<Slot> => {
     // Notes that are a secret come as an output.
@@ -23,12 +23,19 @@ export function vmHooks(key: string, slot: Omit<Slot, "notes">, connection: Conn
         (await work()).beforeCreate(connection, await slotOf(newInputs), report(urn)),
       ),
     ],
+    beforeUpdate: [
+      new pulumi.ResourceHook(`VM of ${key} is ours`, async ({ newInputs }) =>
+        (await work()).beforeUpdate(connection, await slotOf(newInputs)),
+      ),
+    ],
     onError: [
-      new pulumi.ErrorHook(`${key} was not created`, async ({ urn, newInputs, errors }) =>
-        (await work()).afterFailure(connection, await slotOf(newInputs), errors, {
-          report: report(urn),
-          error: error(urn),
-        }),
+      new pulumi.ErrorHook(`${key} failed`, async ({ urn, newInputs, errors, failedOperation: operation }) =>
+        (await work()).afterFailure(
+          connection,
+          await slotOf(newInputs),
+          { operation, errors },
+          { report: report(urn), error: error(urn) },
+        ),
       ),
     ],
   };

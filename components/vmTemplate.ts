@@ -2,20 +2,18 @@ import * as proxmox from "@muhlba91/pulumi-proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
 import type { PlacedTemplate } from "../config/fleet.ts";
 import { parseChecksum } from "../config/template.ts";
-import { snippetSources } from "../fleet/cloudInit/sources.ts";
-import { contentHash } from "../fleet/contentHash.ts";
-import { renderSnippets, templateContent } from "../fleet/templateContent.ts";
+import { templateContent } from "../fleet/templateContent.ts";
+import { TEMPLATE_TYPE } from "../fleet/urns.ts";
 import { diskNames, vmArgs } from "../fleet/vmArgs.ts";
 import { TemplateConversion } from "../providers/conversion/resource.ts";
 import { Image } from "../providers/image/resource.ts";
-import { SnippetFiles } from "../providers/snippets/resource.ts";
+import { VmGuard } from "../providers/templateVm/resource.ts";
 import type { Connection } from "../proxmox/client.ts";
 import { type FleetContext, ownership } from "./fleet.ts";
 import { anySecret, hide } from "./secrets.ts";
-import { statusUrn } from "./statusUrn.ts";
-import { snippetHooks, vmHooks } from "./vmHooks.ts";
-
-const TYPE = "golden-fleet:index:VmTemplate";
+import { type PartOf, partsOf } from "./templateParts.ts";
+import { templateSnippets } from "./templateSnippets.ts";
+import { vmHooks } from "./vmHooks.ts";
 
 export interface VmTemplateArgs {
   fleet: FleetContext;
@@ -36,12 +34,36 @@ export interface ImageInfo {
   origin: string;
 }
 
+function templateImage(template: PlacedTemplate, { cluster, secrets }: FleetContext, part: PartOf, key: string): Image {
+  const places = [`${template.path}.image.url`, `${template.path}.image.checksumUrl`];
+  const { url, checksum, checksumUrl, fileName, format, keepImage } = template.image;
+  const parsed = checksum === undefined ? undefined : parseChecksum(checksum);
+  const { name, opts, urn } = part("image", `${key}-image`);
+  return new Image(
+    name,
+    {
+      statusUrn: urn("Image"),
+      node: template.node,
+      datastore: cluster.datastores.images,
+      url: hide(secrets, places, url),
+      ...(parsed && { checksum: `${parsed.algorithm}:${parsed.value}` }),
+      ...(checksumUrl && { checksumUrl: hide(secrets, places, checksumUrl) }),
+      ...(fileName && { fileName }),
+      ...(format && { format }),
+      diskBytes: template.disk.sizeGiB * 2 ** 30,
+      keepImage,
+      ...(anySecret(secrets, places) && { hidden: true }),
+    },
+    opts,
+  );
+}
+
 /**
  * A golden template: image in the datastore's cache, snippets, VM, conversion.
  *
- * Its children are `<name>-image`, and `<name>-<vmId>-` with `user`, `vendor`, `network`, `snippets`, `vm` and
- * `conversion`. They have the VMID in their names so that a template of another VMID is made beside the old one, which is
- * deleted at the end of the run, when its clones have moved; as a replacement it would be deleted first.
+ * Its children are `<VMID>-` with `image`, `snippets`, `vendor`, `user`, `network`, `clones`, `guard`, `vm` and `conversion`: the VMID is
+ * what PVE knows a VM by, so a template keeps its VM when it gets another key. A template of another VMID is made beside the old
+ * one, which is deleted at the end of the run, when its clones have moved.
  */
 export class VmTemplate extends pulumi.ComponentResource {
   /** VMID; known once the VM is what it is to be. */
@@ -52,77 +74,22 @@ export class VmTemplate extends pulumi.ComponentResource {
   /** Volume ids of the snippets. */
   readonly snippetIds: pulumi.Output<string[]>;
   readonly isTemplate: pulumi.Output<boolean>;
+  /** PVE's `cicustom` of clones that are made of it; undefined: they keep the template's. */
+  readonly cloneCicustom: pulumi.Output<string> | undefined;
   /** Hash of all that the template is made from. */
   readonly contentHash: pulumi.Output<string>;
 
   constructor(key: string, args: VmTemplateArgs, opts?: pulumi.ComponentResourceOptions) {
-    super(TYPE, key, {}, opts);
+    super(TEMPLATE_TYPE, key, {}, opts);
     const { fleet, template, connection } = args;
-    const { cluster, secrets } = fleet;
+    const { cluster, fleetId, secrets, templateNames } = fleet;
     const { vmId, node, path } = template;
-    const own = `${key}-${vmId}`;
-    const child = { parent: this };
+    const part = partsOf(key, vmId, this);
 
-    const { url, checksum, checksumUrl, fileName, format, keepImage } = template.image;
-    const parsed = checksum === undefined ? undefined : parseChecksum(checksum);
-    const image = new Image(
-      `${key}-image`,
-      {
-        statusUrn: statusUrn("Image", `${key}-image`, TYPE),
-        node,
-        datastore: cluster.datastores.images,
-        url: hide(secrets, [`${path}.image.url`], url),
-        ...(parsed && { checksum: `${parsed.algorithm}:${parsed.value}` }),
-        ...(checksumUrl && { checksumUrl: hide(secrets, [`${path}.image.checksumUrl`], checksumUrl) }),
-        ...(fileName && { fileName }),
-        ...(format && { format }),
-        diskBytes: template.disk.sizeGiB * 2 ** 30,
-        keepImage,
-        ...(anySecret(secrets, [`${path}.image.url`, `${path}.image.checksumUrl`]) && { hidden: true }),
-      },
-      child,
-    );
+    const image = templateImage(template, fleet, part, key);
+    const snippets = templateSnippets(key, template, fleet, part);
 
-    const prefix = `${own}-`;
-    const texts = renderSnippets(template);
-    const rendered = (["vendor", "user", "network"] as const).flatMap((kind) => {
-      const text = texts[kind];
-      return text === undefined ? [] : [{ kind, text, fileName: `${prefix}${kind}-${contentHash(text)}.yaml` }];
-    });
-    const snippetFiles = new SnippetFiles(
-      `${own}-snippets`,
-      { node, datastore: cluster.datastores.snippets, prefix, current: rendered.map((one) => one.fileName) },
-      child,
-    );
-    const snippets = new Map<string, proxmox.FileLegacy>();
-    for (const { kind, text, fileName: name } of rendered) {
-      const file = new proxmox.FileLegacy(
-        `${own}-${kind}`,
-        {
-          nodeName: node,
-          datastoreId: cluster.datastores.snippets,
-          contentType: "snippets",
-          uploadMode: "sftp",
-          sourceRaw: {
-            fileName: name,
-            data: hide(secrets, snippetSources(kind, path), text),
-          },
-        },
-        {
-          ...child,
-          ...(anySecret(secrets, snippetSources(kind, path)) && { additionalSecretOutputs: ["sourceRaw"] }),
-          // Clones may still name the file: SnippetFiles removes it when none does.
-          retainOnDelete: true,
-          // One after the other.
-          dependsOn: [snippetFiles, ...snippets.values()],
-          hooks: snippetHooks(`${own}-${kind}`, { node, datastore: cluster.datastores.snippets }),
-        },
-      );
-      snippets.set(kind, file);
-    }
-    const snippetId = (kind: string) => snippets.get(kind)?.id;
-
-    const content = templateContent(template, cluster);
+    const content = templateNames.apply((names) => templateContent(template, cluster, names));
     const mark = ownership(fleet, {
       resource: `templates.${key}`,
       vmId,
@@ -130,25 +97,34 @@ export class VmTemplate extends pulumi.ComponentResource {
       description: hide(secrets, [`${path}.description`], template.description),
       tags: template.tags,
     });
-    const networkId = snippetId("network");
+    const guardPart = part("guard");
+    const guard = new VmGuard(
+      guardPart.name,
+      { statusUrn: guardPart.urn("VmGuard"), node, vmId, fleetId },
+      guardPart.opts,
+    );
+    const networkId = snippets.ids.get("network");
     const disks = diskNames(template);
     const [bootDisk = "scsi0"] = disks;
+    const vmPart = part("vm");
     const vm = new proxmox.VmLegacy(
-      `${own}-vm`,
+      vmPart.name,
       vmArgs(key, template, cluster, {
         imageVolumeId: image.volumeId,
-        userDataFileId: snippetId("user") ?? "",
-        vendorDataFileId: snippetId("vendor") ?? "",
+        userDataFileId: snippets.ids.get("user") ?? "",
+        vendorDataFileId: snippets.ids.get("vendor") ?? "",
         ...(networkId && { networkDataFileId: networkId }),
         ...mark,
       }),
       {
-        ...child,
+        ...vmPart.opts,
         // Another content is another template, where a plain VM is changed as it is.
         ...(template.makeTemplate && { replacementTrigger: content }),
         // PVE has one VM for a VMID, so the old one goes first.
         deleteBeforeReplace: true,
-        dependsOn: snippetFiles,
+        // The plugin deletes what has the VMID, whoever made it. The conversion, which goes first, deletes what is ours.
+        retainOnDelete: true,
+        dependsOn: [guard, ...snippets.resources],
         // The plugin sees a difference in the disks' speed limits for ever; the conversion sets `template`.
         ignoreChanges: [...disks.map((_, index) => `disks[${index}].speed`), "template"],
         hooks: vmHooks(key, { node, vmId, becomesTemplate: template.makeTemplate }, connection),
@@ -157,8 +133,9 @@ export class VmTemplate extends pulumi.ComponentResource {
 
     this.name = vm.name;
     this.nodeName = vm.nodeName;
-    this.contentHash = pulumi.output(content);
-    this.snippetIds = pulumi.output([...snippets.values()].map(({ id }) => id));
+    this.contentHash = content;
+    this.cloneCicustom = snippets.cloneCicustom;
+    this.snippetIds = pulumi.all([...snippets.ids.values()]);
     this.image = pulumi
       .all([
         image.volumeId,
@@ -178,19 +155,20 @@ export class VmTemplate extends pulumi.ComponentResource {
         checksum: imageChecksum,
         origin,
       }));
+    const conversionPart = part("conversion");
     const finished = new TemplateConversion(
-      `${own}-conversion`,
+      conversionPart.name,
       {
-        statusUrn: statusUrn("TemplateConversion", `${own}-conversion`, TYPE),
+        statusUrn: conversionPart.urn("TemplateConversion"),
         node,
         vmId: vm.vmId,
-        fleetId: fleet.fleetId,
+        fleetId,
         bootDisk,
         diskGiB: template.disk.sizeGiB,
         makeTemplate: template.makeTemplate,
         shutdownSeconds: 60,
       },
-      { ...child, replaceWith: [vm] },
+      { ...conversionPart.opts, replaceWith: [vm] },
     );
     this.vmId = finished.vmId;
     this.isTemplate = finished.isTemplate;

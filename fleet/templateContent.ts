@@ -5,7 +5,7 @@ import { publicKeys } from "../config/rules/keys.ts";
 import { renderNetworkConfig } from "./cloudInit/networkConfig.ts";
 import { hashPassword } from "./cloudInit/password.ts";
 import { renderUserData } from "./cloudInit/userData.ts";
-import { renderVendorData } from "./cloudInit/vendorData.ts";
+import { renderCloneVendorData, renderVendorData } from "./cloudInit/vendorData.ts";
 import { contentHash } from "./contentHash.ts";
 import { firstPath, type TemplateNames } from "./templateNames.ts";
 import { vmArgs } from "./vmArgs.ts";
@@ -35,6 +35,10 @@ export function renderSnippets(template: PlacedTemplate, names: TemplateNames = 
     ...(cloudInit.network && { network: renderNetworkConfig(cloudInit.network) }),
   };
 }
+
+/** The vendor-data of the clones. A template names it nowhere, and it is no part of the template's content. */
+export const renderClonesSnippet = ({ cloudInit, agent }: PlacedTemplate): string =>
+  renderCloneVendorData(cloudInit, { agent });
 
 /** Version of `contentForm`. Another one would make every template of everybody anew. */
 const CONTENT_VERSION: number = 1;

@@ -25,3 +25,12 @@ export function cloneUrn(fullStack: string, vmId: number): string {
   const [, project = "", stack = ""] = fullStack.split("/");
   return resourceUrn({ project, stack }, "Clone", cloneName(vmId), CLONE_SET_TYPE);
 }
+
+export const TEMPLATE_TYPE = "golden-fleet:index:VmTemplate";
+
+/** The name of a template's resource among those of a stack: a template keeps its VM when it gets another key. */
+export const templatePart = (vmId: number, part: string): string => `${vmId}-${part}`;
+
+/** The URN of a template's VM, which is the proxmoxve plugin's, from that of its conversion. */
+export const vmUrn = (conversionUrn: string): string =>
+  conversionUrn.replace(/\$[^$]*::(.*)-conversion$/, (_, of) => `$proxmoxve:index/vmLegacy:VmLegacy::${of}-vm`);

@@ -20,6 +20,13 @@ const NOT_BUSY = /no quorum|powerdown failed/i;
 /** Whether an answer of PVE, in whoever's error text it stands, means "not now". */
 export const saysBusy = (answer: string): boolean => BUSY.test(answer) && !NOT_BUSY.test(answer);
 
+/** Words of whoever talked to PVE for an answer that did not come. */
+const NO_ANSWER = /\bEOF\b|connection (reset|refused)|broken pipe|(HTTP|status|code)\D{0,10}\b(50[234]|59[569])\b/i;
+
+/** Whether an answer of PVE, in whoever's error text it stands, is one of a kind that passes. */
+export const saysTransient = (answer: string): boolean =>
+  saysBusy(answer) || NO_WORKER.test(answer) || NO_ANSWER.test(answer);
+
 /** Whether PVE did not do it because something else is under way; it may go through in a moment. */
 export function isBusy(error: unknown): boolean {
   return (error instanceof ApiError || error instanceof TaskError) && saysBusy(answerOf(error));

@@ -12,5 +12,6 @@ const SOURCES = {
  *
  * @param path where the template stands in the config
  */
-export const snippetSources = (kind: keyof typeof SOURCES, path: string): string[] =>
-  SOURCES[kind].map((key) => `${path}.cloudInit.${key}`);
+export const snippetSources = (kind: keyof typeof SOURCES | "clones", path: string): string[] =>
+  // The clones' vendor-data is the template's, and what keeps their instance.
+  SOURCES[kind === "clones" ? "vendor" : kind].map((key) => `${path}.cloudInit.${key}`);

@@ -7,7 +7,10 @@ import type { CloneState } from "./state.ts";
 const clone = shell("clone/provider.ts", { checks: true });
 
 type Inputs<T> = { [K in keyof T]: pulumi.Input<T[K]> };
-export type PlaceArgs = Omit<Place, "sourceVmId"> & { sourceVmId: pulumi.Input<number> };
+export type PlaceArgs = Omit<Place, "sourceVmId" | "cicustom"> & {
+  sourceVmId: pulumi.Input<number>;
+  cicustom?: pulumi.Input<string>;
+};
 type Args = Inputs<Omit<CloneInputs, "places">> & { places: PlaceArgs[] };
 
 /** One clone of a template (PVE: `qm clone`, `qm set`, `qm start`). */

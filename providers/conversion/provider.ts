@@ -1,17 +1,21 @@
-import { ownerOf } from "../../fleet/ownership.ts";
 import type { PveClient } from "../../proxmox/client.ts";
 import { diskVolumes, growDisk } from "../../proxmox/disks.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
-import { convertToTemplate, type GuestConfig, readConfig } from "../../proxmox/guests.ts";
+import { convertToTemplate, type GuestConfig, readConfig, readStatus } from "../../proxmox/guests.ts";
 import { shutDownVm } from "../../proxmox/power.ts";
-import { runTask, waitForTasksOf } from "../../proxmox/task.ts";
+import { runTask } from "../../proxmox/task.ts";
 import { diffByKeys } from "../dynamic/diff.ts";
 import type { Handlers } from "../dynamic/handlers.ts";
-import { type Report, reporter } from "../dynamic/progress.ts";
+import { type Report, reporter, warner } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
+import { type Look, lookUp, nameOf } from "../guest/lookUp.ts";
 import { runOf } from "../run/connect.ts";
+import { atRest } from "../templateVm/atRest.ts";
+import { findRemovable, removeTemplateVm } from "../templateVm/remove.ts";
+import { otherOwner, takenOver } from "../templateVm/takenOver.ts";
 
 export interface ConversionInputs {
+  /** URN under which messages are shown. */
   statusUrn: string;
   node: string;
   vmId: number;
@@ -27,11 +31,15 @@ export interface ConversionInputs {
 
 export interface ConversionState extends ConversionInputs {
   isTemplate: boolean;
+  /** The VM was not there when it was last looked for, or another one stood on its VMID. */
+  missing?: true;
+  /** By a state of the first version the plugin deletes the VM, by its VMID. */
+  pluginDeletes?: true;
 }
 
 const isTemplate = (config: GuestConfig): boolean => Number(config.template ?? 0) === 1;
 
-/** Nothing is left that could still be written to: every disk of a template is a base volume. */
+/** Every disk of a template is a base volume, so nothing is left that could still be written to. */
 function assertConverted(config: GuestConfig | undefined, vmId: number): void {
   if (!config || !isTemplate(config)) {
     throw new ProxmoxError("conversion", `PVE says that the conversion went well, but VM ${vmId} has no template: 1`);
@@ -45,32 +53,42 @@ function assertConverted(config: GuestConfig | undefined, vmId: number): void {
   }
 }
 
-function assertOurs({ name = "no name", description }: GuestConfig, vmId: number, fleetId: string): void {
-  if (ownerOf(description, vmId, fleetId) === "ours") return;
+/** The HA manager would go on trying to start the template, and move it away from its disks when its node fails. */
+async function assertNotHa(client: PveClient, node: string, vmId: number): Promise<void> {
+  const { ha } = await readStatus(client, node, vmId);
+  if (ha?.managed !== 1) return;
   throw new ProxmoxError(
-    "not-ours",
-    `VM ${vmId} (${name}) does not carry this stack's mark in its notes; it is left alone`,
+    "ha",
+    `VM ${vmId} is managed by HA, which a template cannot be. Take it out: ha-manager remove vm:${vmId}`,
   );
+}
+
+/** The VM that is to be finished, if it is ours and on its node. */
+function assertOurs(found: Look, { vmId, node }: ConversionInputs): GuestConfig {
+  if (found.kind === "absent") {
+    throw new ProxmoxError("missing", `VM ${vmId} does not exist; \`pulumi refresh\` takes it out of the state`);
+  }
+  if (found.kind !== "vm" || found.owner !== "ours") {
+    throw new ProxmoxError("not-ours", `VMID ${vmId} is taken by ${nameOf(found)}, which ${otherOwner(found)}`);
+  }
+  if (found.node !== node) throw new ProxmoxError("conversion", `VM ${vmId} was moved to node ${found.node}`);
+  return found.config;
 }
 
 /** Carries on wherever an earlier run stopped: each step looks first whether it has been done. */
 async function finish(client: PveClient, inputs: ConversionInputs, report: Report): Promise<void> {
-  const { node, vmId, fleetId, bootDisk, diskGiB } = inputs;
-  // PVE says `template: 1` before it makes the disks base volumes.
-  await waitForTasksOf(client, node, vmId, (type) =>
-    report(`waiting for PVE, which is still busy with VM ${vmId} (${type})`),
-  );
-  const before = await readConfig(client, node, vmId);
-  if (!before) throw new ProxmoxError("conversion", `VM ${vmId} does not exist on ${node}`);
-  assertOurs(before, vmId, fleetId);
+  const { node, vmId, bootDisk, diskGiB, makeTemplate, shutdownSeconds } = inputs;
+  // PVE says `template: 1` before it makes the disks base volumes, so its tasks are waited for.
+  const before = assertOurs(await atRest(client, inputs, report), inputs);
   if (!isTemplate(before)) {
+    if (makeTemplate) await assertNotHa(client, node, vmId);
     const onBegin = () => report(`growing ${bootDisk} of VM ${vmId} to ${diskGiB} GiB`);
     await growDisk(client, { node, vmId }, { drive: bootDisk, sizeGiB: diskGiB, config: before }, { onBegin });
   }
-  if (!inputs.makeTemplate) return;
+  if (!makeTemplate) return;
   if (!isTemplate(before)) {
     const onBegin = () => report(`VM ${vmId} is running: shutting it down`);
-    await shutDownVm(client, { node, vmId }, inputs.shutdownSeconds, { onBegin });
+    await shutDownVm(client, { node, vmId }, shutdownSeconds, { onBegin });
     report(`converting VM ${vmId} to a template`);
     await runTask(client, {
       node,
@@ -89,26 +107,19 @@ async function convert(client: PveClient, inputs: ConversionInputs): Promise<Con
       finish(client, inputs, reporter(inputs.statusUrn)),
     );
   } catch (error) {
-    // Kept in the state as unfinished: so `destroy` asks `delete` below before it deletes the VM.
+    // Kept in the state as unfinished, so that the next run goes on and `destroy` deletes the VM.
     throw Object.assign(error as Error, { id: String(vmId), state: { ...inputs, isTemplate: false } });
   }
   return { ...inputs, isTemplate: makeTemplate };
 }
 
-/** What a VM is in the way of being deleted by, for a person; PVE says it in the middle of the work. */
-function assertDeletable({ name = "no name", protection, lock }: GuestConfig, vmId: number): void {
-  if (Number(protection ?? 0) === 1) {
-    throw new ProxmoxError(
-      "protected",
-      `VM ${vmId} (${name}) is protected. Set protection: false in its template's config and run \`pulumi up\` first`,
-    );
-  }
-  if (lock) throw new ProxmoxError("locked", `VM ${vmId} (${name}) is locked (${lock})`);
-}
-
-/** The last step of a template: stops the VM if it runs, converts it, and makes sure that it is one. */
+/**
+ * The last step of a template: stops the VM if it runs, converts it, and makes sure that it is one. It is the first that is
+ * deleted, and deletes the VM: PVE cannot turn a template back, and the plugin would delete what has the VMID, whoever made it.
+ */
 export const provider: Handlers<ConversionInputs, ConversionState> = {
-  stateVersion: 1,
+  stateVersion: 2,
+  migrations: { 1: (old) => ({ ...old, pluginDeletes: true }) },
 
   async diff(_config, _id, olds, news) {
     if (olds.isTemplate && news.makeTemplate === false && olds.vmId === news.vmId) {
@@ -119,34 +130,43 @@ export const provider: Handlers<ConversionInputs, ConversionState> = {
     }
     const diff = diffByKeys<ConversionInputs>(olds, news, {
       replacing: ["node", "vmId"],
-      updating: ["makeTemplate", "bootDisk", "diskGiB", "shutdownSeconds", "fleetId"],
+      updating: ["makeTemplate", "bootDisk", "diskGiB", "shutdownSeconds", "fleetId", "statusUrn"],
     });
-    return olds.isTemplate === news.makeTemplate ? diff : { ...diff, changes: true };
+    const unfinished = olds.isTemplate !== news.makeTemplate || olds.missing || olds.pluginDeletes;
+    return unfinished ? { ...diff, changes: true } : diff;
   },
 
   async create(config, inputs) {
     return { id: String(inputs.vmId), outs: await convert(runOf(config).client, inputs) };
   },
 
-  /** A VM that is no template any more is still ours to watch: the next run converts it again. */
+  /** Never lets itself be taken out of the state: without it, nobody would look whose the VM is before it is deleted. */
   async read(config, _id, state) {
-    const found = await readConfig(runOf(config).client, state.node, state.vmId);
-    return found && { outs: { ...state, isTemplate: isTemplate(found) } };
+    const { missing: _, ...rest } = state;
+    const found = await lookUp(runOf(config).client, state);
+    if (found.kind === "unreachable") {
+      warner(state.statusUrn)(`node ${found.node} does not answer, so VM ${state.vmId} could not be looked at`);
+      return { outs: state };
+    }
+    const isOurs = found.kind === "vm" && found.owner === "ours";
+    if (!isOurs) return { outs: { ...rest, isTemplate: false, missing: true } };
+    return { outs: { ...rest, node: found.node, isTemplate: isTemplate(found.config) } };
   },
 
   async update(config, _id, _olds, news) {
     return convert(runOf(config).client, news);
   },
 
-  /**
-   * A conversion cannot be undone, and the VM's own resource deletes the VM: by its VMID, whoever has it by then. So this
-   * one, which is deleted first, stops the run if the VM is not ours any more, or cannot be deleted.
-   */
-  async delete(config, _id, { node, vmId, fleetId }) {
-    const found = await readConfig(runOf(config).client, node, vmId);
-    if (!found) return;
-    const next = `Somebody put another VM in its place. If that is right, let the state forget ours: pulumi state delete --target-dependents <URN of its VmLegacy> (URNs: pulumi stack --show-urns)`;
-    await stage({ stage: "delete the VM", node, vmId, next }, async () => assertOurs(found, vmId, fleetId));
-    await stage({ stage: "delete the VM", node, vmId }, async () => assertDeletable(found, vmId));
+  async delete(config, _id, state) {
+    const run = runOf(config);
+    const { statusUrn, pluginDeletes = false } = state;
+    const report = reporter(statusUrn);
+    const notOurs = (found: Exclude<Look, { kind: "absent" }>) =>
+      takenOver(found, state, { conversion: statusUrn, pluginDeletes });
+    await run.deletions.attempt(async () => {
+      if (!pluginDeletes) return removeTemplateVm(run, state, report, notOurs);
+      const { node, vmId } = state;
+      await stage({ stage: "delete the VM", node, vmId }, () => findRemovable(run, state, report, notOurs));
+    });
   },
 };

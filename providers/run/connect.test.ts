@@ -1,5 +1,4 @@
 import { expect, it } from "vitest";
-import { ConfigError } from "../../config/problem.ts";
 import { clientOf, runOf } from "./connect.ts";
 import { connectionOf } from "./connection.ts";
 

@@ -1,52 +1,93 @@
 import pLimit from "p-limit";
 import type { PveClient } from "../../proxmox/client.ts";
-import { listGuests, readConfig } from "../../proxmox/guests.ts";
+import { ApiError } from "../../proxmox/errors.ts";
+import { type GuestEntry, listGuests, readConfig } from "../../proxmox/guests.ts";
 import { parseProperties } from "../../proxmox/propertyString.ts";
 import { listVolumes } from "../../proxmox/storage.ts";
 import { diffByKeys } from "../dynamic/diff.ts";
 import type { Handlers } from "../dynamic/handlers.ts";
+import { type Report, saysOf } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
+import { linkedName } from "../guest/linkedTo.ts";
 import { removeVolume } from "../image/download.ts";
 import { runOf } from "../run/connect.ts";
 
 export interface SnippetsInputs {
+  /** URN under which messages are shown. */
+  statusUrn: string;
   node: string;
   datastore: string;
   /** All snippets of a template are called `<prefix><kind>-<hash>.yaml`; the prefix holds its VMID. */
   prefix: string;
   /** The file names that the template uses now. */
   current: string[];
+  /** How often each of them was found gone, filled in by `check`; each time, it is uploaded again. */
+  restored?: Record<string, number>;
 }
 
 /** Configs that are asked for at a time; the API has no way to read many at once. */
 const AT_A_TIME = 8;
 
+const volumeId = (datastore: string, file: string) => `${datastore}:snippets/${file}`;
+
 /** `user=local:snippets/a.yaml,vendor=local:snippets/b.yaml` as its volume ids. */
 const volumesOf = (cicustom: unknown): string[] => [...parseProperties(cicustom).values()];
 
-/** The snippets that some VM's `cicustom` names, whoever made the VM: PVE refuses to start it when they are gone. */
-async function inUse(client: PveClient): Promise<Set<string>> {
-  const guests = (await listGuests(client)).filter(({ type }) => type === "qemu");
+interface Users {
+  /** By volume id: a VM whose `cicustom` names it, whoever made it. PVE refuses to start it when the file is gone. */
+  byVolume: Map<string, GuestEntry>;
+  /** A VM that may name any of them: its config cannot be read. */
+  unknown: GuestEntry | undefined;
+}
+
+async function usersOf(client: PveClient): Promise<Users> {
+  const users: Users = { byVolume: new Map(), unknown: undefined };
   const limit = pLimit(AT_A_TIME);
-  const configs = await Promise.all(guests.map(({ node, vmid }) => limit(() => readConfig(client, node, vmid))));
-  return new Set(configs.flatMap((config) => volumesOf(config?.cicustom)));
+  const look = async (guest: GuestEntry) => {
+    try {
+      const config = await readConfig(client, guest.node, guest.vmid);
+      for (const volid of volumesOf(config?.cicustom)) users.byVolume.set(volid, guest);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      users.unknown ??= guest;
+    }
+  };
+  const guests = (await listGuests(client)).filter(({ type }) => type === "qemu");
+  await Promise.all(guests.map((guest) => limit(() => look(guest))));
+  return users;
 }
 
 /** Whether a file is a snippet of the template: not one of `noble-9000` vmId 1 for `noble` vmId 9000, and not a user's own. */
 function isOwn(volid: string, { datastore, prefix }: SnippetsInputs): boolean {
-  const start = `${datastore}:snippets/${prefix}`;
+  const start = volumeId(datastore, prefix);
   return volid.startsWith(start) && /^[a-z]+-[0-9a-f]{12}\.yaml$/.test(volid.slice(start.length));
 }
 
-/** Removes the template's snippets that nobody uses and that are not to be kept. */
-async function sweep(client: PveClient, inputs: SnippetsInputs, keep: readonly string[]): Promise<void> {
+/** Removes the template's snippets that are not to be kept and that no VM uses. What may be used stays; `note` is told why. */
+async function sweep(client: PveClient, inputs: SnippetsInputs, keep: readonly string[], note: Report): Promise<void> {
   const { node, datastore } = inputs;
-  const kept = new Set(keep.map((name) => `${datastore}:snippets/${name}`));
+  const kept = new Set(keep.map((name) => volumeId(datastore, name)));
   const volumes = await listVolumes(client, node, datastore, "snippets");
   const old = volumes.map(({ volid }) => volid).filter((volid) => isOwn(volid, inputs) && !kept.has(volid));
   if (old.length === 0) return;
-  const used = await inUse(client);
-  for (const volid of old) if (!used.has(volid)) await removeVolume(client, node, datastore, volid);
+  const { byVolume, unknown } = await usersOf(client);
+  const free = "when that VM is gone, it can be removed on the node";
+  for (const volid of old) {
+    const user = byVolume.get(volid);
+    if (user) note(`${volid} stays: ${linkedName(user.vmid, user)} uses it (${free}: pvesm free ${volid})`);
+    else if (unknown) note(`${volid} stays: ${linkedName(unknown.vmid, unknown)} cannot be looked at, and may use it`);
+    else await removeVolume(client, node, datastore, volid);
+  }
+}
+
+/** The files that were there, are to be there, and are not. */
+async function goneFiles(client: PveClient, olds: Partial<SnippetsInputs>, news: SnippetsInputs): Promise<string[]> {
+  const { node, datastore, current } = news;
+  const isSame = olds.node === node && olds.datastore === datastore;
+  const expected = isSame ? current.filter((name) => olds.current?.includes(name)) : [];
+  if (expected.length === 0) return [];
+  const volumes = new Set((await listVolumes(client, node, datastore, "snippets")).map(({ volid }) => volid));
+  return expected.filter((name) => !volumes.has(volumeId(datastore, name)));
 }
 
 const where = ({ node, datastore }: SnippetsInputs) => ({
@@ -62,10 +103,21 @@ const where = ({ node, datastore }: SnippetsInputs) => ({
 export const provider: Handlers<SnippetsInputs, SnippetsInputs> = {
   stateVersion: 1,
 
+  /** Looks whether the files are there, at each run: without them no clone starts, and nothing else would notice. */
+  async check(config, olds, news) {
+    // What cannot be looked at counts as there.
+    const gone = await goneFiles(runOf(config).client, olds, news).catch(() => []);
+    for (const name of gone) {
+      saysOf(news.statusUrn).info(`${name} is gone from datastore ${news.datastore}; it is uploaded again`);
+    }
+    const times = (name: string) => (olds.restored?.[name] ?? 0) + Number(gone.includes(name));
+    return { inputs: { ...news, restored: Object.fromEntries(news.current.map((name) => [name, times(name)])) } };
+  },
+
   async diff(_config, _id, olds, news) {
     return diffByKeys<SnippetsInputs>(olds, news, {
       replacing: ["node", "datastore", "prefix"],
-      updating: ["current"],
+      updating: ["current", "restored", "statusUrn"],
     });
   },
   async create(_config, inputs) {
@@ -76,10 +128,13 @@ export const provider: Handlers<SnippetsInputs, SnippetsInputs> = {
   },
   async update(config, _id, olds, news) {
     // The template that is going to be replaced still names the old ones.
-    await stage(where(news), () => sweep(runOf(config).client, news, [...olds.current, ...news.current]));
+    const keep = [...olds.current, ...news.current];
+    await stage(where(news), () => sweep(runOf(config).client, news, keep, () => undefined));
     return news;
   },
   async delete(config, _id, state) {
-    await stage(where(state), () => sweep(runOf(config).client, state, []));
+    const run = runOf(config);
+    const { info } = saysOf(state.statusUrn);
+    await run.deletions.attempt(() => stage(where(state), () => sweep(run.client, state, [], info)));
   },
 };

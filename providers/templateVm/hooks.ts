@@ -1,19 +1,48 @@
+import { markText, parseMark } from "../../fleet/ownership.ts";
 import type { Connection } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import type { Report } from "../dynamic/progress.ts";
 import { failure } from "../failure.ts";
+import { lookUp, nameOf } from "../guest/lookUp.ts";
 import { clientOf } from "../run/connect.ts";
-import { freeVmId, type Slot } from "./guard.ts";
-import { createFailed, plainText, type Says } from "./onError.ts";
+import { freeVmId, type Slot } from "./freeVmId.ts";
+import { createFailed, plainText, type Says, updateFailed } from "./onError.ts";
+import { otherOwner } from "./takenOver.ts";
 
 /** Before the plugin creates a VM: see `freeVmId`. */
 export async function beforeCreate(connection: Connection, slot: Slot, report: Report): Promise<void> {
   await freeVmId(clientOf(connection), slot, report);
 }
 
-/** After the plugin has failed to create one: see `createFailed`. */
-export function afterFailure(connection: Connection, slot: Slot, errors: readonly string[], says: Says) {
-  return createFailed(clientOf(connection), slot, errors, says);
+/**
+ * Before the plugin changes a VM: it changes what has the VMID, whoever made it. A refresh takes up whatever VM it finds on
+ * the VMID, on any node.
+ */
+export async function beforeUpdate(connection: Connection, { vmId, node, notes }: Slot): Promise<void> {
+  const mark = parseMark(notes, vmId);
+  const found = await lookUp(clientOf(connection), { vmId, node, fleetId: mark?.fleetId ?? "" });
+  const refuse = (code: string, text: string, next: string) =>
+    failure(new ProxmoxError(code, text), { stage: "change the VM", node, vmId, next });
+  if (found.kind === "absent")
+    throw refuse("missing", `VM ${vmId} does not exist`, "Run `pulumi refresh`, then `pulumi up`: it is made anew.");
+  // PVE itself says what there is to say of a node that does not answer.
+  if (found.kind === "unreachable" || (found.kind === "vm" && found.owner === "ours")) return;
+  throw refuse(
+    "not-ours",
+    `VMID ${vmId} is taken by ${nameOf(found)}, which ${otherOwner(found)}. It is left alone`,
+    `Choose another vmId. If it is our VM and only its notes were changed, put this line back into them:${mark ? `\n  ${markText(mark)}` : ""}`,
+  );
+}
+
+/** After the plugin has failed to create or to change one. */
+export function afterFailure(
+  connection: Connection,
+  slot: Slot,
+  { operation, errors }: { operation: string; errors: readonly string[] },
+  says: Says,
+): Promise<boolean> {
+  const client = clientOf(connection);
+  return operation === "create" ? createFailed(client, slot, errors, says) : updateFailed(client, slot, errors, says);
 }
 
 /** A snippet that the plugin could not upload: what it was for, and what to do. */

@@ -1,10 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { PveClient } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
-import { saysBusy } from "../../proxmox/retry.ts";
+import { saysTransient } from "../../proxmox/retry.ts";
+import { waitForTasksOf } from "../../proxmox/task.ts";
 import type { Report } from "../dynamic/progress.ts";
 import { failure } from "../failure.ts";
-import { freeVmId, type Slot } from "./guard.ts";
+import { freeVmId, type Slot } from "./freeVmId.ts";
 import { lastFailure } from "./tasks.ts";
 
 const RETRIES = 3;
@@ -24,31 +25,42 @@ export const plainText = (text: string) =>
     .trim();
 
 /**
- * What happens when the plugin could not create a VM: it never tries a failed task again, and it says neither what the
- * task's log holds nor what to do.
+ * What happens when the plugin could not do its work: it never tries a failed task again, and it says neither what the task's
+ * log holds nor what to do.
  *
  * @param failures the plugin's errors, the last one first
- * @returns true: what was left of the VM is gone, and creating it is worth another try
+ * @param prepare what has to be done before another try
+ * @returns whether it is worth another try
  */
-export async function createFailed(
+async function failed(
   client: PveClient,
-  slot: Slot,
-  failures: readonly string[],
+  { node, vmId }: Slot,
+  { stage, failures, prepare }: { stage: string; failures: readonly string[]; prepare: () => Promise<unknown> },
   says: Says,
-  pauseMs = 1000,
 ): Promise<boolean> {
-  const { node, vmId } = slot;
   const answer = plainText(failures[0] ?? "");
   // The text is the plugin's; the task's log is only with PVE.
   const task = await lastFailure(client, node, vmId).catch(() => undefined);
   const known = task && answer.includes(task.exitStatus) ? task : undefined;
-  if (saysBusy(answer) && failures.length <= RETRIES) {
+  if (saysTransient(answer) && failures.length <= RETRIES) {
     says.report(`PVE is busy (${known?.exitStatus ?? answer}); try ${failures.length + 1} of ${RETRIES + 1}`);
-    await pause(pauseMs * 2 ** (failures.length - 1) * (1 + Math.random()));
-    await freeVmId(client, slot, says.report);
+    await pause(2 * client.pauseMs * 2 ** (failures.length - 1) * (1 + Math.random()));
+    await prepare();
     return true;
   }
-  const error = known ?? new ProxmoxError("create", answer);
-  says.error(failure(error, { stage: "create the VM", node, vmId }).message);
+  says.error(failure(known ?? new ProxmoxError("plugin", answer), { stage, node, vmId }).message);
   return false;
 }
+
+/** The plugin could not create a VM: what is left of it is removed, or taken over by the next try if it is finished. */
+export const createFailed = (client: PveClient, slot: Slot, failures: readonly string[], says: Says) =>
+  failed(client, slot, { stage: "create the VM", failures, prepare: () => freeVmId(client, slot, says.report) }, says);
+
+/** The plugin could not change a VM, which may be half changed by now; the next try finishes it. */
+export const updateFailed = (client: PveClient, slot: Slot, failures: readonly string[], says: Says) =>
+  failed(
+    client,
+    slot,
+    { stage: "change the VM", failures, prepare: () => waitForTasksOf(client, slot.node, slot.vmId) },
+    says,
+  );

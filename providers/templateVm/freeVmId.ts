@@ -1,13 +1,13 @@
-import { ownerOf, parseMark } from "../../fleet/ownership.ts";
+import { parseMark } from "../../fleet/ownership.ts";
 import type { PveClient } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import type { GuestConfig } from "../../proxmox/guests.ts";
 import { shutDownVm } from "../../proxmox/power.ts";
 import { removeVm } from "../../proxmox/removeVm.ts";
-import { waitForTasksOf } from "../../proxmox/task.ts";
 import type { Report } from "../dynamic/progress.ts";
 import { failure } from "../failure.ts";
-import { type Look, lookUp, nameOf } from "../guest/lookUp.ts";
+import { type FoundVm, nameOf } from "../guest/lookUp.ts";
+import { atRest } from "./atRest.ts";
 
 export interface Slot {
   node: string;
@@ -24,26 +24,11 @@ function refusal({ node, vmId }: Slot, code: string, text: string, next: string)
   return failure(new ProxmoxError(code, text), { stage: "create the VM", node, vmId, next });
 }
 
-/** What stands on the VMID when no task works on it any more: PVE goes on with what a killed run has asked for. */
-async function atRest(client: PveClient, slot: Slot, fleetId: string, report: Report): Promise<Look> {
-  const { vmId } = slot;
-  const place = { vmId, fleetId, node: slot.node };
-  for (;;) {
-    const found = await lookUp(client, place);
-    if (found.kind !== "vm" || !found.busy) return found;
-    const onTask = (type: string) => report(`waiting for PVE, which is still busy with VM ${vmId} (${type})`);
-    if (await waitForTasksOf(client, found.node, vmId, onTask)) continue;
-    const again = await lookUp(client, place);
-    if (again.kind === "vm" && again.busy) {
-      // PVE writes the notes last, so there is no telling whose it was.
-      throw refusal(
-        slot,
-        "half-made",
-        `VMID ${vmId} is taken by what a PVE task that died has left on node ${again.node} (lock: ${again.busy})`,
-        `If nobody misses it, remove it as root on ${again.node}: qm unlock ${vmId} && qm destroy ${vmId} --purge`,
-      );
-    }
-  }
+/** Whether the VM is the template that is wanted: a template that has got another key is, with the same content. */
+function isWanted({ owner, mark }: FoundVm, wanted: { resource: string; content: string }): boolean {
+  if (owner !== "ours" || !mark) return false;
+  const renamed = mark.resource.startsWith("templates.") && mark.content === wanted.content;
+  return mark.resource === wanted.resource || renamed;
 }
 
 /**
@@ -59,12 +44,21 @@ export async function freeVmId(
   const { node, vmId, becomesTemplate } = slot;
   const wanted = parseMark(slot.notes, vmId);
   if (!wanted) throw new Error(`the notes of VM ${vmId} carry no mark`);
-  const found = await atRest(client, slot, wanted.fleetId, report);
+  const found = await atRest(client, { vmId, node, fleetId: wanted.fleetId }, report);
   if (found.kind === "absent") return "free";
   const taken = `VMID ${vmId} is taken by ${nameOf(found)}`;
   if (found.kind !== "vm") throw refusal(slot, "not-ours", taken, "Choose another vmId; nothing was changed.");
-  const { mark, config } = found;
-  if (ownerOf(config.description, vmId, wanted.fleetId) !== "ours" || mark?.resource !== wanted.resource) {
+  const { mark, config, busy } = found;
+  if (busy) {
+    // PVE writes the notes last, so there is no telling whose it was.
+    throw refusal(
+      slot,
+      "half-made",
+      `VMID ${vmId} is taken by what a PVE task that died has left on node ${found.node} (lock: ${busy})`,
+      `If nobody misses it, remove it as root on ${found.node}: qm unlock ${vmId} && qm destroy ${vmId} --purge`,
+    );
+  }
+  if (!isWanted(found, wanted)) {
     throw refusal(
       slot,
       "not-ours",
@@ -73,7 +67,7 @@ export async function freeVmId(
     );
   }
   const finished = isTemplate(config) || !becomesTemplate;
-  if (finished && mark.content === wanted.content && found.node === node) return "finished";
+  if (finished && mark?.content === wanted.content && found.node === node) return "finished";
   if (finished) {
     throw refusal(
       slot,

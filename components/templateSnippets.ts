@@ -1,0 +1,95 @@
+import * as proxmox from "@muhlba91/pulumi-proxmoxve";
+import * as pulumi from "@pulumi/pulumi";
+import type { PlacedTemplate } from "../config/fleet.ts";
+import { snippetSources } from "../fleet/cloudInit/sources.ts";
+import { contentHash } from "../fleet/contentHash.ts";
+import { renderClonesSnippet, renderSnippets, type Snippets, snippetKinds } from "../fleet/templateContent.ts";
+import { firstKey } from "../fleet/templateNames.ts";
+import { SnippetFiles } from "../providers/snippets/resource.ts";
+import type { FleetContext } from "./fleet.ts";
+import { anySecret } from "./secrets.ts";
+import type { PartOf } from "./templateParts.ts";
+import { snippetHooks } from "./vmHooks.ts";
+
+/** `clones` is the vendor-data of the clones, which no template names. */
+type Kind = keyof Snippets | "clones";
+
+/** A template's snippets on the datastore. */
+export interface TemplateSnippets {
+  /** Volume ids. They are known before the files are there. */
+  ids: ReadonlyMap<Kind, pulumi.Output<string>>;
+  /** All resources that make the files. */
+  resources: pulumi.Resource[];
+  /** PVE's `cicustom` of the clones; undefined: it is the template's. */
+  cloneCicustom: pulumi.Output<string> | undefined;
+}
+
+/** Windows' cloudbase-init does not read the SMBIOS serial, by which a clone keeps its instance. */
+const knowsSerial = ({ osType }: PlacedTemplate): boolean => !/^w/.test(osType);
+
+/** Uploads the snippets of a template; see `SnippetFiles` for how long they live. */
+export function templateSnippets(
+  key: string,
+  template: PlacedTemplate,
+  { cluster, secrets, templateNames }: FleetContext,
+  part: PartOf,
+): TemplateSnippets {
+  const { vmId, node, path, makeTemplate } = template;
+  const datastore = cluster.datastores.snippets;
+  const texts = templateNames.apply((names) => ({
+    ...renderSnippets(template, names),
+    clones: renderClonesSnippet(template),
+  }));
+  const kinds: Kind[] = [
+    ...snippetKinds(template),
+    ...(makeTemplate && knowsSerial(template) ? ["clones" as const] : []),
+  ];
+  const prefix = templateNames.apply((names) => `${firstKey(key, vmId, names)}-${vmId}-`);
+  const snippets = kinds.map((kind) => {
+    const text = texts.apply((all) => all[kind] ?? "");
+    const fileName = pulumi.interpolate`${prefix}${kind}-${text.apply(contentHash)}.yaml`;
+    return { kind, text, fileName };
+  });
+  const { name, opts, urn } = part("snippets");
+  const current = snippets.map(({ fileName }) => fileName);
+  const files = new SnippetFiles(name, { statusUrn: urn("SnippetFiles"), node, datastore, prefix, current }, opts);
+  const resources: pulumi.Resource[] = [files];
+  for (const { kind, text, fileName } of snippets) {
+    const { name, opts } = part(kind);
+    const sources = snippetSources(kind, path);
+    resources.push(
+      new proxmox.FileLegacy(
+        name,
+        {
+          nodeName: node,
+          datastoreId: datastore,
+          contentType: "snippets",
+          uploadMode: "sftp",
+          sourceRaw: {
+            fileName,
+            data: anySecret(secrets, sources) ? pulumi.secret(text) : text,
+          },
+        },
+        {
+          ...opts,
+          ...(anySecret(secrets, sources) && { additionalSecretOutputs: ["sourceRaw"] }),
+          // Clones may still name the file: SnippetFiles removes it when none does.
+          retainOnDelete: true,
+          // A file that is gone is uploaded again.
+          replacementTrigger: pulumi.all([files.restored, fileName]).apply(([restored, file]) => restored?.[file] ?? 0),
+          // One after the other.
+          dependsOn: [...resources],
+          hooks: snippetHooks(name, { node, datastore }),
+        },
+      ),
+    );
+  }
+  const ids = new Map(
+    snippets.map(({ kind, fileName }) => [kind, pulumi.interpolate`${datastore}:snippets/${fileName}`] as const),
+  );
+  const [clones, user, network] = [ids.get("clones"), ids.get("user"), ids.get("network")];
+  const cloneCicustom =
+    clones &&
+    pulumi.interpolate`user=${user},vendor=${clones}${network ? pulumi.interpolate`,network=${network}` : ""}`;
+  return { ids, resources, cloneCicustom };
+}
