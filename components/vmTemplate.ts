@@ -168,7 +168,7 @@ export class VmTemplate extends pulumi.ComponentResource {
         makeTemplate: template.makeTemplate,
         shutdownSeconds: 60,
       },
-      { ...conversionPart.opts, replaceWith: [vm] },
+      conversionPart.opts,
     );
     this.vmId = finished.vmId;
     this.isTemplate = finished.isTemplate;

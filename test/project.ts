@@ -12,7 +12,6 @@ import { ensureToolchain, type Toolchain } from "../toolchain/install.ts";
 import { runPulumi } from "../toolchain/pulumi.ts";
 
 const root = join(import.meta.dirname, "..");
-const STACK = "test";
 /** What a run of the program needs of the checkout. */
 const PROGRAM = [
   "Pulumi.yaml",
@@ -79,6 +78,8 @@ export interface Project {
   ): Promise<Run>;
   /** The stack's outputs. */
   outputs(): Promise<Record<string, unknown>>;
+  /** Gives the stack another name (`pulumi stack rename`), and its config file too. */
+  renameStack(name: string): Promise<void>;
   /** The stack's state as it is stored. */
   state(): Promise<string>;
   /** Stores another state in its place. */
@@ -146,6 +147,7 @@ export async function openProject(name = "project"): Promise<Project> {
   const lab = await startLab({ dir: join(dir, "lab"), timeScale: 0.02 });
   const toolchain = await ensureToolchain();
   const env = stackEnvironment(lab);
+  let stack = "test";
   const project: Project = {
     dir,
     lab,
@@ -156,29 +158,34 @@ export async function openProject(name = "project"): Promise<Project> {
       const config = Object.fromEntries(
         Object.entries(project.config).map(([key, value]) => [`proxmox-golden-fleet:${key}`, value]),
       );
-      await writeFile(join(dir, `Pulumi.${STACK}.yaml`), stringify({ config }));
+      await writeFile(join(dir, `Pulumi.${stack}.yaml`), stringify({ config }));
     },
     async encrypt(value) {
-      const file = join(dir, `Pulumi.${STACK}.encrypt.yaml`);
-      await cp(join(dir, `Pulumi.${STACK}.yaml`), file);
-      const args = ["config", "set", "--stack", STACK, "--config-file", file, "--secret", "value", "--", value];
+      const file = join(dir, `Pulumi.${stack}.encrypt.yaml`);
+      await cp(join(dir, `Pulumi.${stack}.yaml`), file);
+      const args = ["config", "set", "--stack", stack, "--config-file", file, "--secret", "value", "--", value];
       const run = await runPulumi(toolchain, args, { cwd: dir, env, ...silent });
       if (run.code !== 0) throw new Error(run.stderr);
       const { config } = parse(await readFile(file, "utf8")) as { config: Record<string, unknown> };
       await rm(file);
       return config["proxmox-golden-fleet:value"] as string;
     },
-    pulumi: (command, args = [], options = {}) => runEngine(toolchain, dir, env, command, args, options),
+    pulumi: (command, args = [], options = {}) => runEngine(toolchain, dir, env, stack, command, args, options),
     async outputs() {
-      const run = await runPulumi(toolchain, ["stack", "output", "--json", "--stack", STACK], {
+      const run = await runPulumi(toolchain, ["stack", "output", "--json", "--stack", stack], {
         cwd: dir,
         env,
         ...silent,
       });
       return JSON.parse(run.stdout) as Record<string, unknown>;
     },
+    async renameStack(name) {
+      const run = await runPulumi(toolchain, ["stack", "rename", name, "--stack", stack], { cwd: dir, env, ...silent });
+      if (run.code !== 0) throw new Error(run.stderr);
+      stack = name;
+    },
     async state() {
-      return (await runPulumi(toolchain, ["stack", "export", "--stack", STACK], { cwd: dir, env, ...silent })).stdout;
+      return (await runPulumi(toolchain, ["stack", "export", "--stack", stack], { cwd: dir, env, ...silent })).stdout;
     },
     async importState(state) {
       const file = join(dir, "state.json");
@@ -186,7 +193,7 @@ export async function openProject(name = "project"): Promise<Project> {
       const options = { cwd: dir, env, ...silent };
       const { code, stderr } = await runPulumi(
         toolchain,
-        ["stack", "import", "--stack", STACK, "--file", file],
+        ["stack", "import", "--stack", stack, "--file", file],
         options,
       );
       if (code !== 0) throw new Error(stderr);
@@ -198,15 +205,15 @@ export async function openProject(name = "project"): Promise<Project> {
   };
   await project.configure();
   await mkdir(join(dir, "events"), { recursive: true });
-  const init = await runPulumi(toolchain, ["stack", "select", "--create", STACK], { cwd: dir, env, ...silent });
+  const init = await runPulumi(toolchain, ["stack", "select", "--create", stack], { cwd: dir, env, ...silent });
   if (init.code !== 0) throw new Error(init.stderr);
   // The CLI has written the stack's salt into the config; keep it through later writes.
-  const salted = await readFile(join(dir, `Pulumi.${STACK}.yaml`), "utf8");
+  const salted = await readFile(join(dir, `Pulumi.${stack}.yaml`), "utf8");
   const salt = /^encryptionsalt: .*$/m.exec(salted)?.[0] ?? "";
   const write = project.configure;
   project.configure = async (change) => {
     await write(change);
-    const file = join(dir, `Pulumi.${STACK}.yaml`);
+    const file = join(dir, `Pulumi.${stack}.yaml`);
     await writeFile(file, `${salt}\n${await readFile(file, "utf8")}`);
   };
   return project;
@@ -219,6 +226,7 @@ async function runEngine(
   toolchain: Toolchain,
   dir: string,
   env: Record<string, string>,
+  stack: string,
   command: string,
   args: string[],
   { signal, onOutput }: { signal?: AbortSignal; onOutput?: (text: string) => void },
@@ -232,7 +240,7 @@ async function runEngine(
   };
   const { code } = await runPulumi(
     toolchain,
-    [command, ...yes, "--stack", STACK, "--non-interactive", "--event-log", file, ...args],
+    [command, ...yes, "--stack", stack, "--non-interactive", "--event-log", file, ...args],
     {
       cwd: dir,
       env: { ...env, PULUMI_DEBUG_COMMANDS: "true" },

@@ -63,7 +63,7 @@ describe("clones of a template that becomes another", () => {
     await template({ vmId: 9010, memoryMiB: 1024 });
     const preview = await project.pulumi("preview");
     expect(preview.diagnostics).toBe("");
-    for (const id of [9101, 9102, 9103, 9104]) expect(cloneSteps(preview)).toContain(`replace web-${id}`);
+    for (const id of [9101, 9102, 9103, 9104]) expect(cloneSteps(preview)).toContain(`replace vm-${id}`);
 
     const before = (await project.lab.control.tasks()).length;
     const run = await project.pulumi("up", ["--skip-preview"]);
