@@ -18,7 +18,7 @@ import {
 } from "./fields.ts";
 import { datastoreId, nodeName, poolId, tag, vmId } from "./formats.ts";
 
-/** Of one set. */
+/** The most clones that one set may have. */
 const MOST_CLONES = 5000;
 
 const interfaceOptions = {
@@ -26,7 +26,7 @@ const interfaceOptions = {
   vlan: vlan.describe("VLAN tag; default: the template's (PVE: tag)"),
 };
 
-/** What a clone may have otherwise than its set, and a set otherwise than its template. */
+/** What a set may change of its template, and a clone of its set. */
 const hardware = (whose: string) => ({
   cores: cores.optional().describe(`cores a socket; default: ${whose} (PVE: cores)`),
   memoryMiB: memoryMiB.optional().describe(`memory in MiB; default: ${whose} (PVE: memory)`),
@@ -78,7 +78,7 @@ const common = {
     .array(z.strictObject(interfaceOptions))
     .max(8)
     .default([])
-    .describe("network interfaces otherwise than the template's, in its order"),
+    .describe("changes to the template's network interfaces, in their order"),
   onError: z
     .enum(["continue", "fail"])
     .default("continue")
@@ -88,10 +88,12 @@ const common = {
   onTemplateChange: z
     .enum(["ignore", "replace"])
     .default("ignore")
-    .describe(
-      "when the template becomes another: ignore: clones stay as they are; replace: they are made anew from it",
-    ),
-  maxUnavailable: z.int().min(1).default(1).describe("clones that are replaced at once with onTemplateChange: replace"),
+    .describe("when the template changes: ignore: clones stay as they are; replace: new clones take their place"),
+  maxUnavailable: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe("clones that are replaced at the same time, with onTemplateChange: replace"),
   rebootOnChange: z
     .boolean()
     .default(false)
@@ -131,7 +133,7 @@ const clone = z.strictObject({
   ...hardware("the set's"),
   description: notes.optional().describe("notes, Markdown; default: the set's"),
   tags: z.array(tag).default([]).describe("PVE tags, added to the set's"),
-  nics: cloneNics.default([]).describe("network interfaces otherwise than the set's, in the template's order"),
+  nics: cloneNics.default([]).describe("changes to the set's network interfaces, in the template's order"),
   adopt: z
     .boolean()
     .default(false)
@@ -186,7 +188,7 @@ const counted = z.strictObject({
 /** A set of clones of one template, listed one by one or counted. */
 export const cloneSetSchema = z.union([listed, counted]);
 
-/** The member of the union that somebody meant, so that an error speaks of that one alone. */
+/** The kind of set that was meant, so that errors speak of that one alone. */
 export const cloneSetSchemaFor = (raw: unknown) =>
   typeof raw === "object" && raw !== null && ("count" in raw || "namePattern" in raw) ? counted : listed;
 

@@ -20,7 +20,7 @@ const endpoint = z
 
 const atOnce = z.int().min(1).max(64).default(6);
 
-/** Where the cluster is, how it is reached, and where things go by default. */
+/** Where the cluster is, how the program reaches it, and which defaults it has. */
 export const clusterSchema = z.strictObject({
   endpoint: endpoint.describe("URL of the PVE API"),
   tls: z
@@ -72,13 +72,13 @@ export const clusterSchema = z.strictObject({
     .describe("network of the guests"),
   limits: z
     .strictObject({
-      clonesPerTemplate: atOnce.describe("clone tasks that copy from one template at once"),
+      clonesPerTemplate: atOnce.describe("clone tasks that copy from one template at the same time"),
       clonesPerDatastore: atOnce.describe(
-        "clone tasks that write to one datastore at once; PVE's lock of a datastore times out with many more than 6",
+        "clone tasks that write to one datastore at the same time; with many more than 6, they time out waiting for PVE's lock of the datastore",
       ),
     })
     .prefault({})
-    .describe("how much is asked of the cluster at once"),
+    .describe("how many tasks run on the cluster at the same time"),
 });
 
 export type Cluster = z.output<typeof clusterSchema>;

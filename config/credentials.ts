@@ -9,13 +9,13 @@ export function hasCredentials(url: string): boolean {
   return username !== "" || password !== "" || [...searchParams.keys()].some((name) => TOKEN.test(name));
 }
 
-/** A text with the URLs in it, but without their user names, passwords and queries. */
+/** A text whose URLs have no user names, passwords and queries any more. */
 export const withoutCredentials = (text: string): string =>
   text.replace(/(\w:\/\/)[^/?#\s"']*@/g, "$1…@").replace(/(\w:\/\/[^?\s"']*\?)[^\s"']+/g, "$1…");
 
 const nameOf = (parameter: string) => parameter.split("=")[0] ?? "";
 
-/** The place that a URL names, without user name, password and tokens: who asks with others asks for the same. */
+/** A URL without user name, password and tokens: with another login it still names the same file. */
 export function withoutLogin(url: string): string {
   const [place = "", ...rest] = url.replace(/^(\w+:\/\/)[^/?#]*@/, "$1").split("?");
   const query = rest.join("?");

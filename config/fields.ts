@@ -2,37 +2,34 @@ import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import { bridgeId, nodeName } from "./formats.ts";
 
-/** Field types that more than one section of the config uses. Each says in its error what would be right. */
+/** Types of fields that several sections of the config share. The error of each says what would be right. */
 
 const LABEL = /^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/;
 
-/**
- * A VM's name, which is the host name of the guest (`dns-name` in PVE::JSONSchema, and not longer than DNS and Linux take
- * one).
- */
+/** A VM's name, which is also the guest's host name (`dns-name` in PVE::JSONSchema; the lengths are those of DNS). */
 export const hostName = z
   .string()
   .max(253)
-  // cloud-init makes "ip-10-0-0-1" of an address.
+  // cloud-init turns a name that is an address into "ip-10-0-0-1".
   .refine((name) => name.split(".").every((label) => LABEL.test(label)) && !ipaddr.IPv4.isValidFourPartDecimal(name), {
     error:
       "expected a host name: letters, digits and hyphens, not starting or ending with a hyphen, 63 at most a label",
   });
 
-/** The short name of something of ours (template, clone set): it becomes part of Pulumi resource names. */
+/** The key of a template or clone set. It becomes part of the names of Pulumi resources. */
 export const key = z.string().regex(/^[a-zA-Z][a-zA-Z0-9-]{0,62}$/, {
   error: "expected a short name: a letter first, then letters, digits and hyphens, 63 at most",
 });
 
 export const isIpv4 = (text: string): boolean => ipaddr.IPv4.isValidFourPartDecimal(text);
-/** A zone (`%eth0`) is of the machine, not of the network. */
+/** Without a zone (`%eth0`), which would name an interface of one machine. */
 export const isIpv6 = (text: string): boolean => ipaddr.IPv6.isValid(text) && !text.includes("%");
 
 export const ip = z.string().refine((text) => isIpv4(text) || isIpv6(text), {
   error: "expected an IPv4 or IPv6 address, for example 10.0.0.1",
 });
 
-/** PVE takes no shorter prefix. */
+/** PVE refuses shorter prefixes. */
 export const SHORTEST_PREFIX = 8;
 
 const isCidr = (kind: "ipv4" | "ipv6") => (text: string) => {
@@ -91,7 +88,7 @@ export const dns = z.strictObject({
   domain: hostName.optional().describe("search domain (PVE: searchdomain)"),
 });
 
-/** A file of the machine that runs Pulumi. `~` is the home folder; a relative path starts at the project's folder. */
+/** A file on the machine that runs Pulumi. `~` is the home folder; a relative path starts at the project's folder. */
 export const localFile = z.string().min(1);
 
 export const httpUrl = z.url({ protocol: /^https?$/, error: "expected an http:// or https:// URL" });

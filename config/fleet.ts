@@ -37,7 +37,7 @@ export function placeOf(path: string, field: keyof CloneConfig): string {
   return `${path}.${(counted && COUNTED[field]) || field}`;
 }
 
-/** A clone set as the program uses it: listed or counted, its clones are spelled out. */
+/** A clone set as the program uses it. Of a counted set, too, every clone is in the list. */
 export interface CloneSet extends Omit<CloneSetConfig, "createClones" | "nodes"> {
   /** Nodes that clones without a node of their own may run on: the set's, or else the template's. */
   nodes: string[];
@@ -50,6 +50,6 @@ export interface Fleet {
   /** By key; the replicas of a template but the first are called `<key>-<node>`. */
   templates: Record<string, PlacedTemplate>;
   cloneSets: Record<string, CloneSet>;
-  /** Sets with `createClones: false`: their clones are not to exist, and what is said of them counts for nothing else. */
+  /** Sets with `createClones: false`. They have no clones, so their VMIDs, names and addresses are free for others. */
   leftOut: Record<string, CloneSet>;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { isComplete } from "./load.ts";
+import { secretValues } from "./secrets.ts";
 import { apiToken, cluster, load, noble, problems, setProblems, templateProblems } from "./testing.ts";
 
 describe("a minimal config", () => {
@@ -224,6 +225,35 @@ describe("secrets are never shown", () => {
     const found = problems(config);
     expect(found).not.toEqual([]);
     expect(found.join("\n")).not.toContain(secret);
+  });
+
+  test("nor is any other value that is encrypted, in whatever way it is wrong", () => {
+    const templates = {
+      noble: {
+        vmId: 9000,
+        image: { url: "https://example.net/hunter2.xz" },
+        memoryMiB: "hunter2",
+        cloudInit: { runCommands: ["true", "hunter2"], writeFiles: [{ path: "hunter2", content: 5 }] },
+      },
+    };
+    const cipher = { secure: "v1:abc" };
+    const written = {
+      noble: {
+        vmId: 9000,
+        image: { url: cipher },
+        memoryMiB: cipher,
+        cloudInit: { runCommands: ["true", cipher], writeFiles: [{ path: cipher, content: 5 }] },
+      },
+    };
+    const { problems } = load({ templates }, {}, secretValues(templates, written, ["templates"]));
+    expect(problems.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+      "templates.noble.memoryMiB: found the value (secret); expected a number",
+      "templates.noble.cloudInit.writeFiles[0].path: found the value (secret); expected an absolute path of the guest",
+      "templates.noble.cloudInit.writeFiles[0].content: found 5; expected a text",
+    ]);
+    const url = { noble: { vmId: 9000, image: templates.noble.image } };
+    const compressed = load({ templates: url }, {}, secretValues(url, undefined, ["templates"])).problems;
+    expect(compressed.map(({ message }) => message).join()).toMatch(/^found the value \(secret\), compressed \(xz\)/);
   });
 
   test("but a template whose name sounds like one still shows what was found", () => {

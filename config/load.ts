@@ -61,7 +61,7 @@ function readObject(name: string, config: ReadConfig, problems: Problem[]): Reco
     if (value === null) return undefined;
     if (typeof value === "object" && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch {
-    // Not JSON: it was set as a plain text, which the next line reports.
+    // It is no JSON but a plain text: reported below, like every other value that is no map.
   }
   problems.push({
     path: name,

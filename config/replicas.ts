@@ -30,7 +30,7 @@ export function placed(
 ): { templates: Record<string, PlacedTemplate>; problems: Problem[] } {
   const all = Object.entries(templates)
     .flatMap(([key, template]) => Object.entries(replicas(key, template, node)))
-    // The user's own keys first: it is the replica's that is taken.
+    // The user's own keys come first, so that the replica is the one that is reported.
     .sort(([, one], [, other]) => Number(one.replicaOf !== undefined) - Number(other.replicaOf !== undefined));
   const taken = repeated(all, ([key]) => key).map(({ item: [key, template], first: [, first] }) => ({
     path: `${template.path}.nodes`,

@@ -11,9 +11,9 @@ export interface SecretValue {
 const isMap = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 
 /**
- * The secrets in a section of the config. The engine gives a whole section as secret when one value in it is, decrypted;
- * which one that is, only the stack's file says. What stands there in plain text is no secret; everything else may be one,
- * as config also comes from elsewhere: another file, an ESC environment.
+ * The secrets in a section of the config. When one value in a section is encrypted, the engine calls the whole section a
+ * secret and gives it decrypted. Which value it was, only the stack's file tells: what stands there in plain text is no
+ * secret. Everything else may be one, as config can come from elsewhere, too: another file, an ESC environment.
  *
  * @param value the section, decrypted
  * @param written the same section in the stack's file, encrypted values as `{secure: …}`; undefined if it is not known
@@ -35,13 +35,12 @@ export function secretValues(value: unknown, written: unknown, path: readonly Pr
 export const holdsSecret = (secrets: readonly SecretValue[], place: string): boolean =>
   secrets.some(({ path }) => path.startsWith(place) && /^$|^[.[]/.test(path.slice(place.length)));
 
-/** What may be a secret: texts that go to places where Pulumi or we keep them secret. */
+/** What may be encrypted: texts that only go to where they are kept secret. */
 const HIDDEN = [
   /^(apiToken|username|password)$/,
   /^templates\.[^.]+\.(description|image\.url|image\.checksumUrl)$/,
   /^templates\.[^.]+\.cloudInit\.(password|sshPublicKeys|packages|timezone|locale|runCommands|writeFiles|vendor|userData|network)($|[.[])/,
-  /^cloneSets\.[^.]+(\.clones\[\d+\])?\.description$/,
 ];
 
-/** Whether the value at a place stays secret; everything else shows in names, in the state and in messages. */
+/** Whether the value at a place is kept secret. Everything else shows in names, in the state or in messages. */
 export const canBeSecret = (place: string): boolean => HIDDEN.some((pattern) => pattern.test(place));

@@ -33,7 +33,7 @@ export function plainSecrets(
     });
 }
 
-/** What is encrypted, but would show all the same: better told than taken for hidden. */
+/** What is encrypted, but would show all the same: nobody should believe that it is hidden. */
 export function shownSecrets(secrets: readonly SecretValue[]): Problem[] {
   return secrets
     .filter(({ path, encrypted }) => encrypted && !canBeSecret(path))
@@ -55,7 +55,7 @@ function decrypted(text: string): unknown {
 /** The config of the stack that is being run. */
 export function loadStackConfig(): StackConfig {
   const prefix = `${pulumi.getProject()}:`;
-  // The plain values: what is secret in them is wrapped again where it goes into a resource.
+  // Decrypted. What is secret becomes a Pulumi secret where it goes into a resource.
   const all: Record<string, string> = pulumi.runtime.allConfig();
   const names = Object.keys(all).flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
   // What the SDK asks itself before it wraps a value; it has no public name there.

@@ -61,7 +61,7 @@ const image = z
 
 const diskOptions = {
   sizeGiB: diskGiB.default(20).describe("size in GiB; the imported image grows to it, it never shrinks"),
-  bus: z.enum(["scsi", "virtio", "sata"]).default("scsi").describe("bus the disk hangs on"),
+  bus: z.enum(["scsi", "virtio", "sata"]).default("scsi").describe("bus of the disk"),
   datastore: datastoreId.optional().describe("datastore; default: cluster.datastores.disks"),
   discard: z.boolean().default(true).describe("pass TRIM to the storage (PVE: discard=on)"),
   ssd: z.boolean().optional().describe("show the disk as SSD; default: true where the bus can (not virtio) (PVE: ssd)"),
@@ -158,11 +158,11 @@ const cloudInit = z
       )
       .default([])
       .describe("files of the first boot (cloud-init: write_files)"),
-    vendor: cloudConfig.default({}).describe("any further cloud-config for the vendor-data snippet"),
+    vendor: cloudConfig.default({}).describe("more cloud-config for the vendor-data snippet"),
     userData: cloudConfig
       .default({})
       .describe(
-        "any further cloud-config for the user-data snippet; in the guest its keys win over the fields above, lists as a whole",
+        "more cloud-config for the user-data snippet; in the guest its keys win over the fields above, lists as a whole",
       ),
     network: networkConfig
       .optional()
@@ -218,7 +218,7 @@ const allOptions = z.strictObject({
     .default("virtio-scsi-single")
     .describe("SCSI controller (PVE: scsihw)"),
   disk: z.strictObject(diskOptions).prefault({}).describe("boot disk, imported from the image"),
-  extraDisks: z.array(z.strictObject(diskOptions)).max(16).default([]).describe("further, empty disks"),
+  extraDisks: z.array(z.strictObject(diskOptions)).max(16).default([]).describe("more disks, empty"),
   nics: z.array(nic).min(1).max(8).prefault([{}]).describe("network interfaces, net0 first"),
   serialConsole: z.boolean().default(true).describe("serial port serial0; many cloud images want one"),
   vga: z

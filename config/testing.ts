@@ -1,4 +1,5 @@
 import { type LoadedConfig, loadConfig } from "./load.ts";
+import type { SecretValue } from "./secrets.ts";
 
 /** For tests of the config: a key that would pass as one. */
 export const PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO6JxiLc/GqdgUEtcCk7TyRtmDvHPz/1bz0hTww9L0eF demo";
@@ -11,14 +12,18 @@ export const noble = {
 export const apiToken = "golden@pve!fleet=1b2c3d4e";
 
 /** Loads a stack config given as values, a small valid one below it. */
-export function load(config: Record<string, unknown> = {}, env: NodeJS.ProcessEnv = {}): LoadedConfig {
+export function load(
+  config: Record<string, unknown> = {},
+  env: NodeJS.ProcessEnv = {},
+  secrets: readonly SecretValue[] = [],
+): LoadedConfig {
   const all: Record<string, unknown> = { cluster, apiToken, templates: { noble }, ...config };
   const texts = new Map(
     Object.entries(all).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, typeof value === "string" ? value : JSON.stringify(value)] as const],
     ),
   );
-  return loadConfig((name) => texts.get(name), [...texts.keys()], env);
+  return loadConfig((name) => texts.get(name), [...texts.keys()], env, secrets);
 }
 
 /** The problems of a stack config as lines `path: message`. */

@@ -6,7 +6,7 @@ export function list(words: readonly string[], last = "and"): string {
   return `${words.slice(0, -1).join(", ")} ${last} ${words.at(-1)}`;
 }
 
-/** The known word that `word` was most likely meant to be, or undefined if none is close. */
+/** The known word that was most likely meant, or undefined if none is close. */
 export function didYouMean(word: string, known: readonly string[]): string | undefined {
   return closestMatch(word, known, { maxDistance: Math.ceil(word.length / 3) });
 }
