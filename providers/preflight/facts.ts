@@ -1,6 +1,7 @@
 import pLimit from "p-limit";
 import type { Fleet } from "../../config/fleet.ts";
 import type { Login } from "../../config/login.ts";
+import type { TemplateNames } from "../../fleet/templateNames.ts";
 import { type PveClient, path } from "../../proxmox/client.ts";
 import * as pve from "../../proxmox/cluster.ts";
 import { type GuestConfig, type GuestEntry, isMissing, listGuests } from "../../proxmox/guests.ts";
@@ -32,6 +33,8 @@ export interface Facts {
   readonly knownVmIds: ReadonlySet<number>;
   /** By key: the clone sets of that preflight. */
   readonly knownSets: Readonly<Record<string, SetMemory>>;
+  /** Of the templates of the config. */
+  readonly templateNames: TemplateNames;
   /** Whether addresses and devices are those of the last run that went through. */
   readonly claimsUnchanged: boolean;
 
@@ -79,7 +82,10 @@ function once<A extends unknown[], T>(ask: (...args: A) => Promise<T>): (...args
 /** Requests at a time where there is one a VM. */
 const AT_A_TIME = 8;
 
-type Given = Pick<Facts, "fleet" | "login" | "fleetId" | "knownVmIds" | "knownSets" | "claimsUnchanged">;
+type Given = Pick<
+  Facts,
+  "fleet" | "login" | "fleetId" | "knownVmIds" | "knownSets" | "templateNames" | "claimsUnchanged"
+>;
 
 /** @param sshTarget where and how the plugin reaches a node by SSH */
 export function clusterFacts(

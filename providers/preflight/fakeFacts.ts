@@ -41,6 +41,7 @@ export function fakeFacts(facts: Partial<Facts> = {}): Facts {
     fleetId: "f1ee7000",
     knownVmIds: new Set(),
     knownSets: {},
+    templateNames: {},
     claimsUnchanged: false,
     version: async () => ({ version: "9.2.11", release: "9.2" }),
     pluginTrust: async () => undefined,

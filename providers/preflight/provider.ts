@@ -4,6 +4,7 @@ import type { Problem } from "../../config/problem.ts";
 import { replicasOf } from "../../config/replicas.ts";
 import { addressedOf } from "../../config/rules/addresses.ts";
 import { vmIdsOf } from "../../config/rules/vmIds.ts";
+import type { TemplateNames } from "../../fleet/templateNames.ts";
 import { changedKeys } from "../dynamic/diff.ts";
 import type { ConfigReader, Handlers } from "../dynamic/handlers.ts";
 import { saysOf } from "../dynamic/progress.ts";
@@ -29,15 +30,14 @@ export interface PreflightInputs {
   sets?: Record<string, SetMemory>;
   /** Hash of the addresses and devices of the config that were found to be free. */
   claims?: string;
-  /** By VMID of a template: the key that it had first. Its snippets are named after that, whatever its key is now. */
-  templateNames?: Record<string, string>;
+  templateNames?: TemplateNames;
 }
 
 export interface PreflightState extends PreflightInputs {
   fleetId: string;
 }
 
-function templateNamesOf({ templates }: Fleet, before: Record<string, string> = {}): Record<string, string> {
+function templateNamesOf({ templates }: Fleet, before: TemplateNames = {}): TemplateNames {
   return Object.fromEntries(Object.entries(templates).map(([key, { vmId }]) => [vmId, before[vmId] ?? key]));
 }
 
@@ -77,6 +77,7 @@ async function preflight(
     .map(({ vmId }) => vmId)
     .sort((a, b) => a - b);
   const claims = claimsOf(fleet);
+  const templateNames = templateNamesOf(fleet, olds.templateNames);
   const facts = clusterFacts(
     runOf(config).client,
     {
@@ -85,6 +86,7 @@ async function preflight(
       fleetId,
       knownVmIds: new Set(olds.vmIds),
       knownSets: olds.sets ?? {},
+      templateNames,
       claimsUnchanged: olds.claims === claims,
     },
     sshTargetOf,
@@ -96,7 +98,7 @@ async function preflight(
       vmIds,
       sets: setsOf(fleet),
       claims,
-      templateNames: templateNamesOf(fleet, olds.templateNames),
+      templateNames,
     },
     results: [...(await runChecks(checksFor(loaded.problems), facts)), ...offline],
   };

@@ -1,12 +1,11 @@
 import { placeOf } from "../../../../config/fleet.ts";
 import { fleetTag } from "../../../../fleet/tags.ts";
-import { templateContent } from "../../../../fleet/templateContent.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, type Finding, note, orPass, warn } from "../../finding.ts";
 import { clonesOf, templatesOf } from "../../needs.ts";
 import { ranges } from "../../ranges.ts";
 import { isTrusted } from "../../trust.ts";
-import type { ContentOf } from "../resources/templateUsers.ts";
+import { type ContentOf, contentOf } from "../resources/templateUsers.ts";
 import { type Alike, vmIdTaken, type Wanted } from "./vmIdTaken.ts";
 
 function wantedOf({ fleet }: Facts): Wanted[] {
@@ -49,7 +48,7 @@ function together(all: readonly Alike[], { fleetId }: Facts): Finding[] {
 }
 
 /** Every VMID of the config is free in the whole cluster, its VM is ours, or the config says that it is to be taken over. */
-export const vmIdFreeBy = (contentOf: ContentOf): Check => ({
+export const vmIdFreeBy = (hash: ContentOf): Check => ({
   id: "vmid-free",
   group: "configuration",
   async run(facts) {
@@ -64,7 +63,7 @@ export const vmIdFreeBy = (contentOf: ContentOf): Check => ({
         const moved = (before.get(one.vmId) ?? one.resource) !== one.resource;
         // Of thousands of clones, this spares a question each.
         if (isTrusted(guest, facts) && !one.template && !moved) return [];
-        return vmIdTaken(facts, one, guest, contentOf);
+        return vmIdTaken(facts, one, guest, hash);
       }),
     );
     const single = found.flatMap((one) => (Array.isArray(one) ? one : []));
@@ -73,4 +72,4 @@ export const vmIdFreeBy = (contentOf: ContentOf): Check => ({
   },
 });
 
-export const vmIdFree = vmIdFreeBy(templateContent);
+export const vmIdFree = vmIdFreeBy(contentOf);

@@ -55,18 +55,18 @@ const adoption = ({ clone }: Wanted, { type, template }: GuestEntry): string[] =
     : [];
 
 /** Whether a template of ours is the wanted one by another key, which has left the config. */
-function isRenamed({ fleet }: Facts, { template }: Wanted, node: string, mark: Mark, contentOf: ContentOf): boolean {
+function isRenamed(facts: Facts, { template }: Wanted, node: string, mark: Mark, hash: ContentOf): boolean {
   const [, old] = /^templates\.(.+)$/.exec(mark.resource) ?? [];
-  if (!template || old === undefined || old in fleet.templates || template.node !== node) return false;
-  return contentOf(template, fleet.cluster) === mark.content;
+  if (!template || old === undefined || old in facts.fleet.templates || template.node !== node) return false;
+  return hash(template, facts) === mark.content;
 }
 
-function ours(facts: Facts, wanted: Wanted, guest: GuestEntry, mark: Mark, contentOf: ContentOf): Finding[] | Alike {
+function ours(facts: Facts, wanted: Wanted, guest: GuestEntry, mark: Mark, hash: ContentOf): Finding[] | Alike {
   const { vmId, path, resource, clone } = wanted;
   const alike = { vmId, from: mark.resource, resource };
   if (mark.resource === resource) return hasTag(guest, facts) ? [] : { ...alike, what: "untagged" };
   if (clone && mark.resource.startsWith("cloneSets.")) return { ...alike, what: "moves" };
-  if (isRenamed(facts, wanted, guest.node, mark, contentOf))
+  if (isRenamed(facts, wanted, guest.node, mark, hash))
     return [note(`${mark.resource} is ${resource} now, its VM ${vmId} stays`, { path })];
   return [
     fail(`${name(guest)}, which this stack made as ${mark.resource}`, {
@@ -84,7 +84,7 @@ export async function vmIdTaken(
   facts: Facts,
   wanted: Wanted,
   guest: GuestEntry,
-  contentOf: ContentOf,
+  hash: ContentOf,
 ): Promise<Finding[] | Alike> {
   const { vmId, path, resource, clone } = wanted;
   if (guest.type === "lxc") return [fail(`${name(guest)}, which this stack did not make`, { path, todo: [FREE] })];
@@ -100,7 +100,7 @@ export async function vmIdTaken(
   }
   const owner = ownerOf(config.description, vmId, facts.fleetId);
   const mark = parseMark(config.description, vmId);
-  if (owner === "ours" && mark) return ours(facts, wanted, known, mark, contentOf);
+  if (owner === "ours" && mark) return ours(facts, wanted, known, mark, hash);
   if (clone?.adopt && !known.template) {
     const loser =
       owner === "other-stack"

@@ -1,11 +1,10 @@
 import type { PlacedTemplate } from "../../../../config/fleet.ts";
 import { list } from "../../../../config/text.ts";
-import { templateContent } from "../../../../fleet/templateContent.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, each, type Finding, fail, orPass, warn } from "../../finding.ts";
 import { clonesOf, distinct, type KeyedTemplate, type SetClone, templatesOf } from "../../needs.ts";
 import { left } from "./templateLeft.ts";
-import { type ContentOf, foundTemplate, othersTodo, usersOf, usersText } from "./templateUsers.ts";
+import { type ContentOf, contentOf, foundTemplate, othersTodo, usersOf, usersText } from "./templateUsers.ts";
 
 /** What a new template means for the clone sets that use it. */
 function consequence(users: readonly SetClone[]): string {
@@ -39,7 +38,7 @@ const waysOut = ({ key, path, template: { replicaOf = key } }: KeyedTemplate, se
 ];
 
 /** A template that keeps its VMID but not its content or node: PVE has one VM for a VMID, so the old one goes first. */
-async function changed(facts: Facts, one: KeyedTemplate, contentOf: ContentOf): Promise<Finding[]> {
+async function changed(facts: Facts, one: KeyedTemplate, hash: ContentOf): Promise<Finding[]> {
   const { key, path, node, template } = one;
   const { vmId, replicaOf = key } = template;
   const guests = await facts.guests();
@@ -50,7 +49,7 @@ async function changed(facts: Facts, one: KeyedTemplate, contentOf: ContentOf): 
   // A template by another key is vmid-free's.
   if (found?.mark.resource !== `templates.${key}`) return [];
   const { guest, mark } = found;
-  const sameContent = mark.content === contentOf(template, facts.fleet.cluster);
+  const sameContent = mark.content === hash(template, facts);
   if (sameContent && guest.node === node) return [];
 
   const what = sameContent ? `is to move from node ${guest.node} to ${node}` : "has changed";
@@ -68,17 +67,17 @@ async function changed(facts: Facts, one: KeyedTemplate, contentOf: ContentOf): 
 }
 
 /** Hashes a template once: a password in it takes its time. */
-function once(contentOf: ContentOf): ContentOf {
+function once(hash: ContentOf): ContentOf {
   const known = new Map<PlacedTemplate, string>();
-  return (template, cluster) => {
-    const content = known.get(template) ?? contentOf(template, cluster);
+  return (template, facts) => {
+    const content = known.get(template) ?? hash(template, facts);
     known.set(template, content);
     return content;
   };
 }
 
 /** No template with linked clones would have to go: one that has changed, or that the config no longer has. */
-export const templateInUseBy = (contentOf: ContentOf): Check => ({
+export const templateInUseBy = (hash: ContentOf): Check => ({
   id: "template-in-use",
   group: "resources",
   async run(facts) {
@@ -89,7 +88,7 @@ export const templateInUseBy = (contentOf: ContentOf): Check => ({
     ]);
     const old = (await facts.guests()).filter(({ vmid, template }) => template && !kept.has(vmid));
     if (templates.length + old.length === 0) return [];
-    const content = once(contentOf);
+    const content = once(hash);
     const problems = [
       ...(await each(templates, (one) => changed(facts, one, content))),
       ...(await each(old, (one) => left(facts, one, content))),
@@ -98,4 +97,4 @@ export const templateInUseBy = (contentOf: ContentOf): Check => ({
   },
 });
 
-export const templateInUse = templateInUseBy(templateContent);
+export const templateInUse = templateInUseBy(contentOf);

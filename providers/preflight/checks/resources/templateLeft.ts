@@ -34,12 +34,12 @@ function departure({ fleet }: Facts, guest: GuestEntry, resource: string): { why
  * A template of ours on a VMID that the config has no template on: it is deleted at the end of the run, when linked clones
  * of it must not be there any more.
  */
-export async function left(facts: Facts, guest: GuestEntry, contentOf: ContentOf): Promise<Finding[]> {
+export async function left(facts: Facts, guest: GuestEntry, hash: ContentOf): Promise<Finding[]> {
   const found = await foundTemplate(facts, guest);
   if (!found) return [];
   const { fleet } = facts;
   const ofSameContent = ({ source }: SetClone) =>
-    source !== undefined && contentOf(source.template, fleet.cluster) === found.mark.content;
+    source !== undefined && hash(source.template, facts) === found.mark.content;
   const guests = await facts.guests();
   const all = await usersOf(facts, found);
   // What the config does not have, or has made anew, is gone when the template is deleted.

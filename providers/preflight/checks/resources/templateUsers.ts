@@ -1,8 +1,8 @@
-import type { Cluster } from "../../../../config/cluster.ts";
 import type { PlacedTemplate } from "../../../../config/fleet.ts";
 import { replicasOf } from "../../../../config/replicas.ts";
 import { list } from "../../../../config/text.ts";
 import { type Mark, ownerOf, parseMark } from "../../../../fleet/ownership.ts";
+import { templateContent } from "../../../../fleet/templateContent.ts";
 import { baseOf, diskVolumes } from "../../../../proxmox/disks.ts";
 import type { GuestConfig, GuestEntry } from "../../../../proxmox/guests.ts";
 import { madeFrom } from "../../../clone/mark.ts";
@@ -13,7 +13,10 @@ import { clonesOf, type SetClone } from "../../needs.ts";
 import { hasTag, isOurs } from "../../trust.ts";
 
 /** Hash of what a template is made from. */
-export type ContentOf = (template: PlacedTemplate, cluster: Cluster) => string;
+export type ContentOf = (template: PlacedTemplate, facts: Facts) => string;
+
+export const contentOf: ContentOf = (template, { fleet, templateNames }) =>
+  templateContent(template, fleet.cluster, templateNames);
 
 /** A template of ours as it is in the cluster; or a clone of ours that somebody has converted to one. */
 export interface FoundTemplate {
