@@ -1,14 +1,28 @@
 import pLimit from "p-limit";
 import type { Fleet } from "../../config/fleet.ts";
 import type { Login } from "../../config/login.ts";
+import type { TemplateNames } from "../../fleet/templateNames.ts";
 import { type PveClient, path } from "../../proxmox/client.ts";
 import * as pve from "../../proxmox/cluster.ts";
 import { type GuestConfig, type GuestEntry, isMissing, listGuests } from "../../proxmox/guests.ts";
-import { type NodeFolder, probeFolder, type SshTarget } from "../../proxmox/nodeFolder.ts";
+import { type NodeFolder, probeFolder, SshError, type SshTarget } from "../../proxmox/nodeFolder.ts";
 import { type Datastore, listDatastores, listVolumes, type Volume } from "../../proxmox/storage.ts";
 import { verifiedBySystem } from "../../proxmox/systemTrust.ts";
+import { whereIs } from "../../proxmox/whereIs.ts";
 import { readFile } from "../image/ensure.ts";
 import { NotAsked } from "./finding.ts";
+import { NodeCalls, NodeDown } from "./nodeCalls.ts";
+
+/** A guest's config. `absent`: it is gone meanwhile; `unreachable`: its node does not answer. */
+export type GuestLook = GuestConfig | "absent" | "unreachable";
+
+/** What a clone set had in the last run that got past preflight. */
+export interface SetMemory {
+  /** VMIDs of its clones. */
+  vmIds: number[];
+  /** VMIDs of its template and that one's replicas. */
+  templates: number[];
+}
 
 /** What the checks know of the stack and the cluster. Each fact is asked for once, and only if a check needs it. */
 export interface Facts {
@@ -17,6 +31,10 @@ export interface Facts {
   readonly fleetId: string;
   /** VMIDs that an earlier preflight of this stack found to be free or ours. */
   readonly knownVmIds: ReadonlySet<number>;
+  /** By key: the clone sets of that preflight. */
+  readonly knownSets: Readonly<Record<string, SetMemory>>;
+  /** Of the templates of the config. */
+  readonly templateNames: TemplateNames;
   /** Whether addresses and devices are those of the last run that went through. */
   readonly claimsUnchanged: boolean;
 
@@ -25,14 +43,15 @@ export interface Facts {
   /** Why the proxmoxve plugin would not trust the certificate; undefined if it would. */
   pluginTrust(): Promise<string | undefined>;
   nodes(): Promise<pve.NodeEntry[]>;
+  /** Whether a node of the cluster answers. One that has just died is still listed as online. */
+  answers(node: string): Promise<boolean>;
   clusterStatus(): Promise<pve.ClusterStatusEntry[]>;
   permissions(): Promise<pve.Permissions>;
   roles(): Promise<pve.RoleEntry[]>;
   vnets(): Promise<pve.VnetEntry[]>;
   pools(): Promise<pve.PoolEntry[]>;
   guests(): Promise<GuestEntry[]>;
-  /** Config of a VM or container, or undefined if it is gone meanwhile. */
-  guestConfig(guest: GuestEntry): Promise<GuestConfig | undefined>;
+  guestConfig(guest: GuestEntry): Promise<GuestLook>;
   datastoreConfigs(): Promise<pve.DatastoreConfig[]>;
   datastores(node: string): Promise<Datastore[]>;
   volumes(node: string, datastore: string): Promise<Volume[]>;
@@ -46,7 +65,10 @@ export interface Facts {
   snippetsFolder(node: string): Promise<NodeFolder>;
 }
 
-/** Asks once for each argument. */
+/**
+ * Asks once for each argument. An error is kept too: many checks ask for the same, and one of them reports it. The next
+ * preflight has facts of its own.
+ */
 function once<A extends unknown[], T>(ask: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
   const answers = new Map<string, Promise<T>>();
   return (...args) => {
@@ -60,7 +82,10 @@ function once<A extends unknown[], T>(ask: (...args: A) => Promise<T>): (...args
 /** Requests at a time where there is one a VM. */
 const AT_A_TIME = 8;
 
-type Given = Pick<Facts, "fleet" | "login" | "fleetId" | "knownVmIds" | "claimsUnchanged">;
+type Given = Pick<
+  Facts,
+  "fleet" | "login" | "fleetId" | "knownVmIds" | "knownSets" | "templateNames" | "claimsUnchanged"
+>;
 
 /** @param sshTarget where and how the plugin reaches a node by SSH */
 export function clusterFacts(
@@ -77,26 +102,28 @@ export function clusterFacts(
       return ask(...args);
     });
   const nodes = ofCluster(() => pve.listNodes(client));
-  /** A fact of one node; PVE would answer for a node that is missing or offline with an error of its own. */
+  const calls = new NodeCalls(nodes);
+  /** A fact of one node. */
   const ofNode = <A extends unknown[], T>(ask: (node: string, ...args: A) => Promise<T>) =>
-    once(async (node: string, ...args: A) => {
-      const found = (await nodes()).find((one) => one.node === node);
-      if (!found) throw new NotAsked(`there is no node ${node}, see node-exists`);
-      if (found.status === "offline") throw new NotAsked(`node ${node} is offline, see node-online`);
-      return ask(node, ...args);
-    });
+    once((node: string, ...args: A) => calls.ask(node, () => ask(node, ...args)));
   const facts: Facts = {
     ...given,
     version,
     pluginTrust: ofCluster(() => verifiedBySystem(client.connection.endpoint)),
     nodes,
+    // Any question would do; this one is asked anyway.
+    answers: (node) =>
+      facts.datastores(node).then(
+        () => true,
+        (error) => !(error instanceof NodeDown),
+      ),
     clusterStatus: ofCluster(() => pve.clusterStatus(client)),
     permissions: ofCluster(() => pve.readPermissions(client)),
     roles: ofCluster(() => pve.listRoles(client)),
     vnets: ofCluster(() => pve.listVnets(client)),
     pools: ofCluster(() => pve.listPools(client)),
     guests: ofCluster(() => listGuests(client)),
-    guestConfig: ofCluster((guest: GuestEntry) => limit(() => readGuestConfig(client, guest))),
+    guestConfig: ofCluster((guest: GuestEntry) => limit(() => readGuest(client, calls, guest))),
     datastoreConfigs: ofCluster(() => pve.listDatastoreConfigs(client)),
     datastores: ofNode((node) => listDatastores(client, node)),
     volumes: ofNode((node, datastore: string) => listVolumes(client, node, datastore, "images")),
@@ -107,16 +134,29 @@ export function clusterFacts(
     interfaces: ofNode((node) => pve.listInterfaces(client, node)),
     bridges: ofNode((node) => pve.listInterfaces(client, node, "any_bridge")),
     pciMappings: ofNode((node) => pve.listPciMappings(client, node)),
-    snippetsFolder: ofNode(async (node) => probeFolder(await sshTarget(facts, node))),
+    snippetsFolder: ofNode(async (node) => {
+      try {
+        return await probeFolder(await sshTarget(facts, node));
+      } catch (error) {
+        if (error instanceof SshError && !(await facts.answers(node))) throw calls.noAnswer(node);
+        throw error;
+      }
+    }),
   };
   return facts;
 }
 
-async function readGuestConfig(client: PveClient, { node, vmid, type }: GuestEntry): Promise<GuestConfig | undefined> {
+async function readGuest(client: PveClient, calls: NodeCalls, { node, vmid, type }: GuestEntry): Promise<GuestLook> {
   try {
-    return await client.get<GuestConfig>(path`/nodes/${node}/${type}/${vmid}/config`);
+    return await calls.ask(node, async () => {
+      if (type === "lxc") return await client.get<GuestConfig>(path`/nodes/${node}/lxc/${vmid}/config`);
+      const found = await whereIs(client, vmid, node);
+      if (found.kind === "unreachable") throw calls.noAnswer(found.node);
+      return found.kind === "vm" ? found.config : "absent";
+    });
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (error instanceof NotAsked) return "unreachable";
+    if (isMissing(error)) return "absent";
     throw error;
   }
 }

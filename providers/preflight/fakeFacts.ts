@@ -1,7 +1,7 @@
 import { loadConfig } from "../../config/load.ts";
-import type { GuestConfig, GuestEntry } from "../../proxmox/guests.ts";
+import type { GuestEntry } from "../../proxmox/guests.ts";
 import type { Datastore } from "../../proxmox/storage.ts";
-import type { Facts } from "./facts.ts";
+import type { Facts, GuestLook } from "./facts.ts";
 import type { Check, Finding } from "./finding.ts";
 
 /** For tests: a stack config as `Pulumi.<stack>.yaml` has it, with a template and a clone set unless others are given. */
@@ -29,9 +29,9 @@ export const fakeDatastores: Datastore[] = [
 
 /** A VM's config by VMID. */
 export const fakeConfigs =
-  (configs: Record<number, GuestConfig>) =>
-  async ({ vmid }: GuestEntry): Promise<GuestConfig | undefined> =>
-    configs[vmid];
+  (configs: Record<number, GuestLook>) =>
+  async ({ vmid }: GuestEntry): Promise<GuestLook> =>
+    configs[vmid] ?? "absent";
 
 /** For tests: a healthy cluster of two nodes, in which nothing of ours exists yet. */
 export function fakeFacts(facts: Partial<Facts> = {}): Facts {
@@ -40,6 +40,8 @@ export function fakeFacts(facts: Partial<Facts> = {}): Facts {
     login: { kind: "token", id: "fleet@pve!golden", secret: "secret" },
     fleetId: "f1ee7000",
     knownVmIds: new Set(),
+    knownSets: {},
+    templateNames: {},
     claimsUnchanged: false,
     version: async () => ({ version: "9.2.11", release: "9.2" }),
     pluginTrust: async () => undefined,
@@ -47,13 +49,14 @@ export function fakeFacts(facts: Partial<Facts> = {}): Facts {
       { node: "pve1", status: "online" },
       { node: "pve2", status: "online" },
     ],
+    answers: async () => true,
     clusterStatus: async () => [{ type: "cluster", name: "lab", quorate: 1 }],
     permissions: async () => ({}),
     roles: async () => [],
     vnets: async () => [],
     pools: async () => [],
     guests: async () => [],
-    guestConfig: async () => undefined,
+    guestConfig: async () => "absent",
     datastoreConfigs: async () => [
       { storage: "local", type: "dir", path: "/var/lib/vz" },
       { storage: "local-lvm", type: "lvmthin" },

@@ -3,8 +3,8 @@ import type { Facts } from "./facts.ts";
 export const GROUPS = ["environment", "permissions", "resources", "configuration"] as const;
 export type Group = (typeof GROUPS)[number];
 
-/** `fail` stops the run, `warn` does not, `skip` says what could not be looked at. */
-export type Status = "pass" | "fail" | "warn" | "skip";
+/** `fail` stops the run, `warn` does not; `note` says what the run will do; `skip` says what could not be looked at. */
+export type Status = "pass" | "fail" | "warn" | "note" | "skip";
 
 /** What a check found. */
 export interface Finding {
@@ -33,11 +33,12 @@ type More = Omit<Finding, "status" | "message">;
 export const pass = (message: string): Finding => ({ status: "pass", message });
 export const fail = (message: string, more: More = {}): Finding => ({ status: "fail", message, ...more });
 export const warn = (message: string, more: More = {}): Finding => ({ status: "warn", message, ...more });
+export const note = (message: string, more: More = {}): Finding => ({ status: "note", message, ...more });
 export const skip = (message: string, more: More = {}): Finding => ({ status: "skip", message, ...more });
 
-/** The problems, or if there are none, one pass. */
-export const orPass = (problems: Finding[], message: string): Finding[] =>
-  problems.length > 0 ? problems : [pass(message)];
+/** What was found, or if that is nothing, one pass. */
+export const orPass = (findings: Finding[], message: string): Finding[] =>
+  findings.length > 0 ? findings : [pass(message)];
 
 /** Thrown by a fact that cannot be had because of something that another check reports. */
 export class NotAsked extends Error {

@@ -52,7 +52,7 @@ export function sourceOn(fleet: Fleet, { template }: CloneSet, node: string): Ke
 }
 
 /** The place in the config of a node of a template. */
-function nodePath({ path, node, template }: KeyedTemplate): string {
+export function nodePath({ path, node, template }: KeyedTemplate): string {
   return template.nodes ? `${path}.nodes[${template.nodes.indexOf(node)}]` : `${path}.node`;
 }
 
@@ -78,20 +78,19 @@ export function candidatesOf(fleet: Fleet, key: string): NodeUse[] {
   return distinct(places, ({ node }) => node);
 }
 
-/** Every node that the config names, `cluster.node` first, with its place. */
-export function nodesOf(fleet: Fleet): NodeUse[] {
+/** The nodes that templates are made on and that clones may be put on, with every place in the config that says so. */
+export function placesOf(fleet: Fleet): NodeUse[] {
+  const standard = fleet.cluster.node;
   return [
-    { node: fleet.cluster.node, path: "cluster.node" },
-    ...distinct(
-      [
-        ...templatesOf(fleet).flatMap((one) =>
-          one.node === fleet.cluster.node ? [] : [{ node: one.node, path: nodePath(one) }],
-        ),
-        ...Object.keys(fleet.cloneSets).flatMap((key) => candidatesOf(fleet, key)),
-      ].filter(({ node }) => node !== fleet.cluster.node),
-      ({ node, path }) => `${node} ${path}`,
-    ),
-  ];
+    ...templatesOf(fleet).map((one) => ({ node: one.node, path: nodePath(one) })),
+    ...Object.keys(fleet.cloneSets).flatMap((key) => candidatesOf(fleet, key)),
+  ].map((use) => (use.node === standard ? { node: standard, path: "cluster.node" } : use));
+}
+
+/** Every node that the config names, `cluster.node` first, with its places. */
+export function nodesOf(fleet: Fleet): NodeUse[] {
+  const all = [{ node: fleet.cluster.node, path: "cluster.node" }, ...placesOf(fleet)];
+  return distinct(all, ({ node, path }) => `${node} ${path}`);
 }
 
 /** Distinct values of what `keyOf` gives, the first item of each. */

@@ -1,8 +1,8 @@
-import { fleetTag } from "../../fleet/tags.ts";
+import { ApiError, answerOf } from "../../proxmox/errors.ts";
 import type { GuestConfig, GuestEntry } from "../../proxmox/guests.ts";
 import type { Facts } from "./facts.ts";
 import { clonesOf, templatesOf } from "./needs.ts";
-import { isTrusted, tagsOf } from "./trust.ts";
+import { hasTag, isTrusted } from "./trust.ts";
 
 /** How many of the other guests are looked at; the API has no way to read many configs at once. */
 export const LOOKED_AT = 100;
@@ -11,6 +11,37 @@ export interface Others {
   guests: { guest: GuestEntry; config: GuestConfig }[];
   /** How many there are beyond those. */
   left: number;
+  /** Those that could not be looked at, in words: `3 guests on node pve3, which does not answer`. */
+  unread: string[];
+}
+
+interface Look {
+  guest: GuestEntry;
+  config?: GuestConfig;
+  /** Why it could not be looked at. */
+  why?: string;
+}
+
+const SILENT = "which does not answer";
+
+async function look(facts: Facts, guest: GuestEntry): Promise<Look> {
+  try {
+    const config = await facts.guestConfig(guest);
+    if (config === "unreachable") return { guest, why: SILENT };
+    return config === "absent" ? { guest } : { guest, config };
+  } catch (error) {
+    // What is wrong with somebody else's guest does not stop the run.
+    if (error instanceof ApiError) return { guest, why: `where PVE says: ${answerOf(error)}` };
+    throw error;
+  }
+}
+
+/** `3 guests on node pve3, which does not answer` */
+function unreadText(looks: readonly Look[]): string[] {
+  const unread = looks.filter(({ why }) => why !== undefined);
+  return [...Map.groupBy(unread, ({ guest, why }) => `on node ${guest.node}, ${why}`)].map(
+    ([place, all]) => `${all.length === 1 ? "1 guest" : `${all.length} guests`} ${place}`,
+  );
 }
 
 /** The configs of guests that are not ours, running ones first. Templates never run and are left out. */
@@ -18,19 +49,21 @@ export async function otherGuests(facts: Facts, wanted: (guest: GuestEntry) => b
   const own = new Set([
     ...templatesOf(facts.fleet).map(({ template }) => template.vmId),
     ...clonesOf(facts.fleet).map(({ clone }) => clone.vmId),
+    // Ours that the config no longer has: this run deletes them.
+    ...facts.knownVmIds,
   ]);
   const others = (await facts.guests())
-    .filter(({ vmid, template }) => !own.has(vmid) && !template)
-    // Ours that the config no longer has: this run deletes them.
-    .filter((guest) => !tagsOf(guest).includes(fleetTag(facts.fleetId)))
+    .filter((guest) => !own.has(guest.vmid) && !guest.template && !hasTag(guest, facts))
     .filter(wanted)
     .sort((a, b) => Number(b.status === "running") - Number(a.status === "running") || a.vmid - b.vmid);
-  const guests = await Promise.all(
-    others.slice(0, LOOKED_AT).map(async (guest) => ({ guest, config: await facts.guestConfig(guest) })),
-  );
+  const offline = new Set((await facts.nodes()).flatMap(({ node, status }) => (status === "offline" ? [node] : [])));
+  const asked = others.filter(({ node }) => !offline.has(node));
+  const looks = await Promise.all(asked.slice(0, LOOKED_AT).map((guest) => look(facts, guest)));
+  const silent = others.filter(({ node }) => offline.has(node)).map((guest) => ({ guest, why: SILENT }));
   return {
-    guests: guests.flatMap(({ guest, config }) => (config ? [{ guest, config }] : [])),
-    left: Math.max(0, others.length - LOOKED_AT),
+    guests: looks.flatMap(({ guest, config }) => (config ? [{ guest, config }] : [])),
+    left: Math.max(0, asked.length - LOOKED_AT),
+    unread: unreadText([...looks, ...silent]),
   };
 }
 

@@ -17,10 +17,11 @@ test("the fleet's identity is chosen once and kept", async () => {
   expect(second?.inputs?.fleetId).toBe(first?.inputs?.fleetId);
 });
 
-test("nothing changes unless VMIDs, addresses, devices or names do; it is never replaced", async () => {
+test("nothing changes unless VMIDs, sets, addresses, devices or names do; it is never replaced", async () => {
   const diff = (news: object) => provider.diff(config, "id", state, { ...state, ...news });
   expect(await diff({ statusUrn: "another" })).toEqual({ changes: false, replaces: [] });
   expect(await diff({ vmIds: [9000, 9101] })).toEqual({ changes: true, replaces: [] });
+  expect(await diff({ sets: { web: { vmIds: [9101], templates: [9000] } } })).toMatchObject({ changes: true });
   expect(await diff({ claims: "d" })).toEqual({ changes: true, replaces: [] });
   expect(await diff({ templateNames: { 9000: "noble" } })).toEqual({ changes: true, replaces: [] });
 });

@@ -1,17 +1,18 @@
 import { createHash, randomBytes } from "node:crypto";
-import { isDeepStrictEqual } from "node:util";
 import type { Fleet } from "../../config/fleet.ts";
 import type { Problem } from "../../config/problem.ts";
+import { replicasOf } from "../../config/replicas.ts";
 import { addressedOf } from "../../config/rules/addresses.ts";
 import { vmIdsOf } from "../../config/rules/vmIds.ts";
+import type { TemplateNames } from "../../fleet/templateNames.ts";
 import { changedKeys } from "../dynamic/diff.ts";
 import type { ConfigReader, Handlers } from "../dynamic/handlers.ts";
-import { reporter, warner } from "../dynamic/progress.ts";
+import { saysOf } from "../dynamic/progress.ts";
 import { readStackConfig, runOf } from "../run/connect.ts";
 import { checksFor } from "./checks/index.ts";
 import { mappingUses } from "./deviceNeeds.ts";
-import { clusterFacts } from "./facts.ts";
-import { failureReport, hasFailed, notes, summaryText } from "./report.ts";
+import { clusterFacts, type SetMemory } from "./facts.ts";
+import { failureReport, hasFailed, remarks, summaryText } from "./report.ts";
 import { configResults, type Result, runChecks } from "./run.ts";
 import { sshTargetOf } from "./sshTarget.ts";
 
@@ -25,18 +26,29 @@ export interface PreflightInputs {
   fleetId?: string;
   /** The VMIDs of the config that were found to be free or ours. */
   vmIds?: number[];
+  /** The clone sets of the config, by key. */
+  sets?: Record<string, SetMemory>;
   /** Hash of the addresses and devices of the config that were found to be free. */
   claims?: string;
-  /** By VMID of a template: the key that it had first. Its snippets are named after that, whatever its key is now. */
-  templateNames?: Record<string, string>;
+  templateNames?: TemplateNames;
 }
 
 export interface PreflightState extends PreflightInputs {
   fleetId: string;
 }
 
-function templateNamesOf({ templates }: Fleet, before: Record<string, string> = {}): Record<string, string> {
+function templateNamesOf({ templates }: Fleet, before: TemplateNames = {}): TemplateNames {
   return Object.fromEntries(Object.entries(templates).map(([key, { vmId }]) => [vmId, before[vmId] ?? key]));
+}
+
+function setsOf({ templates, cloneSets }: Fleet): Record<string, SetMemory> {
+  return Object.fromEntries(
+    Object.entries(cloneSets).map(([key, { template, clones }]) => {
+      const replicas = Object.values(replicasOf(templates, template));
+      const own = replicas.flatMap((replica) => templates[replica]?.vmId ?? []);
+      return [key, { vmIds: clones.map(({ vmId }) => vmId), templates: own }];
+    }),
+  );
 }
 
 /** What the config claims for itself that other VMs might have too. */
@@ -65,6 +77,7 @@ async function preflight(
     .map(({ vmId }) => vmId)
     .sort((a, b) => a - b);
   const claims = claimsOf(fleet);
+  const templateNames = templateNamesOf(fleet, olds.templateNames);
   const facts = clusterFacts(
     runOf(config).client,
     {
@@ -72,12 +85,21 @@ async function preflight(
       login,
       fleetId,
       knownVmIds: new Set(olds.vmIds),
+      knownSets: olds.sets ?? {},
+      templateNames,
       claimsUnchanged: olds.claims === claims,
     },
     sshTargetOf,
   );
   return {
-    inputs: { ...news, fleetId, vmIds, claims, templateNames: templateNamesOf(fleet, olds.templateNames) },
+    inputs: {
+      ...news,
+      fleetId,
+      vmIds,
+      sets: setsOf(fleet),
+      claims,
+      templateNames,
+    },
     results: [...(await runChecks(checksFor(loaded.problems), facts)), ...offline],
   };
 }
@@ -87,19 +109,20 @@ export const provider: Handlers<PreflightInputs, PreflightState> = {
   stateVersion: 1,
 
   async check(config, olds, news) {
-    const report = reporter(news.statusUrn);
+    const { report, warn, info } = saysOf(news.statusUrn);
     report("looking at the config and the cluster");
     const { inputs, results } = await preflight(config, olds, news);
     if (hasFailed(results)) return { inputs, failures: [{ property: "", reason: failureReport(results) }] };
-    const warning = warner(news.statusUrn);
-    for (const note of notes(results)) warning(note);
+    const { warnings, notes } = remarks(results);
+    for (const warning of warnings) warn(warning);
+    for (const note of notes) info(note);
     report(summaryText(results));
     return { inputs };
   },
 
   async diff(_config, _id, olds, news) {
-    const changed = changedKeys<PreflightInputs>(olds, news, ["fleetId", "claims", "templateNames"]);
-    return { changes: changed.length > 0 || !isDeepStrictEqual(olds.vmIds, news.vmIds), replaces: [] };
+    const changed = changedKeys<PreflightInputs>(olds, news, ["fleetId", "vmIds", "sets", "claims", "templateNames"]);
+    return { changes: changed.length > 0, replaces: [] };
   },
 
   async create(_config, inputs) {

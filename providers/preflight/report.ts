@@ -4,7 +4,7 @@ import type { Result } from "./run.ts";
 /** Lines of one check that are shown; a thousand clones can be wrong in the same way. */
 const SHOWN = 20;
 
-const SIGNS: Record<Status, string> = { pass: "ok", fail: "FAIL", warn: "warn", skip: "skip" };
+const SIGNS: Record<Status, string> = { pass: "ok", fail: "FAIL", warn: "warn", note: "note", skip: "skip" };
 
 const count = (number: number, word: string) => `${number} ${word}${number === 1 ? "" : "s"}`;
 
@@ -55,7 +55,7 @@ export function failureReport(results: readonly Result[]): string {
 /** `27 checks passed, 1 warning` */
 export function summaryText(results: readonly Result[]): string {
   const passed = results.filter(
-    ({ findings }) => findings.length > 0 && findings.every(({ status }) => status === "pass" || status === "warn"),
+    ({ findings }) => findings.length > 0 && findings.every(({ status }) => status !== "fail" && status !== "skip"),
   ).length;
   const [warned, skipped] = [findingsOf(results, "warn").length, findingsOf(results, "skip").length];
   return [
@@ -65,8 +65,9 @@ export function summaryText(results: readonly Result[]): string {
   ].join(", ");
 }
 
-/** What should be known though nothing is wrong. */
-export function notes(results: readonly Result[]): string[] {
-  const warnings = results.flatMap((result) => checkText(result, ["warn"]).map((line) => line.replace(/^ *warn /, "")));
-  return [...warnings, ...skippedLines(results)];
+/** What should be known though nothing stops the run. */
+export function remarks(results: readonly Result[]): { warnings: string[]; notes: string[] } {
+  const lines = (status: "warn" | "note") =>
+    results.flatMap((result) => checkText(result, [status]).map((line) => line.replace(/^ *(warn|note) /, "")));
+  return { warnings: [...lines("warn"), ...skippedLines(results)], notes: lines("note") };
 }

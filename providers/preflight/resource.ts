@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Problem } from "../../config/problem.ts";
+import type { TemplateNames } from "../../fleet/templateNames.ts";
 import { DynamicResource } from "../dynamic/resource.ts";
 import { shell } from "../dynamic/shell.ts";
 
@@ -16,8 +17,7 @@ interface Args {
 export class Preflight extends DynamicResource {
   /** Random identity of this stack's state: it stands in the mark of every VM of ours. */
   declare readonly fleetId: pulumi.Output<string>;
-  /** By VMID of a template: the key that it had first, after which its snippets are named. */
-  declare readonly templateNames: pulumi.Output<Record<string, string>>;
+  declare readonly templateNames: pulumi.Output<TemplateNames>;
 
   constructor(name: string, args: Args, opts?: pulumi.CustomResourceOptions) {
     const { problems, ...rest } = args;

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { ApiError } from "../../proxmox/errors.ts";
 import { fakeFacts } from "./fakeFacts.ts";
-import { type Check, fail, NotAsked, pass, warn } from "./finding.ts";
-import { failureReport, hasFailed, notes, summaryText } from "./report.ts";
+import { type Check, fail, NotAsked, note, pass, warn } from "./finding.ts";
+import { failureReport, hasFailed, remarks, summaryText } from "./report.ts";
 import { configResults, runChecks } from "./run.ts";
 
 const check = (id: string, run: Check["run"], group: Check["group"] = "resources"): Check => ({ id, group, run });
@@ -102,12 +102,16 @@ test("what should be known though nothing is wrong", async () => {
       check("b", async () => [warn("little room", { path: "cluster.datastores.disks" })]),
       check("c", () => Promise.reject(new NotAsked("may not be seen"))),
       check("d", async () => []),
+      check("e", async () => [note("9101 moves")]),
     ],
     fakeFacts(),
   );
   expect(hasFailed(results)).toBe(false);
-  expect(summaryText(results)).toBe("2 checks passed, 1 warning, 1 not done");
-  expect(notes(results)).toEqual(["b: cluster.datastores.disks: little room", "c: may not be seen"]);
+  expect(summaryText(results)).toBe("3 checks passed, 1 warning, 1 not done");
+  expect(remarks(results)).toEqual({
+    warnings: ["b: cluster.datastores.disks: little room", "c: may not be seen"],
+    notes: ["e: 9101 moves"],
+  });
 });
 
 test("without cluster or login the cluster is not asked, and that is said", () => {

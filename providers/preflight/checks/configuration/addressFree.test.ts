@@ -1,4 +1,5 @@
 import { expect, test, vi } from "vitest";
+import { ApiError } from "../../../../proxmox/errors.ts";
 import type { GuestConfig, GuestEntry } from "../../../../proxmox/guests.ts";
 import { fakeConfigs, fakeFacts, fakeFleet, found } from "../../fakeFacts.ts";
 import { addressesOf, addressFree } from "./addressFree.ts";
@@ -76,5 +77,23 @@ test("of very many guests a hundred are looked at, running ones first, and that 
   const lines = await found(addressFree, one);
   expect(one.guestConfig).toHaveBeenCalledTimes(100);
   expect(lines[0]).toMatch(/^fail .*VM 349/);
-  expect(lines[1]).toBe("warn 100 other guests were looked at; 150 more were not, and may have one of these addresses");
+  expect(lines[1]).toBe("warn not looked at: 150 guests more than the first 100; they may have one of these addresses");
+});
+
+test("guests that cannot be looked at do not stop the run: it is said where they are", async () => {
+  const guests = [guest(100), guest(101, { node: "pve3" }), guest(102, { node: "pve3" }), guest(103), guest(104)];
+  const guestConfig = async ({ vmid }: GuestEntry) => {
+    if (vmid === 104) throw new ApiError("GET /nodes/pve2/qemu/104/config", 500, "unable to parse value");
+    return vmid === 103 ? "unreachable" : {};
+  };
+  const nodes = async () => [
+    { node: "pve2", status: "online" as const },
+    { node: "pve3", status: "offline" as const },
+  ];
+  const one = facts(guests, {}, { guestConfig: vi.fn(guestConfig), nodes });
+  expect(await found(addressFree, one)).toEqual([
+    "warn not looked at: 1 guest on node pve2, which does not answer, 1 guest on node pve2, where PVE says: unable to parse value and 2 guests on node pve3, which does not answer; they may have one of these addresses",
+  ]);
+  // A node that is known to be down is not asked.
+  expect(one.guestConfig).toHaveBeenCalledTimes(3);
 });

@@ -1,5 +1,7 @@
 import { addressedOf, hostOf, interfacesOf } from "../../../../config/rules/addresses.ts";
+import { list } from "../../../../config/text.ts";
 import type { GuestConfig, GuestEntry } from "../../../../proxmox/guests.ts";
+import { parseProperties } from "../../../../proxmox/propertyString.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, type Finding, fail, orPass, pass, warn } from "../../finding.ts";
 import { clonesOf, type KeyedTemplate, templatesOf } from "../../needs.ts";
@@ -41,23 +43,17 @@ function wantedAddresses({ fleet }: Facts): Wanted[] {
   );
 }
 
-const options = (value: unknown): Record<string, string> =>
-  Object.fromEntries(
-    String(value ?? "")
-      .split(",")
-      .map((part) => [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)]),
-  );
-
 /** The static addresses of a guest: `ipconfigN` of a VM, `netN` of a container. */
 export function addressesOf({ type }: Pick<GuestEntry, "type">, config: GuestConfig): (Network & { host: string })[] {
   return Object.entries(config).flatMap(([key, value]) => {
     const number = (type === "lxc" ? /^net(\d+)$/ : /^ipconfig(\d+)$/).exec(key)?.[1];
     if (number === undefined) return [];
-    const { ip, ip6 } = options(value);
-    const { bridge = "", tag = "" } = options(config[`net${number}`]);
-    return [ip, ip6].flatMap((cidr) => {
+    const address = parseProperties(value);
+    const nic = parseProperties(config[`net${number}`]);
+    const network = { bridge: nic.get("bridge") ?? "", vlan: nic.get("tag") ?? "" };
+    return [address.get("ip"), address.get("ip6")].flatMap((cidr) => {
       try {
-        return cidr?.includes("/") ? [{ host: hostOf(cidr), bridge, vlan: tag }] : [];
+        return cidr?.includes("/") ? [{ host: hostOf(cidr), ...network }] : [];
       } catch {
         return [];
       }
@@ -74,7 +70,7 @@ export const addressFree: Check = {
     if (wanted.length === 0) return [];
     if (await isSettled(facts)) return [pass("no new address since the last run")];
     const byHost = new Map(wanted.map((one) => [one.host, one]));
-    const { guests, left } = await otherGuests(facts);
+    const { guests, left, unread } = await otherGuests(facts);
     const problems = guests.flatMap(({ guest, config }): Finding[] =>
       addressesOf(guest, config).flatMap((taken) => {
         const own = byHost.get(taken.host);
@@ -91,10 +87,9 @@ export const addressFree: Check = {
         ];
       }),
     );
-    if (left > 0)
-      problems.push(
-        warn(`${LOOKED_AT} other guests were looked at; ${left} more were not, and may have one of these addresses`),
-      );
+    const text = (missed: string) => `not looked at: ${missed}; they may have one of these addresses`;
+    if (left > 0) problems.push(warn(text(`${left} guests more than the first ${LOOKED_AT}`)));
+    if (unread.length > 0) problems.push(warn(text(list(unread))));
     return orPass(problems, `${wanted.length} addresses are in no other guest's config`);
   },
 };

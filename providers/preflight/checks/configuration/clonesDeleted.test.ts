@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { markText } from "../../../../fleet/ownership.ts";
 import type { GuestEntry } from "../../../../proxmox/guests.ts";
-import { fakeFacts, fakeFleet, found } from "../../fakeFacts.ts";
-import { clonesDeleted, ranges } from "./clonesDeleted.ts";
+import { fakeConfigs, fakeFacts, fakeFleet, found } from "../../fakeFacts.ts";
+import { clonesDeleted } from "./clonesDeleted.ts";
 
 const guest = (vmid: number, more: Partial<GuestEntry> = {}): GuestEntry => ({
   vmid,
@@ -29,7 +30,8 @@ test("what createClones: false is going to delete is counted, and nothing else",
     guest(9111),
     guest(9202),
   ];
-  expect(await found(clonesDeleted, fakeFacts({ fleet, guests }))).toEqual([
+  const knownVmIds = new Set([9101, 9102, 9103, 9105, 9106, 9202]);
+  expect(await found(clonesDeleted, fakeFacts({ fleet, guests, knownVmIds }))).toEqual([
     "warn cloneSets.web.createClones: createClones is false: 4 VMs of cloneSets.web are going to be deleted (9101 to 9103, 9105)",
     "warn cloneSets.db.createClones: createClones is false: 1 VM of cloneSets.db is going to be deleted (9202)",
   ]);
@@ -45,6 +47,15 @@ test("without such a set there is nothing to say", async () => {
   expect(await clonesDeleted.run(fakeFacts())).toEqual([]);
 });
 
-test("numbers in a row are a range, in whatever order they come", () => {
-  expect(ranges([5, 3, 1, 2, 9, 8])).toBe("1 to 3, 5, 8 to 9");
+test("clones that have lost the fleet's tag are counted: their marks say whose they are", async () => {
+  const fleet = fakeFleet({ cloneSets: { web: counted(9101, 3, off) } });
+  const guests = async () => [9101, 9102, 9103].map((vmid) => guest(vmid, { tags: "" }));
+  const marked = (vmId: number) => ({
+    description: markText({ fleetId: "f1ee7000", stack: "o/p/dev", resource: "cloneSets.web", vmId, content: "a" }),
+  });
+  const guestConfig = fakeConfigs({ 9101: marked(9101), 9102: marked(9102), 9103: { description: "somebody's" } });
+  const knownVmIds = new Set([9101, 9102, 9103]);
+  expect(await found(clonesDeleted, fakeFacts({ fleet, guests, guestConfig, knownVmIds }))).toEqual([
+    "warn cloneSets.web.createClones: createClones is false: 2 VMs of cloneSets.web are going to be deleted (9101 to 9102)",
+  ]);
 });

@@ -1,18 +1,7 @@
-import { fleetTag } from "../../../../fleet/tags.ts";
 import { type Check, type Finding, pass, warn } from "../../finding.ts";
 import { clonesOf } from "../../needs.ts";
-import { tagsOf } from "../../trust.ts";
-
-/** `9101 to 9103, 9110` */
-export function ranges(numbers: readonly number[]): string {
-  const runs: [number, number][] = [];
-  for (const number of [...numbers].sort((a, b) => a - b)) {
-    const last = runs.at(-1);
-    if (last && number === last[1] + 1) last[1] = number;
-    else runs.push([number, number]);
-  }
-  return runs.map(([from, to]) => (from === to ? String(from) : `${from} to ${to}`)).join(", ");
-}
+import { ranges } from "../../ranges.ts";
+import { oursAmong } from "../../trust.ts";
 
 /** Says how many VMs `createClones: false` is going to delete: that is what it means. */
 export const clonesDeleted: Check = {
@@ -22,15 +11,12 @@ export const clonesDeleted: Check = {
     const { templates, leftOut } = facts.fleet;
     const keys = Object.keys(leftOut);
     if (keys.length === 0) return [];
-    const tag = fleetTag(facts.fleetId);
-    const ours = new Set(
-      (await facts.guests()).flatMap((guest) =>
-        guest.type === "qemu" && tagsOf(guest).includes(tag) ? [guest.vmid] : [],
-      ),
-    );
+    const clones = clonesOf({ templates, cloneSets: leftOut });
+    const vmIds = new Set(clones.map(({ clone }) => clone.vmId));
+    const there = (await facts.guests()).filter(({ vmid }) => vmIds.has(vmid));
+    const ours = new Set((await oursAmong(there, facts)).map(({ vmid }) => vmid));
     // A VMID that another set has now stays with that one.
     for (const { clone } of clonesOf(facts.fleet)) ours.delete(clone.vmId);
-    const clones = clonesOf({ templates, cloneSets: leftOut });
     const warnings = keys.flatMap((key): Finding[] => {
       const gone = clones.flatMap((one) => (one.key === key && ours.has(one.clone.vmId) ? [one.clone.vmId] : []));
       if (gone.length === 0) return [];

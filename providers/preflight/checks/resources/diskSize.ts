@@ -35,7 +35,7 @@ async function vmFits(facts: Facts, { path, template }: KeyedTemplate): Promise<
   if (makeTemplate) return [];
   const guest = (await facts.guests()).find(({ vmid, type }) => vmid === vmId && type === "qemu");
   const config = guest && (await facts.guestConfig(guest));
-  if (!config || ownerOf(config.description, vmId, facts.fleetId) !== "ours") return [];
+  if (typeof config !== "object" || ownerOf(config.description, vmId, facts.fleetId) !== "ours") return [];
   const names = diskNames(template);
   return [disk, ...extraDisks].flatMap(({ sizeGiB }, index): Finding[] => {
     const drive = names[index] ?? "";

@@ -2,6 +2,7 @@ import { didYouMean, list } from "../../../../config/text.ts";
 import type { PciMapping } from "../../../../proxmox/cluster.ts";
 import type { GuestConfig, GuestEntry } from "../../../../proxmox/guests.ts";
 import { privilegesOn } from "../../../../proxmox/permissions.ts";
+import { parseProperties } from "../../../../proxmox/propertyString.ts";
 import { mappingUses } from "../../deviceNeeds.ts";
 import { type Check, each, type Finding, fail, orPass, pass, skip, warn } from "../../finding.ts";
 import { clonesOf, distinct } from "../../needs.ts";
@@ -10,7 +11,7 @@ import { isSettled, otherGuests } from "../../others.ts";
 /** The PCI addresses that a mapping has on a node. */
 export function devicesOn({ map }: PciMapping, node: string): string[] {
   return map.flatMap((entry) => {
-    const parts = new Map(entry.split(",").map((part) => part.split("=") as [string, string]));
+    const parts = parseProperties(entry);
     return parts.get("node") === node ? [parts.get("path") ?? ""] : [];
   });
 }
@@ -43,7 +44,7 @@ export const pciMapping: Check = {
         ];
       }
       if (devicesOn(found, node).length === 0) {
-        const nodes = [...new Set(found.map.map((entry) => /node=([^,]+)/.exec(entry)?.[1] ?? "?"))].sort();
+        const nodes = [...new Set(found.map.map((entry) => parseProperties(entry).get("node") ?? "?"))].sort();
         return [fail(`mapping ${mapping} has no device on node ${node}, only on ${list(nodes)}`, { path })];
       }
       const wrong = found.checks?.filter(({ severity }) => severity === "error") ?? [];
@@ -59,9 +60,9 @@ export const pciMapping: Check = {
 export function holdsDevice(config: GuestConfig, mapping: string, devices: readonly string[]): boolean {
   return Object.entries(config).some(([key, value]) => {
     if (!/^hostpci\d+$/.test(key)) return false;
-    const parts = String(value).split(",");
-    if (parts.includes(`mapping=${mapping}`)) return true;
-    const addresses = (parts[0] ?? "").replace(/^host=/, "").split(";");
+    const parts = parseProperties(value);
+    if (parts.get("mapping") === mapping) return true;
+    const addresses = (parts.get("") ?? parts.get("host") ?? "").split(";").filter(Boolean);
     const full = (address: string) => (/^[0-9a-f]{4}:/i.test(address) ? address : `0000:${address}`);
     return addresses.some((address) =>
       devices.some((device) => device === full(address) || device.startsWith(`${full(address)}.`)),
@@ -95,7 +96,7 @@ export const pciDeviceFree: Check = {
           (one) => one.set.start && one.node === node && one.source && perTemplate(one.source.key) > 0,
         );
         const wanted = started.reduce((sum, { source }) => sum + perTemplate(source?.key ?? ""), 0);
-        const { guests } = await otherGuests(
+        const { guests, unread } = await otherGuests(
           facts,
           (guest) => guest.type === "qemu" && guest.node === node && guest.status === "running",
         );
@@ -103,8 +104,11 @@ export const pciDeviceFree: Check = {
           .filter(({ config }) => holdsDevice(config, mapping, devices))
           .map(({ guest }) => name(guest));
         // A template never runs; but its clones will not start either, once there are some.
-        if (wanted === 0 && holders.length < devices.length) return [];
-        if (wanted > 0 && wanted + holders.length <= devices.length) return [];
+        const enough = wanted === 0 ? holders.length < devices.length : wanted + holders.length <= devices.length;
+        if (enough)
+          return unread.length === 0
+            ? []
+            : [warn(`not looked at: ${list(unread)}; they may use mapping ${mapping}`, { path })];
         const taken = holders.length > 0 ? `; ${list(holders)} ${holders.length === 1 ? "uses" : "use"} it now` : "";
         const text = `mapping ${mapping} has ${devices.length} device${devices.length === 1 ? "" : "s"} on node ${node}, and ${wanted} clone${wanted === 1 ? " is" : "s are"} to be started with it${taken}`;
         // Where a clone is put is decided when it is made: here it is counted on its nodes in turn.

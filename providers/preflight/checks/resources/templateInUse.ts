@@ -1,15 +1,10 @@
 import type { PlacedTemplate } from "../../../../config/fleet.ts";
-import { replicasOf } from "../../../../config/replicas.ts";
 import { list } from "../../../../config/text.ts";
-import { templateContent } from "../../../../fleet/templateContent.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, each, type Finding, fail, orPass, warn } from "../../finding.ts";
 import { clonesOf, distinct, type KeyedTemplate, type SetClone, templatesOf } from "../../needs.ts";
-import { volumesOf } from "../../storageNeeds.ts";
-import { isTrusted } from "../../trust.ts";
-import { linkedVmIds } from "./linkedVolumes.ts";
 import { left } from "./templateLeft.ts";
-import { alive, bySet, type ContentOf, markOf } from "./templateUsers.ts";
+import { type ContentOf, contentOf, foundTemplate, othersTodo, usersOf, usersText } from "./templateUsers.ts";
 
 /** What a new template means for the clone sets that use it. */
 function consequence(users: readonly SetClone[]): string {
@@ -43,74 +38,63 @@ const waysOut = ({ key, path, template: { replicaOf = key } }: KeyedTemplate, se
 ];
 
 /** A template that keeps its VMID but not its content or node: PVE has one VM for a VMID, so the old one goes first. */
-async function changed(facts: Facts, one: KeyedTemplate, contentOf: ContentOf): Promise<Finding[]> {
+async function changed(facts: Facts, one: KeyedTemplate, hash: ContentOf): Promise<Finding[]> {
   const { key, path, node, template } = one;
   const { vmId, replicaOf = key } = template;
-  const { fleet } = facts;
-  const guests = new Map((await facts.guests()).map((guest) => [guest.vmid, guest]));
-  const guest = guests.get(vmId);
-  const found = await markOf(facts, guest);
-  // That its VMID is another template's is told by vmid-free.
-  if (!guest || !found || found.mark.resource !== `templates.${key}`) return [];
-  const sameContent = found.mark.content === contentOf(template, fleet.cluster);
+  const guests = await facts.guests();
+  const found = await foundTemplate(
+    facts,
+    guests.find(({ vmid }) => vmid === vmId),
+  );
+  // A template by another key is vmid-free's.
+  if (found?.mark.resource !== `templates.${key}`) return [];
+  const { guest, mark } = found;
+  const sameContent = mark.content === hash(template, facts);
   if (sameContent && guest.node === node) return [];
 
-  const datastores = volumesOf(one, fleet.cluster).map(({ datastore }) => datastore);
-  const linked = await linkedVmIds(facts, { node: guest.node, vmId, datastores });
-  const replicas = Object.keys(replicasOf(fleet.templates, replicaOf));
-  const users = clonesOf(fleet).filter(({ source }) => source?.key === replicaOf);
-  // Clones that are to go are there until the end of the run.
-  const leaving = clonesOf({ ...fleet, cloneSets: fleet.leftOut }).filter(({ source }) => source?.key === replicaOf);
-  // Not every datastore shows what is linked: a clone is taken to be made from the replica on its node.
-  const ours = [...users, ...leaving].filter(({ set, clone }) => {
-    const vm = guests.get(clone.vmId);
-    if (set.mode !== "linked" || !vm || !isTrusted(vm, facts)) return false;
-    return linked.includes(clone.vmId) || vm.node === guest.node || (replicaOf === key && !replicas.includes(vm.node));
-  });
-  const known = new Set(ours.map(({ clone }) => clone.vmId));
-  const others = linked.filter((id) => !known.has(id));
-  const concerned = [...new Set(users.map((clone) => `cloneSets.${clone.key}`))];
   const what = sameContent ? `is to move from node ${guest.node} to ${node}` : "has changed";
-  if (ours.length + others.length === 0) {
-    return [warn(`the template ${what}: VM ${vmId} is going to be replaced.${consequence(users)}`, { path })];
-  }
+  const concerned = clonesOf(facts.fleet).filter(({ source }) => source?.key === replicaOf);
+  const users = await usersOf(facts, found);
+  if (users.clones.length + users.others.length === 0)
+    return [warn(`the template ${what}: VM ${vmId} is going to be replaced.${consequence(concerned)}`, { path })];
+  const sets = [...new Set(concerned.map((clone) => `cloneSets.${clone.key}`))];
   return [
     fail(
-      `the template ${what}, so VM ${vmId} would have to be replaced, but linked clones of it are alive: ${alive(bySet(ours), others, guests)}`,
-      {
-        path,
-        todo: sameContent ? wayBack(guest.node, one) : waysOut(one, concerned),
-      },
+      `the template ${what}, so VM ${vmId} would have to be replaced, but linked clones of it are alive: ${usersText(users, guests)}`,
+      { path, todo: [...(sameContent ? wayBack(guest.node, one) : waysOut(one, sets)), ...othersTodo(users)] },
     ),
   ];
 }
 
 /** Hashes a template once: a password in it takes its time. */
-function once(contentOf: ContentOf): ContentOf {
+function once(hash: ContentOf): ContentOf {
   const known = new Map<PlacedTemplate, string>();
-  return (template, cluster) => {
-    const content = known.get(template) ?? contentOf(template, cluster);
+  return (template, facts) => {
+    const content = known.get(template) ?? hash(template, facts);
     known.set(template, content);
     return content;
   };
 }
 
 /** No template with linked clones would have to go: one that has changed, or that the config no longer has. */
-export const templateInUseBy = (contentOf: ContentOf): Check => ({
+export const templateInUseBy = (hash: ContentOf): Check => ({
   id: "template-in-use",
   group: "resources",
   async run(facts) {
     const templates = templatesOf(facts.fleet);
-    const vmIds = new Set(templates.map(({ template }) => template.vmId));
-    const old = (await facts.guests()).filter(({ vmid, template }) => template && !vmIds.has(vmid));
+    const kept = new Set([
+      ...templates.map(({ template }) => template.vmId),
+      ...clonesOf(facts.fleet).map(({ clone }) => clone.vmId),
+    ]);
+    const old = (await facts.guests()).filter(({ vmid, template }) => template && !kept.has(vmid));
     if (templates.length + old.length === 0) return [];
-    const content = once(contentOf);
+    const content = once(hash);
     const problems = [
       ...(await each(templates, (one) => changed(facts, one, content))),
       ...(await each(old, (one) => left(facts, one, content))),
     ];
-    return orPass(problems, "no template with linked clones has changed");
+    return orPass(problems, "no template with linked clones would have to go");
   },
 });
 
-export const templateInUse = templateInUseBy(templateContent);
+export const templateInUse = templateInUseBy(contentOf);

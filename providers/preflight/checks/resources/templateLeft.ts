@@ -1,16 +1,11 @@
 import { originals } from "../../../../config/replicas.ts";
 import { list } from "../../../../config/text.ts";
-import { parseMark } from "../../../../fleet/ownership.ts";
-import { fleetTag } from "../../../../fleet/tags.ts";
-import { diskVolumes } from "../../../../proxmox/disks.ts";
 import type { GuestEntry } from "../../../../proxmox/guests.ts";
-import { madeFrom } from "../../../clone/mark.ts";
 import type { Facts } from "../../facts.ts";
 import { type Finding, fail } from "../../finding.ts";
-import { clonesOf, distinct, type SetClone } from "../../needs.ts";
-import { isTrusted, tagsOf } from "../../trust.ts";
-import { linkedVmIds } from "./linkedVolumes.ts";
-import { alive, bySet, type ContentOf, markOf } from "./templateUsers.ts";
+import { distinct, type SetClone } from "../../needs.ts";
+import { oursAmong } from "../../trust.ts";
+import { type ContentOf, foundTemplate, othersTodo, type Users, usersOf, usersText } from "./templateUsers.ts";
 
 /** Why a template is not in the config any more, the place that says so, and how it gets back. */
 function departure({ fleet }: Facts, guest: GuestEntry, resource: string): { why: string; path: string; back: string } {
@@ -29,60 +24,49 @@ function departure({ fleet }: Facts, guest: GuestEntry, resource: string): { why
     };
   }
   const back = `Put ${resource} back into the config as it was, with vmId ${guest.vmid}.`;
-  return { why: "the template is no longer in the config", path: resource, back };
+  const what = resource.startsWith("cloneSets.")
+    ? "the clone, which somebody has converted to a template,"
+    : "the template";
+  return { why: `${what} is no longer in the config`, path: resource, back };
 }
 
 /**
  * A template of ours on a VMID that the config has no template on: it is deleted at the end of the run, when linked clones
  * of it must not be there any more.
  */
-export async function left(facts: Facts, guest: GuestEntry, contentOf: ContentOf): Promise<Finding[]> {
-  const { fleet } = facts;
-  const found = await markOf(facts, guest);
+export async function left(facts: Facts, guest: GuestEntry, hash: ContentOf): Promise<Finding[]> {
+  const found = await foundTemplate(facts, guest);
   if (!found) return [];
-  const guests = new Map((await facts.guests()).map((one) => [one.vmid, one]));
-  const datastores = Object.values(diskVolumes(found.config)).map((volume) => volume.split(":")[0] ?? "");
-  const linked = await linkedVmIds(facts, { node: guest.node, vmId: guest.vmid, datastores });
+  const { fleet } = facts;
   const ofSameContent = ({ source }: SetClone) =>
-    source !== undefined && contentOf(source.template, fleet.cluster) === found.mark.content;
-  const staying = clonesOf(fleet).filter(
-    (one) => one.set.mode === "linked" && (one.set.onTemplateChange === "ignore" || ofSameContent(one)),
-  );
-  // Not every datastore shows what is linked, but a clone's mark says what it was made from.
-  const made = await Promise.all(
-    staying.map(async ({ clone }) => {
-      const vm = guests.get(clone.vmId);
-      if (vm?.node !== guest.node || linked.includes(vm.vmid) || !isTrusted(vm, facts)) return [];
-      const from = madeFrom(parseMark((await facts.guestConfig(vm))?.description, vm.vmid));
-      return from && !from.full && from.template === found.mark.content ? [vm.vmid] : [];
-    }),
-  );
-  const clones = new Map(staying.map((one) => [one.clone.vmId, one]));
-  // Ours that the config does not have, or that are made anew, are gone when the template is deleted.
-  const others = linked.filter((id) => {
-    const vm = guests.get(id);
-    return !clones.has(id) && !(vm && tagsOf(vm).includes(fleetTag(facts.fleetId)));
-  });
-  const own = [...linked, ...made.flat()].flatMap((id) => clones.get(id) ?? []);
-  if (own.length + others.length === 0) return [];
+    source !== undefined && hash(source.template, facts) === found.mark.content;
+  const guests = await facts.guests();
+  const all = await usersOf(facts, found);
+  // What the config does not have, or has made anew, is gone when the template is deleted.
+  const others = guests.filter(({ vmid }) => all.others.includes(vmid));
+  const gone = (await oursAmong(others, facts)).map(({ vmid }) => vmid);
+  const stays = ({ key, ...one }: SetClone) =>
+    key in fleet.cloneSets &&
+    one.set.mode === "linked" &&
+    (one.set.onTemplateChange === "ignore" || ofSameContent({ key, ...one }));
+  const users: Users = { clones: all.clones.filter(stays), others: all.others.filter((vmId) => !gone.includes(vmId)) };
+  if (users.clones.length + users.others.length === 0) return [];
   const { why, path, back } = departure(facts, guest, found.mark.resource);
-  const movable = distinct(own, ({ key }) => key).filter((one) => !ofSameContent(one));
-  const sets = movable.map(({ key }) => `cloneSets.${key}`);
+  const movable = distinct(users.clones, ({ key }) => key).filter((one) => !ofSameContent(one));
+  const sets = list(movable.map(({ key }) => `cloneSets.${key}`));
   return [
     fail(
-      `${why}, so VM ${guest.vmid} would be deleted at the end of the run, but linked clones of it would live on: ${alive(bySet(own), others, guests)}`,
+      `${why}, so VM ${guest.vmid} would be deleted at the end of the run, but linked clones of it would live on: ${usersText(users, guests)}`,
       {
         path,
         todo: [
           back,
-          ...(sets.length > 0
+          ...(movable.length > 0
             ? [
-                `Or set onTemplateChange: replace for ${list(sets)}: its clones move to the new template, maxUnavailable at a time.`,
+                `Or set onTemplateChange: replace for ${sets}: its clones move to the new template, maxUnavailable at a time.`,
               ]
             : []),
-          ...(others.length > 0
-            ? ["Or remove the VMs that this stack did not make, or give them disks of their own."]
-            : []),
+          ...othersTodo(users),
         ],
       },
     ),
