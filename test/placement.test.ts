@@ -1,8 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import { PveClient } from "../proxmox/client.ts";
-import { migrateGuest } from "../proxmox/guests.ts";
-import { waitForTask } from "../proxmox/task.ts";
+import { migrateVm } from "../proxmox/migrateVm.ts";
 import { until } from "./kill.ts";
 import { openProject, type Project, type Run } from "./project.ts";
 
@@ -181,7 +180,7 @@ describe("clones of a template on shared storage", () => {
     const { endpoint, caFile, rootToken } = project.lab;
     const [id = "", secret = ""] = rootToken.split("=");
     const client = new PveClient({ endpoint, tls: { insecure: false, caFile }, login: { kind: "token", id, secret } });
-    await waitForTask(client, await migrateGuest(client, "pve1", 9301, "pve2", true));
+    await migrateVm(client, { node: "pve1", vmId: 9301 }, "pve2");
     for (const run of [await up(), await up("--refresh")]) {
       expect([run.diagnostics, run.code]).toEqual(["", 0]);
       expect(steps(run).filter((step) => !step.startsWith("refresh"))).toEqual([]);

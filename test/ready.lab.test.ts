@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { type Lab, startLab } from "../lab/lab.ts";
-import { primaryAddress } from "../providers/clone/addresses.ts";
-import { waitUntilReady } from "../providers/clone/ready.ts";
+import { primaryAddress } from "../providers/clone/readiness/addresses.ts";
+import { waitUntilReady } from "../providers/clone/readiness/ready.ts";
 import { PveClient } from "../proxmox/client.ts";
 
 /** Waiting for guests, against the lab, without the engine. */
@@ -18,11 +18,14 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "golden-fleet-ready-"));
   lab = await startLab({ dir: join(folder, "lab"), timeScale: 0.01 });
   const [id = "", secret = ""] = lab.apiToken.split(/=(.*)/s);
-  client = new PveClient({
-    endpoint: lab.endpoint,
-    tls: { insecure: false, caFile: lab.caFile },
-    login: { kind: "token", id, secret },
-  });
+  client = new PveClient(
+    {
+      endpoint: lab.endpoint,
+      tls: { insecure: false, caFile: lab.caFile },
+      login: { kind: "token", id, secret },
+    },
+    { pauseMs: 20 },
+  );
 });
 afterAll(async () => {
   await client?.close();
@@ -53,8 +56,7 @@ const wait = (change: Partial<Parameters<typeof waitUntilReady>[2]> = {}) =>
     client,
     { node: "pve1", vmId: 9101, name: "web-1" },
     { waitFor: "agent", timeoutSeconds: 60, static: false, ...change },
-    { report: (text) => said.push(text.replace(/, .*/, "")) },
-    20,
+    { report: (text: string) => said.push(text.replace(/, .*/, "")) },
   );
 
 const waitsFor = (what: string) => expect.poll(() => said).toContain(`web-1: waiting for ${what}`);
