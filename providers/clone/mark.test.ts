@@ -3,7 +3,7 @@ import { ownerOf, parseMark } from "../../fleet/ownership.ts";
 import type { GuestConfig } from "../../proxmox/guests.ts";
 import type { FoundVm } from "../guest/lookUp.ts";
 import { fakeClone, fakeMade, UUID } from "./fakeClone.ts";
-import { madeFrom, markOf, notesAreRight, notesOf, notThisClone, uuidOf } from "./mark.ts";
+import { hasDescription, hasMark, madeFrom, markOf, notesOf, notThisClone, uuidOf } from "./mark.ts";
 
 const MARK =
   "proxmox-golden-fleet: fleet=c1d2be9a stack=organization/golden/test resource=cloneSets.web vmid=9101 content=0123456789ab-linked";
@@ -57,8 +57,8 @@ describe("a clone's notes", () => {
   });
 
   it("lose the description that the config has taken back, and nothing else", () => {
-    const notes = notesOf("", mark, { had: "the first", current: `the first\n\nask Ann\n\n${MARK}` });
-    expect(notes.trim()).toBe(`ask Ann\n\n${MARK}`);
+    const current = `the first\n\nask Ann\n\n${MARK}`;
+    expect(notesOf("", mark, { had: "the first", current })).toBe(`ask Ann\n\n${MARK}`);
   });
 
   it("have the clone's mark in place of its template's", () => {
@@ -74,14 +74,23 @@ describe("a clone's notes", () => {
     );
   });
 
-  it("are right with this clone's mark and its description somewhere, whatever else is in them", () => {
-    const described = { ...fakeClone(), description: "the first" };
-    expect(notesAreRight(fakeClone(), `ask Ann\n\n${MARK}`)).toBe(true);
-    expect(notesAreRight(described, `ask Ann\nthe first\n\n${MARK}`)).toBe(true);
-    expect(notesAreRight(described, MARK)).toBe(false);
-    expect(notesAreRight(fakeClone({ set: "app" }), MARK)).toBe(false);
-    expect(notesAreRight(fakeClone(), TEMPLATES)).toBe(false);
-    expect(notesAreRight(fakeClone(), undefined)).toBe(false);
+  it("have a description where its lines stand, not where its words are somebody else's or the mark's", () => {
+    const notes = `golden fleet\nask Ann\n\n${MARK}`;
+    expect(hasDescription(notes, "golden fleet\nask Ann\n")).toBe(true);
+    expect(hasDescription(notes.replaceAll("\n", "\r\n"), "ask Ann")).toBe(true);
+    expect(hasDescription(notes, "")).toBe(true);
+    for (const words of ["golden", "Ann", "ask Bob"]) expect(hasDescription(notes, words)).toBe(false);
+    expect(hasDescription(undefined, "golden")).toBe(false);
+    const changed = notesOf("silver", mark, { had: "golden", current: notes });
+    expect(changed).toBe(`silver\n\n${notes}`);
+  });
+
+  it("have this clone's mark, whatever else is in them", () => {
+    expect(hasMark(fakeClone(), `ask Ann\n\n${MARK}\n\nor Bob`)).toBe(true);
+    expect(hasMark(fakeClone({ set: "app" }), MARK)).toBe(false);
+    expect(hasMark(fakeClone({ fleetId: "00000000" }), MARK)).toBe(false);
+    expect(hasMark(fakeClone(), TEMPLATES)).toBe(false);
+    expect(hasMark(fakeClone(), undefined)).toBe(false);
   });
 });
 

@@ -54,23 +54,36 @@ export function notesOf(
   return withMark(wanted === undefined || wanted === had ? current : replaced(current, had ?? "", wanted), mark);
 }
 
+/** Where whole lines stand in notes; -1: nowhere. Part of a line may be anybody's words, or the mark's. */
+function indexOfLines(notes: string, lines: string): number {
+  for (let at = notes.indexOf(lines); at >= 0; at = notes.indexOf(lines, at + 1)) {
+    const [before = "\n", after = "\n"] = [notes[at - 1], notes[at + lines.length]];
+    if (before === "\n" && /[\r\n]/.test(after)) return at;
+  }
+  return -1;
+}
+
 /** The notes with another description, and the rest as it is. */
 function replaced(current: string, had: string, wanted: string): string {
   const old = had.trim();
-  if (old !== "" && current.includes(old)) return current.replace(old, () => wanted.trim());
-  return current.includes(wanted.trim()) ? current : `${wanted.trimEnd()}\n\n${current}`;
+  const at = old === "" ? -1 : indexOfLines(current, old);
+  if (at >= 0) {
+    const below = current.slice(at + old.length);
+    const description = wanted.trim();
+    return current.slice(0, at) + description + (description === "" ? below.trimStart() : below);
+  }
+  return hasDescription(current, wanted) ? current : `${wanted.trimEnd()}\n\n${current}`;
 }
 
-/** Whether notes are what they should be: this clone's mark, and its description somewhere above. */
-export function notesAreRight(
-  {
-    description,
-    ...clone
-  }: Pick<CloneInputs, "fleetId" | "stack" | "set" | "vmId"> & { description?: string | undefined },
+/** Whether a description stands in notes; nothing is in all of them. */
+export const hasDescription = (notes: string | undefined, description: string): boolean =>
+  description.trim() === "" || indexOfLines(notes ?? "", description.trim()) >= 0;
+
+/** Whether notes have this clone's mark. */
+export function hasMark(
+  { fleetId, set, vmId }: Pick<CloneInputs, "fleetId" | "set" | "vmId">,
   notes: string | undefined,
 ): boolean {
-  const mark = parseMark(notes, clone.vmId);
-  if (mark?.fleetId !== clone.fleetId || mark.vmId !== clone.vmId || mark.resource !== `cloneSets.${clone.set}`)
-    return false;
-  return description === undefined || (notes ?? "").includes(description.trim());
+  const mark = parseMark(notes, vmId);
+  return mark?.fleetId === fleetId && mark.vmId === vmId && mark.resource === `cloneSets.${set}`;
 }

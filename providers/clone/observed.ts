@@ -6,7 +6,8 @@ import { datastoreOf, diskVolumes, sizeOf } from "../../proxmox/disks.ts";
 import type { GuestConfig } from "../../proxmox/guests.ts";
 import { parseProperties } from "../../proxmox/propertyString.ts";
 import { allTags, type NicChange } from "./inputs.ts";
-import { notesAreRight, uuidOf } from "./mark.ts";
+
+import { hasDescription, hasMark, uuidOf } from "./mark.ts";
 import type { CloneState, Made } from "./state.ts";
 
 const words = (value: unknown): string[] =>
@@ -59,16 +60,13 @@ export function observed(spec: CloneState["spec"], config: GuestConfig, pool: st
   const wanted = spec.tags ?? [];
   return {
     ...rest,
-    ...(set !== undefined && {
-      set: notesAreRight({ ...spec, set, description: undefined }, config.description) ? set : "",
-    }),
+    ...(set !== undefined && { set: hasMark({ ...spec, set }, config.description) ? set : "" }),
     name: String(config.name ?? ""),
     ...(hostname !== undefined && { hostname: identityOf(config.smbios1)?.hostname ?? "" }),
     ipConfigs: observedIpConfigs(config, ipConfigs?.length ?? 0),
     nameservers: words(config.nameserver),
     ...(config.searchdomain !== undefined && { searchDomain: String(config.searchdomain) }),
-    ...(description !== undefined &&
-      !String(config.description ?? "").includes(description.trim()) && { description: "" }),
+    ...(description !== undefined && !hasDescription(config.description, description) && { description: "" }),
     tags: isDeepStrictEqual(tags, allTags({ tags: wanted, fleetId })) ? wanted : strangeTags(tags, fleetTag(fleetId)),
     ...(pool !== undefined && spec.pool !== undefined && { pool }),
     onBoot: Number(config.onboot ?? 0) === 1,
