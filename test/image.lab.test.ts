@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Lab, startLab } from "../lab/lab.ts";
 import type { ImageInputs, ImageState } from "../providers/image/provider.ts";
-import type { Connection } from "../proxmox/client.ts";
 
 let dir: string;
 let lab: Lab;
@@ -29,33 +28,28 @@ afterEach(async () => {
 /** What one process of the program has in memory. Another run is another process. */
 async function newRun() {
   vi.resetModules();
-  const [{ createImage, provider }, { PveClient }] = await Promise.all([
+  const [{ createImage, provider }, { runOf }] = await Promise.all([
     import("../providers/image/provider.ts"),
-    import("../proxmox/client.ts"),
+    import("../providers/run/connect.ts"),
   ]);
-  const [id = "", secret = ""] = lab.apiToken.split("=");
-  const connection: Connection = {
-    endpoint: lab.endpoint,
-    tls: { caFile: lab.caFile, insecure: false },
-    login: { kind: "token", id, secret },
-  };
-  const client = new PveClient(connection);
   const shown: string[] = [];
   const values: Record<string, string> = {
     cluster: JSON.stringify({ endpoint: lab.endpoint, tls: { caFile: lab.caFile }, node: "pve1" }),
     apiToken: lab.apiToken,
   };
+  const config = { get: (key: string) => values[key] };
+  const run = runOf(config);
   return {
-    client,
+    client: run.client,
     provider,
     /** The progress that a user sees. */
     shown,
-    config: { get: (key: string) => values[key] },
+    config,
     setTemplates: (templates: Record<string, unknown>) => {
       values.templates = JSON.stringify(templates);
     },
     create: (inputs: ImageInputs): Promise<ImageState> =>
-      createImage(client, inputs, { report: (text) => shown.push(text), pauseMs: 1 }),
+      createImage(run, inputs, { report: (text) => shown.push(text), pauseMs: 1 }),
   };
 }
 

@@ -166,7 +166,7 @@ describe("what is encrypted in the stack config", () => {
     await project.lab.control.sftpDenied(false);
     await project.lab.control.network({ latency: 0 });
     expect(up.code).not.toBe(0);
-    expect(up.diagnostics).toContain("could not upload the snippet noble-9000-");
+    expect(up.diagnostics).toContain("could not upload the snippet 9000-");
     expect(await leaks()).toEqual([]);
   });
 
@@ -190,7 +190,7 @@ describe("what is encrypted in the stack config", () => {
       noble().cloudInit = { ...noble().cloudInit, ...(runCommands && { runCommands }) };
     });
     expect(preview.output).toContain("[secret]");
-    expect(preview.steps).toContainEqual({ op: "replace", name: "noble-9000-vm" });
+    expect(preview.steps).toContainEqual({ op: "replace", name: "9000-vm" });
     expect(await leaks()).toEqual([]);
   });
 

@@ -176,16 +176,12 @@ export const provider: Handlers<ImageInputs, ImageState> = {
   async delete(config, _id, state) {
     if (state.keepImage) return;
     const { templates } = readStackConfig(config);
-    const key =
-      state.statusUrn
-        .split("::")
-        .at(-1)
-        ?.replace(/-image$/, "") ?? "";
+    const name = state.statusUrn.split("::").at(-1) ?? "";
     await stage(where(state, "remove the cached image"), async () => {
       const run = runOf(config);
       const { client } = run;
       const shared = await isShared(client, place(state));
-      const user = keptFor(key, state, templates, shared);
+      const user = keptFor(name.replace(/-image$/, ""), state, templates, shared);
       if (user !== undefined) {
         reporter(state.statusUrn)(`${state.storedName} stays: ${user} is made from it too`);
         return;

@@ -40,6 +40,13 @@ describe("a file of keepImage: false", () => {
     expect(kept({ other: template({ checksum }) })).toBe("other");
   });
 
+  test("is known as its template's by the VMID, whatever the key is by now", () => {
+    const { templates } = load({ templates: { renamed: template({ checksum }), other: template({ checksum }) } });
+    const owner = String(templates.renamed?.vmId);
+    expect(keptFor(owner, state, templates, false)).toBeUndefined();
+    expect(keptFor("9999", state, templates, false)).toBe("renamed");
+  });
+
   test("goes when all of the stack goes", () => {
     expect(kept({ ...mine, other: template({ checksum }) })).toBeUndefined();
   });
