@@ -9,9 +9,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { markText } from "../fleet/ownership.ts";
 import { templateContent } from "../fleet/templateContent.ts";
 import { type Lab, startLab } from "../lab/lab.ts";
-import { type PreflightInputs, provider } from "../providers/preflight/provider.ts";
+import { linkedTo } from "../providers/guest/linkedTo.ts";
+import { type PreflightInputs, provider, preflight as runPreflight } from "../providers/preflight/provider.ts";
+import { remarks } from "../providers/preflight/report.ts";
 import { readStackConfig } from "../providers/run/connect.ts";
 import { PveClient } from "../proxmox/client.ts";
+import { waitForTask } from "../proxmox/task.ts";
+import { clientOf } from "./provider.ts";
 
 /** Drives preflight against the lab without the engine: every failure that the lab can be made to show. */
 
@@ -43,6 +47,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await lab.control.clearFaults();
   await lab.control.privileges();
+  await lab.control.nodeOnline("pve2", true);
   await lab.control.version("9.2.11");
   await lab.control.bridges(["vmbr0"]);
   await lab.control.mapping("rtx4090", ["id=10de:2684,iommugroup=14,node=pve1,path=0000:01:00.0"]);
@@ -101,6 +106,13 @@ function stackConfig(raw: Raw = {}) {
 async function preflight(raw: Raw = {}, olds: Partial<PreflightInputs> = {}) {
   const result = await provider.check?.(stackConfig(raw) as never, olds, { statusUrn: "urn:pulumi:test" });
   return { report: result?.failures?.[0]?.reason ?? "", inputs: result?.inputs as PreflightInputs };
+}
+
+/** What preflight has to say though nothing is wrong, by check: `vmid-free: …`; and that nothing is. */
+async function said(raw: Raw, olds: Partial<PreflightInputs> = {}) {
+  const { results } = await runPreflight(stackConfig(raw) as never, olds, { statusUrn: "urn:pulumi:test" });
+  expect(results.flatMap(({ findings }) => findings.filter(({ status }) => status === "fail"))).toEqual([]);
+  return remarks(results);
 }
 
 /** The lines of a report that a check failed with. */
@@ -316,8 +328,7 @@ describe("permissions", () => {
     const raw = { templates: { noble: { ...noble(), gpus: [{ mapping: "rtx4090" }] } } };
     const { report } = await preflight(raw);
     const missing = failures(report, "privileges");
-    expect(missing).toHaveLength(7);
-    expect(missing.join("\n")).toMatch(/has no Sys\.Audit on \/$/m);
+    expect(missing).toHaveLength(6);
     expect(missing.join("\n")).toMatch(/has no Datastore\.Allocate, .* on \/storage\/local$/m);
     expect(missing.join("\n")).toMatch(
       /has no VM\.Allocate, VM\.Clone, .* on \/vms \(looked at \/vms\/9000 and \/vms\/9101\)$/m,
@@ -532,6 +543,175 @@ describe("VMIDs and addresses", () => {
     expect(failures((await preflight()).report, "address-free")).toEqual([
       'cloneSets.web.clones[0].ip: 10.0.0.21 is the address of VM 100 "nas" on node pve1; expected one that nobody has',
     ]);
+  });
+});
+
+describe("a node that is down", () => {
+  const templates = () => ({ noble: { ...noble(), nodes: ["pve1", "pve2"] } });
+  const clone = (n: number, node: string) => ({ name: `web-${n}`, vmId: 9100 + n, node, ip: `10.0.0.2${n}/24` });
+  const cloneSets = { web: { template: "noble", clones: [clone(1, "pve1"), clone(2, "pve2")] } };
+
+  /** The node is up, but the one that is asked cannot reach its API. */
+  const cutOff = async (paths: readonly string[]) => {
+    for (const path of paths)
+      await lab.control.fail({
+        method: "GET",
+        path: `/nodes/pve2/${path}`,
+        status: 595,
+        message: "No route to host",
+        times: null,
+      });
+  };
+
+  it.each([false, true])(
+    "stops nothing if the config has nothing on it (its guests are still shown: %s)",
+    async (stillShown) => {
+      for (const vmid of [200, 201]) await lab.control.addVm({ vmid, node: "pve2", status: "running" });
+      await lab.control.nodeOnline("pve2", false, { stillShown });
+      await lab.control.clearRequests();
+      expect(await said({})).toEqual({
+        warnings: [
+          "address-free: not looked at: 2 guests on node pve2, which does not answer; they may have one of these addresses",
+        ],
+        notes: [],
+      });
+      const { api } = await lab.control.requests();
+      expect(api.filter(({ path }) => path.startsWith("/nodes/pve2/"))).toEqual([]);
+    },
+  );
+
+  it("that cannot be reached is not asked for every guest: it takes seconds to not answer", async () => {
+    const ids = Array.from({ length: 40 }, (_, index) => 200 + index);
+    for (const vmid of ids) await lab.control.addVm({ vmid, node: "pve2", status: "running" });
+    await cutOff(ids.map((vmid) => `qemu/${vmid}/config`));
+    await lab.control.clearRequests();
+    expect((await said({})).warnings).toEqual([expect.stringContaining("40 guests on node pve2, which does not")]);
+    const { api } = await lab.control.requests();
+    // Those that were under way together when the first was not answered.
+    expect(new Set(api.map(({ path }) => path).filter((path) => path.startsWith("/nodes/pve2/"))).size).toBe(8);
+  });
+
+  it.each(["is offline", "does not answer"])("stops what is on it and nothing else (%s)", async (what) => {
+    const raw = { templates: templates(), cloneSets };
+    const { inputs } = await preflight(raw);
+    await makeFleet(raw, inputs.fleetId ?? "");
+    if (what === "is offline") await lab.control.nodeOnline("pve2", false);
+    else await cutOff(["storage", "network", "qemu/9001/config", "qemu/9102/config"]);
+    // Something is new, so that every check has work to do.
+    const added = { web: { ...cloneSets.web, clones: [...cloneSets.web.clones, clone(3, "pve2"), clone(4, "pve1")] } };
+    const { warnings } = await said({ ...raw, cloneSets: added }, inputs);
+    expect(warnings[0]).toMatch(
+      new RegExp(
+        `^node-online: .*: node pve2 ${what}: 9001 \\(templates\\.noble\\) and 9102 to 9103 \\(cloneSets\\.web\\) can be neither made nor changed`,
+      ),
+    );
+    const skipped = warnings.filter((line) => line.endsWith(`node pve2 ${what}, see node-online`));
+    expect(skipped).toEqual([expect.stringMatching(/datastore-exists, .*bridge-exists/)]);
+  });
+
+  it("is a failure where a template is to be made on it, or everything is", async () => {
+    await lab.control.nodeOnline("pve2", false);
+    const { report } = await preflight({ templates: templates() });
+    expect(failedIds(report)).toEqual(["node-online"]);
+    expect(failures(report, "node-online")).toEqual([
+      "templates.noble.nodes[1]: node pve2 is offline, and templates.noble is to be made there",
+    ]);
+    const all = await preflight({ templates: { noble: { ...noble(), node: "pve2" } } });
+    expect(failures(all.report, "node-online")).toEqual([
+      "templates.noble.node: node pve2 is offline; expected it online",
+    ]);
+  });
+});
+
+describe("a question that fails", () => {
+  it("is told by one check, and asked again by the next preflight", async () => {
+    await lab.control.fail({ method: "GET", path: "/nodes", status: 500, message: "unable to read /etc/pve/.members" });
+    const { report } = await preflight();
+    expect(failedIds(report)).toEqual(["node-exists"]);
+    expect(report).toMatch(/see node-exists$/m);
+    expect((await preflight()).report).toBe("");
+  });
+
+  it("is asked again where that is worth it", async () => {
+    await lab.control.fail({ method: "GET", path: "/nodes", status: 596, message: "Broken pipe", times: 2 });
+    expect((await preflight()).report).toBe("");
+  });
+});
+
+describe("clones of ours", () => {
+  it("that have all lost their tags stop nothing, and one line says what is to be done", async () => {
+    const raw = { cloneSets: hundred() };
+    const { inputs } = await preflight(raw);
+    await makeFleet(raw, inputs.fleetId ?? "");
+    for (let vmId = 9101; vmId <= 9200; vmId++) await lab.control.patchConfig(vmId, { set: { tags: "bulk" } });
+    const { notes, warnings } = await said(raw, inputs);
+    expect(warnings).toEqual([]);
+    expect(notes).toEqual([
+      `vmid-free: cloneSets.web: 9101 to 9200 have lost the tag fleet-${inputs.fleetId}; pulumi up --refresh puts it back`,
+    ]);
+  });
+
+  it("that move to another set keep their VMs, and one line says so", async () => {
+    const raw = { cloneSets: hundred() };
+    const { inputs } = await preflight(raw);
+    await makeFleet(raw, inputs.fleetId ?? "");
+    const { web } = raw.cloneSets;
+    expect(await said({ cloneSets: { frontend: web } }, inputs)).toEqual({
+      warnings: [],
+      notes: ["vmid-free: 9101 to 9200 move from cloneSets.web to cloneSets.frontend, their VMs stay"],
+    });
+  });
+
+  it("a template by another key keeps its VM if it is the same", async () => {
+    const { inputs } = await preflight({ cloneSets: {} });
+    await makeFleet({ cloneSets: {} }, inputs.fleetId ?? "");
+    expect(await said({ templates: { debian: noble() }, cloneSets: {} }, inputs)).toEqual({
+      warnings: [],
+      notes: ["vmid-free: templates.debian.vmId: templates.noble is templates.debian now, its VM 9000 stays"],
+    });
+    const other = { debian: { ...noble(), memoryMiB: 4096 } };
+    const { report } = await preflight({ templates: other, cloneSets: {} }, inputs);
+    expect(failures(report, "vmid-free")).toEqual([
+      'templates.debian.vmId: VMID 9000 is taken by template "noble" on node pve1, which this stack made as templates.noble',
+    ]);
+  });
+
+  it("of a template are not counted to another one of the same content", async () => {
+    const templates = { noble: noble(), spare: { ...noble(), vmId: 9010 } };
+    const { inputs } = await preflight({ templates });
+    await makeFleet({ templates }, inputs.fleetId ?? "");
+    expect((await said({}, inputs)).notes).toEqual([]);
+    const cloneSets = { web: { template: "spare", clones: [{ name: "web-1", vmId: 9101 }] } };
+    const { report } = await preflight({ templates: { spare: templates.spare }, cloneSets }, inputs);
+    expect(failures(report, "template-in-use")[0]).toMatch(/VM 9000 would be deleted .* live on: 1 of cloneSets\.web$/);
+  });
+
+  it("made by hand of our template are named where they stop its removal", async () => {
+    const dir = { type: "dir", path: "/var/lib/data", content: "images" };
+    await lab.control.storage("data", { create: dir });
+    const raw = { cluster: { datastores: { disks: "data" } }, cloneSets: {} };
+    const { inputs } = await preflight(raw);
+    const fleetId = inputs.fleetId ?? "";
+    const description = markText({
+      fleetId,
+      stack: "o/p/test",
+      resource: "templates.noble",
+      vmId: 9000,
+      content: "old",
+    });
+    const config = { name: "noble", tags: `fleet-${fleetId}`, description, scsi0: "data:1" };
+    const client = clientOf(lab);
+    const run = async (path: string, params = {}) => waitForTask(client, await client.post<string>(path, params));
+    await run("/nodes/pve1/qemu", { vmid: 9000, ...config });
+    await run("/nodes/pve1/qemu/9000/template");
+    await run("/nodes/pve1/qemu/9000/clone", { newid: 150, name: "byhand" });
+    const { report } = await preflight({ ...raw, templates: {} }, inputs);
+    expect(failures(report, "template-in-use")).toEqual([
+      'templates.noble: the template is no longer in the config, so VM 9000 would be deleted at the end of the run, but linked clones of it would live on: VM 150 "byhand" on node pve1',
+    ]);
+    const template = { node: "pve1", vmId: 9000, config: (await lab.control.vms())["9000"]?.config ?? {} };
+    expect(await linkedTo(client, template)).toEqual(['VM 150 "byhand" on node pve1']);
+    await client.close();
   });
 });
 

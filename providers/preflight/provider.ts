@@ -61,7 +61,8 @@ function claimsOf(fleet: Fleet): string {
     .slice(0, 12);
 }
 
-async function preflight(
+/** Runs every check; `inputs` are what is remembered if none has failed. */
+export async function preflight(
   config: ConfigReader,
   olds: Partial<PreflightInputs>,
   news: PreflightInputs,

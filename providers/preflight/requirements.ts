@@ -1,6 +1,7 @@
 import type { Fleet } from "../../config/fleet.ts";
 import type { Version } from "../../proxmox/cluster.ts";
-import { bridgeUses, mappingUses, poolUses } from "./deviceNeeds.ts";
+import type { GuestEntry } from "../../proxmox/guests.ts";
+import { bridgeUses, mappingUses } from "./deviceNeeds.ts";
 import { clonesOf, distinct, templatesOf } from "./needs.ts";
 import { datastoreUses } from "./storageNeeds.ts";
 
@@ -8,11 +9,11 @@ import { datastoreUses } from "./storageNeeds.ts";
 export interface Requirement {
   /** ACL path that PVE looks at. */
   path: string;
+  privilege: string;
   /** ACL path where it is best granted: `/vms` for all VMs. */
   grant: string;
-  privilege: string;
-  /** What else will do: all of `privileges` on `path`. */
-  or?: { path: string; privileges: readonly string[] };
+  /** What else will do: all privileges of one of these. */
+  or?: readonly { path: string; privileges: readonly string[] }[];
 }
 
 const TEMPLATE = [
@@ -34,39 +35,74 @@ const CLONE = ["VM.Allocate", "VM.Audit", "VM.Config.HWType", "VM.Config.Options
 
 export interface Surroundings {
   version: Version;
+  /** The guests of the cluster by VMID, as far as the login sees them. */
+  guests: ReadonlyMap<number, GuestEntry>;
   /** SDN zone of a bridge; bridges of the node itself are in `localnetwork`. */
   zoneOf(bridge: string): string;
 }
 
+interface Vm {
+  vmId: number;
+  pool?: string | undefined;
+}
+
+/**
+ * What is needed on a VM. One that is made in a pool, or is in it, has what is granted on the pool too. To take one out of
+ * another place, its own rights count.
+ *
+ * @param privileges the one that is needed, and others that will do
+ */
+function onVm({ vmId, pool }: Vm, { guests }: Surroundings, ...privileges: [string, ...string[]]): Requirement {
+  const path = `/vms/${vmId}`;
+  const [privilege] = privileges;
+  const guest = guests.get(vmId);
+  const isElsewhere = guest !== undefined && guest.pool !== pool;
+  const byPool = pool !== undefined && !(isElsewhere && privilege === "VM.Allocate");
+  const paths = byPool ? [path, `/pool/${pool}`] : [path];
+  const all = paths.flatMap((at) => privileges.map((one) => ({ path: at, privileges: [one] })));
+  return { path, privilege, grant: byPool ? `/pool/${pool}` : "/vms", or: all.slice(1) };
+}
+
+/** What is needed on the pools of VMs. */
+function onPools(vms: readonly Vm[], { guests }: Surroundings): Pick<Requirement, "path" | "privilege">[] {
+  return vms.flatMap(({ vmId, pool }) => {
+    if (pool === undefined) return [];
+    const guest = guests.get(vmId);
+    const moves = guest !== undefined && guest.pool !== pool;
+    return [
+      { path: `/pool/${pool}`, privilege: "Pool.Audit" },
+      ...(moves ? [pool, ...(guest.pool === undefined ? [] : [guest.pool])] : []).map((one) => ({
+        path: `/pool/${one}`,
+        privilege: "Pool.Allocate",
+      })),
+    ];
+  });
+}
+
 /** Every privilege that the config needs; docs/preflight.md has the table. */
-export function requirementsOf(fleet: Fleet, { version, zoneOf }: Surroundings): Requirement[] {
+export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requirement[] {
+  const { version, zoneOf } = surroundings;
   const { datastores } = fleet.cluster;
   const templates = templatesOf(fleet);
   const clones = clonesOf(fleet);
   const needs: Requirement[] = [];
   const need = (path: string, privileges: readonly string[], more: Partial<Requirement> = {}) =>
     needs.push(...privileges.map((privilege) => ({ path, grant: path, privilege, ...more })));
-
-  // The cluster's status.
-  need("/", ["Sys.Audit"]);
+  const needOnVm = (vm: Vm, privileges: readonly string[]) =>
+    needs.push(...privileges.map((privilege) => onVm(vm, surroundings, privilege)));
 
   const cloned = new Set(clones.map(({ source }) => source?.key));
   const old = version.version.startsWith("8.");
   const agent = old ? "VM.Monitor" : "VM.GuestAgent.Audit";
   for (const { key, node, template } of templates) {
-    const { vmId, pool, replicaOf = key } = template;
-    const privileges = [
+    const { replicaOf = key } = template;
+    needOnVm(template, [
       ...TEMPLATE,
       ...(cloned.has(replicaOf) ? ["VM.Clone"] : []),
       // A plain VM may be running, and then the plugin asks its agent for addresses.
       ...(template.agent && !template.makeTemplate ? [agent] : []),
-    ];
-    for (const privilege of privileges)
-      need(`/vms/${vmId}`, [privilege], {
-        grant: "/vms",
-        ...(pool && { or: { path: `/pool/${pool}`, privileges: [privilege] } }),
-      });
-    need(`/nodes/${node}`, ["Sys.AccessNetwork"], { or: { path: "/", privileges: ["Sys.Audit", "Sys.Modify"] } });
+    ]);
+    need(`/nodes/${node}`, ["Sys.AccessNetwork"], { or: [{ path: "/", privileges: ["Sys.Audit", "Sys.Modify"] }] });
     // PVE lets only who may look at the nodes use CPU models of the cluster.
     if (template.cpu.type.startsWith("custom-")) need("/nodes", ["Sys.Audit"]);
     // The API shows and deletes snippets with Datastore.Allocate only; the plugin reads the datastore's folder with it.
@@ -74,8 +110,10 @@ export function requirementsOf(fleet: Fleet, { version, zoneOf }: Surroundings):
     need(`/storage/${datastores.images}`, ["Datastore.AllocateTemplate", "Datastore.Audit"]);
     if (!template.image.keepImage) need(`/storage/${datastores.images}`, ["Datastore.Allocate"]);
   }
-  for (const { clone, set, nodes } of clones) {
-    const privileges = [
+  const vms = clones.map(({ clone, set }) => ({ vmId: clone.vmId, pool: set.pool }));
+  for (const [index, { clone, set, nodes }] of clones.entries()) {
+    const vm = vms[index] ?? clone;
+    needOnVm(vm, [
       ...CLONE,
       ...(clone.cores === undefined ? [] : ["VM.Config.CPU"]),
       ...(clone.memoryMiB === undefined ? [] : ["VM.Config.Memory"]),
@@ -85,14 +123,10 @@ export function requirementsOf(fleet: Fleet, { version, zoneOf }: Surroundings):
       ...(set.waitFor === "agent" ? [agent] : []),
       // That the first boot has ended is asked by a command in the guest.
       ...(set.waitFor === "cloud-init" ? [old ? "VM.Monitor" : "VM.GuestAgent.Unrestricted"] : []),
-    ];
-    need(`/vms/${clone.vmId}`, privileges, { grant: "/vms" });
+    ]);
+    needs.push(onVm(vm, surroundings, "VM.Config.Cloudinit", "VM.Config.Network"));
     // PVE tells the memory of a node only to who may look at it.
     if (set.placement !== "spread" && nodes.length > 1) for (const node of nodes) need(`/nodes/${node}`, ["Sys.Audit"]);
-    need(`/vms/${clone.vmId}`, ["VM.Config.Cloudinit"], {
-      grant: "/vms",
-      or: { path: `/vms/${clone.vmId}`, privileges: ["VM.Config.Network"] },
-    });
   }
   for (const { datastore, content } of datastoreUses(fleet)) {
     if (content === "images") need(`/storage/${datastore}`, ["Datastore.AllocateSpace", "Datastore.Audit"]);
@@ -101,7 +135,8 @@ export function requirementsOf(fleet: Fleet, { version, zoneOf }: Surroundings):
     const path = `/sdn/zones/${zoneOf(bridge)}/${bridge}`;
     need(vlan === undefined ? path : `${path}/${vlan}`, ["SDN.Use"], { grant: path });
   }
-  for (const { pool } of poolUses(fleet)) need(`/pool/${pool}`, ["Pool.Allocate", "Pool.Audit"]);
+  for (const { path, privilege } of onPools([...templates.map(({ template }) => template), ...vms], surroundings))
+    need(path, [privilege]);
   for (const { mapping } of mappingUses(fleet)) need(`/mapping/pci/${mapping}`, ["Mapping.Use"]);
   return distinct(needs, ({ path, privilege }) => `${path} ${privilege}`);
 }

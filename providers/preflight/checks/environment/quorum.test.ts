@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import { ApiError } from "../../../../proxmox/errors.ts";
 import { fakeFacts, found } from "../../fakeFacts.ts";
+import { runChecks } from "../../run.ts";
 import { quorum } from "./quorum.ts";
 
 test("a single node without a cluster is fine", async () => {
@@ -17,4 +19,11 @@ test("without quorum the nodes that are offline are named", async () => {
   expect(await found(quorum, fakeFacts({ clusterStatus }))).toEqual([
     "fail cluster home has no quorum and is read-only; offline: pve2, pve3 (1 of 3 nodes are left)",
   ]);
+});
+
+test("who may not ask for it is told so, which stops nothing", async () => {
+  const clusterStatus = () =>
+    Promise.reject(new ApiError("GET /cluster/status", 403, "Permission check failed (/, Sys.Audit)"));
+  const [{ findings = [] } = {}] = await runChecks([quorum], fakeFacts({ clusterStatus }));
+  expect(findings).toMatchObject([{ status: "skip", message: expect.stringContaining("Sys.Audit on /") }]);
 });

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Permissions } from "../../../../proxmox/cluster.ts";
+import type { GuestEntry } from "../../../../proxmox/guests.ts";
 import { privilegesOn } from "../../../../proxmox/permissions.ts";
 import { fakeFacts, fakeFleet } from "../../fakeFacts.ts";
 import { requirementsOf } from "../../requirements.ts";
@@ -35,7 +36,11 @@ const everything = fakeFleet({
     db: { template: "noble", waitFor: "cloud-init", clones: [{ name: "db-1", vmId: 9201 }] },
   },
 });
-const at9 = { version: { version: "9.2.11", release: "9.2" }, zoneOf: () => "localnetwork" };
+const at9 = {
+  version: { version: "9.2.11", release: "9.2" },
+  guests: new Map<number, GuestEntry>(),
+  zoneOf: () => "localnetwork",
+};
 const needsOf = (fleet = fakeFleet(), around = at9) =>
   requirementsOf(fleet, around).map(({ path, privilege }) => `${path} ${privilege}`);
 
@@ -50,7 +55,6 @@ const granted: Permissions = Object.fromEntries(
 
 test("the privileges of a small config, path by path", () => {
   expect(needsOf()).toEqual([
-    "/ Sys.Audit",
     ...[
       ...["VM.Allocate", "VM.Audit", "VM.Config.CDROM", "VM.Config.CPU", "VM.Config.Cloudinit", "VM.Config.Disk"],
       ...["VM.Config.HWType", "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options", "VM.PowerMgmt", "VM.Clone"],
@@ -71,13 +75,12 @@ test("the privileges of a small config, path by path", () => {
 test("what only some configs need", () => {
   const needs = needsOf(everything);
   for (const one of [
-    "/pool/golden Pool.Allocate",
     "/pool/golden Pool.Audit",
     "/nodes Sys.Audit",
     "/mapping/pci/rtx4090 Mapping.Use",
     "/sdn/zones/localnetwork/vmbr0/7 SDN.Use",
     "/vms/9001 VM.GuestAgent.Audit",
-    "/pool/web Pool.Allocate",
+    "/pool/web Pool.Audit",
     "/nodes/pve2 Sys.Audit",
     "/sdn/zones/localnetwork/vmbr1/8 SDN.Use",
     ...["VM.Config.CPU", "VM.Config.Disk", "VM.Config.Memory", "VM.Config.Network", "VM.Migrate"].map(
@@ -121,7 +124,6 @@ test("missing privileges come by path, with the lines that grant them", async ()
 test("a login without any privilege gets a line for each path", async () => {
   const findings = await privileges.run(fakeFacts());
   expect(findings.map(({ todo }) => todo?.[1]?.split(" ")[3])).toEqual([
-    "/",
     "/nodes/pve1",
     "/sdn/zones/localnetwork/vmbr0",
     "/storage/local",
@@ -149,6 +151,53 @@ test("Sys.Audit and Sys.Modify on / are as good as Sys.AccessNetwork on the node
     cloneSets: {},
   });
   expect(await privileges.run(fakeFacts({ fleet, permissions }))).toMatchObject([{ status: "pass" }]);
+});
+
+describe("a login with rights on its pool alone", () => {
+  const VM = { ...granted["/vms"] };
+  const { "/vms": _vms, "/pool": _pool, "/": _root, ...others } = granted;
+  const pool = "prod/web";
+  const fleet = fakeFleet({
+    templates: { noble: { vmId: 9000, image: { url: "http://m/n.img" }, pool } },
+    cloneSets: { web: { template: "noble", pool, clones: [{ name: "web-1", vmId: 9101 }] } },
+  });
+  const run = (path: string, guests: GuestEntry[] = [], more: Permissions = {}) => {
+    const permissions = async () => ({ ...others, [path]: { ...VM, "Pool.Audit": 1 }, ...more });
+    return privileges.run(fakeFacts({ fleet, permissions, guests: async () => guests }));
+  };
+  const vm = (more: Partial<GuestEntry>): GuestEntry => ({ vmid: 9101, node: "pve1", type: "qemu", ...more });
+
+  test("makes template and clones there, also where the pool is in another", async () => {
+    expect(await run("/pool/prod/web")).toMatchObject([{ status: "pass" }]);
+    expect(await run("/pool/prod")).toMatchObject([{ status: "pass" }]);
+    expect(await run("/pool/prod/web", [vm({ pool })])).toMatchObject([{ status: "pass" }]);
+    expect(await run("/pool/test")).not.toMatchObject([{ status: "pass" }]);
+  });
+
+  test("gets the lines for that pool, with all that is needed on it", async () => {
+    const { "VM.Clone": _clone, ...rest } = VM;
+    const permissions = async () => ({ ...others, "/pool/prod/web": { ...rest, "Pool.Audit": 1 }, "/vms/9000": rest });
+    const [finding, ...more] = await privileges.run(fakeFacts({ fleet, permissions }));
+    expect(more).toEqual([]);
+    expect(finding?.message).toMatch(/has no VM\.Clone on \/pool\/prod\/web \(looked at \/vms\/9000\)$/);
+    expect(finding?.todo).toEqual([
+      expect.stringMatching(/^pveum role add GoldenFleetPoolProdWeb --privs "Pool\.Audit VM\.Allocate .*VM\.Clone /),
+      expect.stringMatching(/^pveum acl modify \/pool\/prod\/web --roles GoldenFleetPoolProdWeb /),
+    ]);
+  });
+
+  test("takes a VM out of another pool only with rights on it and on both pools", async () => {
+    const messages = async (more?: Permissions) =>
+      (await run("/pool/prod/web", [vm({ pool: "test" })], more)).map(({ message }) => message);
+    expect(await messages()).toEqual([
+      expect.stringMatching(/has no Pool\.Allocate on \/pool\/prod\/web$/),
+      expect.stringMatching(/has no Pool\.Allocate on \/pool\/test$/),
+      expect.stringMatching(/has no VM\.Allocate on \/vms \(looked at \/vms\/9101\)$/),
+    ]);
+    const both = { "Pool.Allocate": 1, "Pool.Audit": 1 };
+    const more = { "/pool/prod/web": { ...VM, ...both }, "/pool/test": both, "/vms/9101": { "VM.Allocate": 0 } };
+    expect(await messages(more)).toEqual([expect.stringMatching(/privileges are there$/)]);
+  });
 });
 
 test("who gets what", () => {

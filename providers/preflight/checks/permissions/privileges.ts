@@ -8,9 +8,9 @@ import type { Facts } from "../../facts.ts";
 import { type Check, fail, orPass } from "../../finding.ts";
 import { type Requirement, requirementsOf } from "../../requirements.ts";
 
-const holds = (permissions: Permissions, { path, privilege, or }: Requirement): boolean =>
+const holds = (permissions: Permissions, { path, privilege, or = [] }: Requirement): boolean =>
   privilegesOn(permissions, path).has(privilege) ||
-  (or?.privileges.every((one) => privilegesOn(permissions, or.path).has(one)) ?? false);
+  or.some((other) => other.privileges.every((one) => privilegesOn(permissions, other.path).has(one)));
 
 /** `GoldenFleetStorageLocal` for `/storage/local` */
 export function roleName(path: string): string {
@@ -60,12 +60,13 @@ export const privileges: Check = {
   async run(facts) {
     const { fleet, login } = facts;
     const [permissions, version, zoneOf] = await Promise.all([facts.permissions(), facts.version(), zones(facts)]);
-    const needs = requirementsOf(fleet, { version, zoneOf });
+    const guests = new Map((await facts.guests()).map((guest) => [guest.vmid, guest]));
+    const needs = requirementsOf(fleet, { version, guests, zoneOf });
     const missing = needs.filter((one) => !holds(permissions, one));
     if (missing.length === 0) return orPass([], `${needs.length} privileges are there`);
     const roles = (await facts.roles().catch(() => [])).map(({ roleid }) => roleid);
-    // Where a path has ACLs of its own, one above it would do nothing.
-    const grantAt = ({ path, grant }: Requirement) => (permissions[path] ? path : grant);
+    // Where a path has ACLs of its own, one above it would do nothing. What comes by a pool is added to them.
+    const grantAt = ({ path, grant }: Requirement) => (permissions[path] && !grant.startsWith("/pool/") ? path : grant);
     const paths = [...new Set(missing.map(grantAt))].sort();
     return paths.map((path) => {
       const here = missing.filter((one) => grantAt(one) === path);
