@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { PveClient } from "../../proxmox/client.ts";
+import { TaskDurations } from "../../proxmox/taskDurations.ts";
 import { download, progressOf } from "./download.ts";
 
 test.each([
@@ -29,6 +30,8 @@ function racingNode(): PveClient {
   return {
     get,
     getOnce: get,
+    pauseMs: 1,
+    taskDurations: new TaskDurations(),
     async post() {
       files = [{ volid: "local:import/noble-url.qcow2" }];
       return UPID;

@@ -144,7 +144,7 @@ export const provider: Handlers<ImageInputs, ImageState> = {
       updating: ["keepImage", "diskBytes", ...(sameBytes ? SOURCE : [])],
     });
     if (found.replaces?.length === 0) assertFits(olds.virtualSizeBytes, news.diskBytes);
-    const asked = changedKeys<ImageInputs>(olds, news, ["url", "checksumUrl", "hidden"]).length > 0;
+    const asked = changedKeys<ImageInputs>(olds, news, ["url", "checksumUrl", "hidden", "statusUrn"]).length > 0;
     // Another image is another file, so both can be there: the old one goes when nothing is made from it any more.
     return { ...found, changes: found.changes || asked || olds.missing === true, deleteBeforeReplace: false };
   },
@@ -176,16 +176,12 @@ export const provider: Handlers<ImageInputs, ImageState> = {
   async delete(config, _id, state) {
     if (state.keepImage) return;
     const { templates } = readStackConfig(config);
-    const key =
-      state.statusUrn
-        .split("::")
-        .at(-1)
-        ?.replace(/-image$/, "") ?? "";
-    await stage(where(state, "remove the cached image"), async () => {
-      const run = runOf(config);
-      const { client } = run;
+    const name = state.statusUrn.split("::").at(-1) ?? "";
+    const run = runOf(config);
+    const { client } = run;
+    const remove = async () => {
       const shared = await isShared(client, place(state));
-      const user = keptFor(key, state, templates, shared);
+      const user = keptFor(name, state, templates, shared);
       if (user !== undefined) {
         reporter(state.statusUrn)(`${state.storedName} stays: ${user} is made from it too`);
         return;
@@ -193,6 +189,7 @@ export const provider: Handlers<ImageInputs, ImageState> = {
       // A resource that was replaced by one of the same file.
       if (isHeld(run, place(state), shared)) return;
       await removeVolume(client, state.node, state.datastore, state.volumeId);
-    });
+    };
+    await run.deletions.attempt(() => stage(where(state, "remove the cached image"), remove));
   },
 };
