@@ -89,7 +89,7 @@ describe("a run that is killed", () => {
 
   it("takes a finished template over when the state has forgotten it", async () => {
     const made = await vm();
-    await forget(project, ["noble-9000-conversion", "noble-9000-vm"]);
+    await forget(project, ["9000-conversion", "9000-vm"]);
     expect((await project.pulumi("up")).code).toBe(0);
     expect(await vm()).toEqual(made);
     expect((await project.pulumi("destroy")).code).toBe(0);

@@ -7,8 +7,8 @@ import { clientOf } from "./provider.ts";
 
 const PASSWORD = "correct horse";
 
-/** Two templates with six resources and their component each; `plain` has a third snippet. Stack, preflight, plugin's provider. */
-const RESOURCES = 3 + 7 + 8;
+/** Two templates with seven resources and their component each; `plain` has a third snippet. Stack, preflight, plugin's provider. */
+const RESOURCES = 3 + 8 + 9;
 
 /** Everything that can be said of a template, and none of it the default. */
 const full = (project: Project): TemplateInput => ({
@@ -104,10 +104,8 @@ describe("a VM", () => {
     const run = await project.pulumi("up");
     expect(run.diagnostics).toBe("");
     expect(run.changes).toEqual({ create: RESOURCES });
-    const order = run.steps
-      .map(({ name }) => name)
-      .filter((name) => /^full-9000-(vendor|user|vm|conversion)$/.test(name));
-    expect([...new Set(order)]).toEqual(["vendor", "user", "vm", "conversion"].map((kind) => `full-9000-${kind}`));
+    const order = run.steps.map(({ name }) => name).filter((name) => /^9000-(vendor|user|vm|conversion)$/.test(name));
+    expect([...new Set(order)]).toEqual(["vendor", "user", "vm", "conversion"].map((kind) => `9000-${kind}`));
     const { vms } = await project.lab.control.state();
     expect(vms["9000"]).toMatchObject({
       name: "golden.example.net",
@@ -231,14 +229,14 @@ describe("a VM", () => {
   it("is not destroyed while it is protected; then nothing is left", async () => {
     const refused = await project.pulumi("destroy");
     expect(refused.code).not.toBe(0);
-    expect(refused.diagnostics).toContain("VM 9000 (golden.example.net) is protected. Set protection: false");
+    expect(refused.diagnostics).toContain('VM 9000 "golden.example.net" is protected. Set protection: false');
     expect((await project.lab.control.state()).vms["9000"]).toBeDefined();
     await configure((config) => {
       Object.assign(config.templates?.full ?? {}, { protection: false });
     });
     const run = await project.pulumi("up");
     expect(run.diagnostics).toBe("");
-    expect(run.steps).toContainEqual({ op: "update", name: "full-9000-vm" });
+    expect(run.steps).toContainEqual({ op: "update", name: "9000-vm" });
     expect((await project.pulumi("destroy")).diagnostics).toBe("");
     const { vms, volumes, files } = await project.lab.control.state();
     expect({ vms, volumes, files }).toEqual({ vms: before.vms, volumes: before.volumes, files: before.files });

@@ -144,7 +144,7 @@ export const provider: Handlers<ImageInputs, ImageState> = {
       updating: ["keepImage", "diskBytes", ...(sameBytes ? SOURCE : [])],
     });
     if (found.replaces?.length === 0) assertFits(olds.virtualSizeBytes, news.diskBytes);
-    const asked = changedKeys<ImageInputs>(olds, news, ["url", "checksumUrl", "hidden"]).length > 0;
+    const asked = changedKeys<ImageInputs>(olds, news, ["url", "checksumUrl", "hidden", "statusUrn"]).length > 0;
     // Another image is another file, so both can be there: the old one goes when nothing is made from it any more.
     return { ...found, changes: found.changes || asked || olds.missing === true, deleteBeforeReplace: false };
   },
@@ -177,11 +177,11 @@ export const provider: Handlers<ImageInputs, ImageState> = {
     if (state.keepImage) return;
     const { templates } = readStackConfig(config);
     const name = state.statusUrn.split("::").at(-1) ?? "";
-    await stage(where(state, "remove the cached image"), async () => {
-      const run = runOf(config);
-      const { client } = run;
+    const run = runOf(config);
+    const { client } = run;
+    const remove = async () => {
       const shared = await isShared(client, place(state));
-      const user = keptFor(name.replace(/-image$/, ""), state, templates, shared);
+      const user = keptFor(name, state, templates, shared);
       if (user !== undefined) {
         reporter(state.statusUrn)(`${state.storedName} stays: ${user} is made from it too`);
         return;
@@ -189,6 +189,7 @@ export const provider: Handlers<ImageInputs, ImageState> = {
       // A resource that was replaced by one of the same file.
       if (isHeld(run, place(state), shared)) return;
       await removeVolume(client, state.node, state.datastore, state.volumeId);
-    });
+    };
+    await run.deletions.attempt(() => stage(where(state, "remove the cached image"), remove));
   },
 };

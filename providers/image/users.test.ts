@@ -20,10 +20,10 @@ const template = (image: object, more: object = {}) => ({
 });
 
 /** For whom the file of `mine` stays when that goes. */
-function kept(templates: Record<string, unknown>, shared = false): string | undefined {
+function kept(templates: Record<string, unknown>, shared = false, name?: string): string | undefined {
   const { templates: loaded, problems } = load({ templates });
   expect(problems).toEqual([]);
-  return keptFor("mine", state, loaded, shared);
+  return keptFor(name ?? `${loaded.mine?.vmId ?? 9999}-image`, state, loaded, shared);
 }
 
 const gone = {};
@@ -34,6 +34,10 @@ describe("a file of keepImage: false", () => {
     expect(kept(mine)).toBeUndefined();
     expect(kept(gone)).toBeUndefined();
     expect(kept({ other: template({ checksum: `sha256:${"b".repeat(64)}` }) })).toBeUndefined();
+  });
+
+  test("goes with its template by a state of an earlier version, which knows it by its key", () => {
+    expect(kept(mine, false, "mine-image")).toBeUndefined();
   });
 
   test("stays when only one of two templates goes", () => {
@@ -73,18 +77,18 @@ describe("a file of keepImage: false", () => {
   test("is known by its checksum where its URL is a secret", () => {
     const secret = { ...state, hidden: true as const, storedName: `image-${"a".repeat(16)}.qcow2` };
     const { templates } = load({ templates: { other: template({ checksum }) } });
-    expect(keptFor("mine", secret, templates, false)).toBe("other");
+    expect(keptFor("9999-image", secret, templates, false)).toBe("other");
   });
 
   test("is shared by the replicas of a template where the datastore is: it goes with all of them", () => {
     const only = template({ checksum });
-    const of = (templates: Record<string, unknown>, key: string, shared: boolean) =>
-      keptFor(key, state, load({ templates }).templates, shared);
     const both = { mine: { ...only, nodes: ["pve2", "pve1"] } };
     const one = { mine: { ...only, nodes: ["pve2"] } };
-    expect(of(one, "mine-pve1", true)).toBe("mine");
-    expect(of(one, "mine-pve1", false)).toBeUndefined();
-    expect(of(both, "mine-pve1", true)).toBeUndefined();
+    for (const replica of [`${only.vmId + 1}-image`, "mine-pve1-image"]) {
+      expect(kept(one, true, replica)).toBe("mine");
+      expect(kept(one, false, replica)).toBeUndefined();
+      expect(kept(both, true, replica)).toBeUndefined();
+    }
   });
 
   test("is another one on another node, unless the datastore is shared", () => {

@@ -1,6 +1,7 @@
 import { withoutLogin } from "../../config/credentials.ts";
 import type { PlacedTemplate } from "../../config/fleet.ts";
 import { parseChecksum, type Template } from "../../config/template.ts";
+import { templatePart } from "../../fleet/urns.ts";
 import { cachedName } from "./fileName.ts";
 import type { ImageState } from "./provider.ts";
 
@@ -18,11 +19,11 @@ function uses({ image }: Template, state: ImageState): boolean {
  * The template for whose sake a file stays, although the one that goes has `keepImage: false`: another one of the config
  * that wants it kept, or that goes on using it while only this one goes.
  *
- * @param owner the template that the file belonged to: its VMID, or in states of earlier versions its key
+ * @param name the resource that the file belonged to: the template's VMID stands in it, and in states of earlier versions its key
  * @param shared whether all nodes have the same file
  */
 export function keptFor(
-  owner: string,
+  name: string,
   state: ImageState,
   templates: Readonly<Record<string, PlacedTemplate>>,
   shared: boolean,
@@ -30,7 +31,7 @@ export function keptFor(
   const users = Object.entries(templates).filter(
     ([, template]) => (shared || template.node === state.node) && uses(template, state),
   );
-  const others = users.filter(([key, { vmId }]) => owner !== String(vmId) && owner !== key);
+  const others = users.filter(([key, { vmId }]) => name !== templatePart(vmId, "image") && name !== `${key}-image`);
   const keeper = others.find(([, template]) => template.image.keepImage);
   if (keeper) return keeper[0];
   // The template is in the config still: all of the stack goes, and the others' own deletes say the same.

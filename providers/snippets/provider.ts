@@ -106,7 +106,7 @@ export const provider: Handlers<SnippetsInputs, SnippetsInputs> = {
   /** Looks whether the files are there, at each run: without them no clone starts, and nothing else would notice. */
   async check(config, olds, news) {
     // What cannot be looked at counts as there.
-    const gone = await goneFiles(runOf(config).client, olds, news).catch(() => []);
+    const gone = await goneFiles(runOf(config).client, olds, news).catch((): string[] => []);
     for (const name of gone) {
       saysOf(news.statusUrn).info(`${name} is gone from datastore ${news.datastore}; it is uploaded again`);
     }

@@ -22,7 +22,7 @@ const MOVES = 5;
 
 /** PVE refuses the same, but in the middle of the work, and names nobody. */
 async function assertDeletable({ client }: Run, { node, config, busy }: FoundVm, vmId: number): Promise<void> {
-  const name = `VM ${vmId} ("${config.name ?? "without a name"}")`;
+  const name = `VM ${vmId} "${config.name ?? "without a name"}"`;
   if (Number(config.protection ?? 0) === 1) {
     throw new ProxmoxError(
       "protected",
