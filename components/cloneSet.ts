@@ -10,6 +10,7 @@ import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import { type CloneInputs, READY_SECONDS, SHUTDOWN_SECONDS } from "../providers/clone/inputs.ts";
 import { Clone, type PlaceArgs } from "../providers/clone/resource.ts";
 import type { FleetContext } from "./fleet.ts";
+import { anySecret, hide } from "./secrets.ts";
 import type { VmTemplate } from "./vmTemplate.ts";
 
 /** The template of a set on one node, as config and as resource. */
@@ -110,6 +111,7 @@ export class CloneSet extends pulumi.ComponentResource {
     const full = set.mode === "full";
     const clones = set.clones.map((clone, index) => {
       const { name, vmId } = clone;
+      const described = [`${clone.path}.description`, `cloneSets.${key}.description`];
       const resource = new Clone(
         cloneName(vmId),
         {
@@ -135,7 +137,7 @@ export class CloneSet extends pulumi.ComponentResource {
               datastore: full ? set.datastore : undefined,
               searchDomain: dns.domain,
               nics: nicChanges(clone),
-              description: clone.description,
+              description: hide(fleet.secrets, described, clone.description),
               pool: set.pool,
               placement: set.placement,
               waitFor: set.waitFor,
@@ -160,7 +162,12 @@ export class CloneSet extends pulumi.ComponentResource {
           ),
         },
         // In states of earlier versions, the set's key stands in the name.
-        { parent: this, aliases: [{ name: `${key}-${vmId}` }] },
+        {
+          parent: this,
+          aliases: [{ name: `${key}-${vmId}` }],
+          // Inputs are in the state as `spec`, where the engine does not know them again.
+          ...(anySecret(fleet.secrets, described) && { additionalSecretOutputs: ["spec"] }),
+        },
       );
       const configured = staticAddress(ipConfigs(clone));
       return pulumi

@@ -48,7 +48,7 @@ test.each([
   ["templates.noble.image.url", true],
   ["templates.noble.cloudInit.writeFiles[0].content", true],
   ["templates.noble.cloudInit.network", true],
-  ["cloneSets.web.clones[3].description", false],
+  ["cloneSets.web.clones[3].description", true],
   ["templates.noble.name", false],
   ["templates.noble.image.checksum", false],
   ["templates.noble.cloudInit.user", false],

@@ -40,6 +40,7 @@ const HIDDEN = [
   /^(apiToken|username|password)$/,
   /^templates\.[^.]+\.(description|image\.url|image\.checksumUrl)$/,
   /^templates\.[^.]+\.cloudInit\.(password|sshPublicKeys|packages|timezone|locale|runCommands|writeFiles|vendor|userData|network)($|[.[])/,
+  /^cloneSets\.[^.]+(\.clones\[\d+\])?\.description$/,
 ];
 
 /** Whether the value at a place is kept secret. Everything else shows in names, in the state or in messages. */

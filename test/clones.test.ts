@@ -339,8 +339,8 @@ describe("a listed clone", () => {
     expect(run.diagnostics).toMatch(/app-3 runs with its old .*cores, memory/);
     expect(run.diagnostics).toContain("app-4 runs with its old ipconfig0");
     expect(run.output).toContain("Waiting for a reboot");
-    const preview = await project.pulumi("preview");
-    expect(preview.output).toContain("app-4: it runs with its old ipconfig0: whether it has been rebooted is looked at");
+    const later = await project.pulumi("preview");
+    expect(later.output).toContain("app-4: it runs with its old ipconfig0: whether it has been rebooted is looked at");
   });
 
   it("is rebooted for what waits for it once the set says so", async () => {

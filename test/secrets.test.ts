@@ -12,6 +12,7 @@ const CANARIES = {
   user: "canary-user-5d1e",
   network: "canary-network-5d1e",
   notes: "canary-notes-5d1e",
+  cloneNotes: "canary-clones-5d1e",
   login: "canary-login-5d1e",
   query: "canary-query-5d1e",
   listLogin: "canary-list-5d1e",
@@ -83,6 +84,7 @@ describe("what is encrypted in the stack config", () => {
     const user = await project.encrypt(`# ${CANARIES.user}`);
     const network = await project.encrypt(CANARIES.network);
     const description = await project.encrypt(`ask ${CANARIES.notes}`);
+    const cloneNotes = await project.encrypt(`ask ${CANARIES.cloneNotes}`);
     const url = await project.encrypt(`${withLogin(lab.image.url, CANARIES.login)}?token=${CANARIES.query}`);
     const checksumUrl = await project.encrypt(withLogin(lab.image.checksumUrl, CANARIES.listLogin));
     await project.configure((config) => {
@@ -101,7 +103,9 @@ describe("what is encrypted in the stack config", () => {
           },
         },
       };
-      config.cloneSets = { web: { template: "noble", mode: "full", clones: [{ name: "web-1", vmId: 9101 }] } };
+      config.cloneSets = {
+        web: { template: "noble", mode: "full", clones: [{ name: "web-1", vmId: 9101, description: cloneNotes }] },
+      };
     });
   });
   afterAll(() => project?.close());
@@ -175,7 +179,9 @@ describe("what is encrypted in the stack config", () => {
     expect(up.diagnostics).toBe("");
     expect(up.code).toBe(0);
     expect(await onNode()).toEqual(["command", "file", "vendor", "user", "network"]);
-    expect((await project.lab.control.vms())["9000"]?.config.description).toContain(CANARIES.notes);
+    const vms = await project.lab.control.vms();
+    expect(vms["9000"]?.config.description).toContain(CANARIES.notes);
+    expect(vms["9101"]?.config.description).toContain(CANARIES.cloneNotes);
     expect(await leaks()).toEqual([]);
   });
 
