@@ -29,6 +29,13 @@ const setOf = (fields: Record<string, unknown>) => {
   return config.cloneSets.web;
 };
 
+test("a counted set names the VMIDs whose VMs it takes over, and no other VMs", () => {
+  expect(setOf({ ...counted, adopt: [9103] })?.clones.map(({ adopt }) => adopt)).toEqual([false, false, true]);
+  expect(setProblems({ ...counted, adopt: [9101, 9104] })).toEqual([
+    "cloneSets.web.adopt[1]: found 9104; expected a VMID of the set, 9101 to 9103",
+  ]);
+});
+
 test("defaults of a set", () => {
   expect(setOf({ clones: [] })).toEqual({
     template: "noble",

@@ -183,6 +183,12 @@ const counted = z.strictObject({
     .optional()
     .describe("their IPv6 addresses, first-last/prefix; default: no IPv6"),
   gateway6: gateway6.optional().describe("IPv6 gateway of the range"),
+  adopt: z
+    .array(vmId)
+    .default([])
+    .describe(
+      "VMIDs of the set whose existing VMs are taken over as its clones; from then on they are managed, and deleted, like the others",
+    ),
 });
 
 /** A set of clones of one template, listed one by one or counted. */

@@ -36,7 +36,7 @@ function common(config: CloneSetConfig): Omit<CloneSetConfig, "clones"> {
     const { clones: _, ...rest } = config;
     return rest;
   }
-  const { count, namePattern, firstVmId, ipRange, gateway, ip6Range, gateway6, ...rest } = config;
+  const { count, namePattern, firstVmId, ipRange, gateway, ip6Range, gateway6, adopt, ...rest } = config;
   return rest;
 }
 
@@ -59,6 +59,13 @@ function countedClones(set: CountedSet, at: string, problems: Problem[]): Placed
       message: `found ${firstVmId} with ${count} clones; expected VMIDs up to ${vmIdSchema.maxValue}`,
     });
   }
+  for (const [index, vmId] of set.adopt.entries()) {
+    if (vmId >= firstVmId && vmId < firstVmId + count) continue;
+    problems.push({
+      path: `${at}.adopt[${index}]`,
+      message: `found ${vmId}; expected a VMID of the set, ${count > 0 ? `${firstVmId} to ${firstVmId + count - 1}` : "which has none"}`,
+    });
+  }
   const length = Math.min(count, ...[ipRange, ip6Range].map((range) => range?.size ?? count));
   return Array.from({ length }, (_, index) =>
     placed(
@@ -71,7 +78,7 @@ function countedClones(set: CountedSet, at: string, problems: Problem[]): Placed
         ...(gateway6 && { gateway6 }),
         tags: [],
         nics: [],
-        adopt: false,
+        adopt: set.adopt.includes(firstVmId + index),
       },
       set,
       at,

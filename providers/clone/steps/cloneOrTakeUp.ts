@@ -28,7 +28,7 @@ function assertThisClone(found: FoundVm, { inputs, state }: Work): void {
   if (other === undefined || adopt) return;
   throw new ProxmoxError(
     "not-ours",
-    `VMID ${vmId} is taken by ${other}; it is left alone. Choose another vmId, or set \`adopt: true\` if that VM is to be taken over`,
+    `VMID ${vmId} is taken by ${other}; it is left alone. Choose another vmId, or say with \`adopt\` that this VM is to be taken over`,
   );
 }
 

@@ -136,7 +136,7 @@ test("who wants that VM is told how to take it over, in a key that the set has",
   };
   const counted = { template: "noble", count: 1, namePattern: "w-{n}", firstVmId: 9101 };
   expect(await advice({ web: counted })).toMatch(
-    /^If the VM is to become this clone, set cloneSets\.web\.adopt: true;/,
+    /^If the VM is to become this clone, set cloneSets\.web\.adopt: \[9101\];/,
   );
   const listed = { template: "noble", clones: [{ name: "web-1", vmId: 9101 }] };
   expect(await advice({ web: listed })).toContain("set cloneSets.web.clones[0].adopt: true;");

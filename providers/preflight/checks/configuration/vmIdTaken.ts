@@ -49,10 +49,12 @@ const asItIs = (guest: GuestEntry, config: GuestConfig): GuestEntry => ({
 const FREE = "Choose a VMID that is free, or remove that VM if it is no longer needed.";
 
 /** How the clone gets a VM that is not ours; a container or a template cannot become one. */
-const adoption = ({ clone }: Wanted, { type, template }: GuestEntry): string[] =>
-  clone && type === "qemu" && !template
-    ? [`If the VM is to become this clone, set ${clone.path}.adopt: true; it is managed, and deleted, from then on.`]
-    : [];
+function adoption({ clone, vmId, resource }: Wanted, { type, template }: GuestEntry): string[] {
+  if (!clone || type !== "qemu" || template) return [];
+  // A clone of a counted set has no place of its own in the config.
+  const setting = clone.path === resource ? `${clone.path}.adopt: [${vmId}]` : `${clone.path}.adopt: true`;
+  return [`If the VM is to become this clone, set ${setting}; it is managed, and deleted, from then on.`];
+}
 
 /** Whether a template of ours is the wanted one by another key, which has left the config. */
 function isRenamed(facts: Facts, { template }: Wanted, node: string, mark: Mark, hash: ContentOf): boolean {
