@@ -1,20 +1,24 @@
 import { describe, expect, it } from "vitest";
-import { diff, movesAway } from "./diff.ts";
-import { fakeClone } from "./fakeClone.ts";
-import type { CloneInputs, CloneState } from "./inputs.ts";
+import { diff, movesAway, movesDisks } from "./diff.ts";
+import { fakeClone, fakeMade, fakeState } from "./fakeClone.ts";
+import type { CloneInputs } from "./inputs.ts";
+import type { CloneState } from "./state.ts";
 
-const state = (change: Partial<CloneState> = {}): CloneState => ({
-  ...fakeClone(),
-  node: "pve1",
-  status: "ready",
-  ...change,
-});
-const changes = (olds: CloneState, change: Partial<CloneInputs> = {}) => diff(olds, fakeClone(change)).changes;
+/** The state of a clone whose config was this when it was last brought to it. */
+const brought = (inputs: Partial<CloneInputs>, change: Partial<CloneState> = {}): CloneState =>
+  fakeState({ spec: fakeClone(inputs), ...change });
+const changes = (state: CloneState, change: Partial<CloneInputs> = {}) => diff(state, fakeClone(change)).changes;
+const reasons = (state: CloneState, change: Partial<CloneInputs> = {}) => diff(state, fakeClone(change)).reasons;
 const places = (...nodes: string[]) => nodes.map((node) => ({ node, sourceVmId: 9000 }));
 
 describe("what has to be done to a clone", () => {
   it("is nothing when nothing has changed", () => {
-    expect(diff(state(), fakeClone())).toEqual({ changes: false, replaces: [], deleteBeforeReplace: true });
+    expect(diff(fakeState(), fakeClone())).toEqual({
+      changes: false,
+      replaces: [],
+      deleteBeforeReplace: true,
+      reasons: [],
+    });
   });
 
   it.each([
@@ -34,79 +38,150 @@ describe("what has to be done to a clone", () => {
     ["diskGiB", { diskGiB: 40 }],
     ["waitFor", { waitFor: "agent" }],
     ["shutdownSeconds", { shutdownSeconds: 5 }],
+    ["set", { set: "app" }],
   ] satisfies [string, Partial<CloneInputs>][])("a change of %s is made in place", (_key, change) => {
-    expect(diff(state(), fakeClone(change))).toMatchObject({ changes: true, replaces: [] });
+    expect(diff(fakeState(), fakeClone(change))).toMatchObject({ changes: true, replaces: [] });
   });
 
   it("a linked clone becomes a full one, and the other way round, by being made anew", () => {
-    expect(diff(state(), fakeClone({ full: true })).replaces).toEqual(["full"]);
-    expect(diff(state({ full: true }), fakeClone()).replaces).toEqual(["full"]);
-  });
-
-  it("another datastore makes a full clone anew; of a linked one only new clones are there", () => {
-    expect(diff(state({ full: true }), fakeClone({ full: true, datastore: "ceph" })).replaces).toEqual(["datastore"]);
-    expect(changes(state(), { datastore: "ceph" })).toBe(false);
+    expect(diff(fakeState(), fakeClone({ full: true })).replaces).toEqual(["full"]);
+    expect(diff(fakeState({ made: fakeMade({ full: true }) }), fakeClone()).replaces).toEqual(["full"]);
   });
 
   it("another template is for new clones alone, unless the set says that they are to be replaced", () => {
-    expect(changes(state(), { template: "other" })).toBe(false);
+    expect(changes(fakeState(), { template: "other" })).toBe(false);
     const news = fakeClone({ template: "other", onTemplateChange: "replace" });
-    expect(diff(state(), news)).toMatchObject({ changes: true, replaces: ["template"] });
+    expect(diff(fakeState(), news)).toMatchObject({ changes: true, replaces: ["template"] });
   });
 
   it("a clone that was never made is made, not replaced", () => {
-    const { template: _, ...never } = state({ status: "failed" });
+    const { made: _, ...never } = fakeState({ status: "failed" });
     expect(diff(never, fakeClone({ full: true }))).toMatchObject({ changes: true, replaces: [] });
   });
 
-  it("one that failed is tried again", () => {
-    expect(changes(state({ status: "failed" }))).toBe(true);
-  });
-
-  it("one that is stopped is started, unless it need not run; one that runs although it need not stays so", () => {
-    expect(changes(state({ status: "stopped" }))).toBe(true);
-    expect(changes(state({ status: "stopped", start: false }), { start: false })).toBe(false);
-    expect(changes(state({ status: "running", start: false }), { start: false })).toBe(false);
-  });
-
-  it("a pending reboot is nothing to do, until the set says rebootOnChange", () => {
-    const pending = state({ pendingReboot: ["memory"] });
-    expect(changes(pending)).toBe(false);
-    expect(changes(pending, { rebootOnChange: true })).toBe(true);
-    expect(changes(state(), { rebootOnChange: true })).toBe(false);
-  });
-
-  it("one that runs but is not ready is waited for again only where a rollout depends on it", () => {
-    const unready = state({ status: "running", waitFor: "agent", error: "no agent" });
-    expect(changes(unready, { waitFor: "agent" })).toBe(false);
-    expect(changes(unready, { waitFor: "agent", onTemplateChange: "replace" })).toBe(true);
+  it("one that runs although it need not stays so", () => {
+    expect(changes(brought({ start: false }, { status: "stopped" }), { start: false })).toBe(false);
+    expect(changes(brought({ start: false }, { status: "running" }), { start: false })).toBe(false);
   });
 
   it("how a set treats its clones, which no clone needs to know, is no change", () => {
-    expect(changes(state(), { maxUnavailable: 3, readyTimeoutSeconds: 5, adopt: true, placement: "memory" })).toBe(
+    const treatment = { maxUnavailable: 3, readyTimeoutSeconds: 5, adopt: true, placement: "memory" } as const;
+    expect(changes(fakeState(), { ...treatment, rebootOnChange: true })).toBe(false);
+  });
+});
+
+describe("a clone's datastore", () => {
+  const full = { full: true };
+  const made = fakeMade(full);
+
+  it("is its own: another one of the template, where new clones go, is nothing to do", () => {
+    expect(changes(fakeState(), { templateDatastore: "ceph" })).toBe(false);
+    expect(changes(brought(full, { made }), { ...full, templateDatastore: "ceph" })).toBe(false);
+  });
+
+  it("is changed by moving the disks, where the config names another one for a full clone", () => {
+    const state = brought(full, { made });
+    const news = fakeClone({ ...full, datastore: "ceph" });
+    expect(movesDisks(state, news)).toBe(true);
+    expect(diff(state, news)).toMatchObject({ changes: true, replaces: [] });
+    expect(reasons(state, news)).toEqual(["its disks are moved from datastore local-lvm to ceph"]);
+  });
+
+  it("is nothing to do where the disks are there already, or the config does not care (any more)", () => {
+    expect(changes(brought(full, { made }), { ...full, datastore: "local-lvm" })).toBe(false);
+    expect(changes(brought({ ...full, datastore: "ceph" }, { made: { ...made, datastore: "ceph" } }), full)).toBe(
       false,
     );
+    expect(movesDisks(brought(full, { made }), fakeClone(full))).toBe(false);
+  });
+});
+
+describe("the reason why a clone is updated", () => {
+  it("is that the last run failed, and at what", () => {
+    const error = "could not start web-1 (node pve1, VM 9101)\n  PVE task qmstart 9101 failed";
+    const failed = fakeState({ status: "failed", error });
+    expect(reasons(failed)).toEqual([
+      "the last run did not finish it (could not start web-1 (node pve1, VM 9101)): it is tried again",
+    ]);
+    const { made: _, ...never } = failed;
+    expect(reasons(never)).toEqual([expect.stringContaining("the last run did not make it")]);
+  });
+
+  it("is that it is stopped, unless it need not run", () => {
+    expect(reasons(fakeState({ status: "stopped" }))).toEqual(["it is stopped, and is started"]);
+  });
+
+  it("is that it was not ready when it was waited for", () => {
+    const waitFor = { waitFor: "agent" as const };
+    const unready = brought(waitFor, { status: "running", error: "after 300 s its guest agent did not answer\nmore" });
+    expect(reasons(unready, waitFor)).toEqual([
+      "it was not ready (after 300 s its guest agent did not answer): it is looked at again",
+    ]);
+    expect(reasons(brought({ waitFor: "none" }, { status: "running" }), { waitFor: "none" })).toEqual([]);
+    expect(reasons(brought({}, { status: "running" }))).toEqual([]);
+  });
+
+  it("is that it waits for a reboot: who knows whether somebody has done that", () => {
+    const pending = fakeState({ pendingReboot: ["ipconfig0", "memory"] });
+    expect(reasons(pending)).toEqual([
+      "it runs with its old ipconfig0, memory: whether it has been rebooted is looked at",
+    ]);
+    expect(reasons(pending, { rebootOnChange: true })).toEqual([
+      "it runs with its old ipconfig0, memory, and is rebooted",
+    ]);
+  });
+
+  it("is that it moves to another set, or its set has another name: its VM stays", () => {
+    expect(reasons(fakeState(), { set: "app" })).toEqual([
+      "it moves from cloneSets.web to cloneSets.app; its VM stays as it is, but for its mark",
+    ]);
+  });
+
+  it("is not that of a set that its mark has lost: that is repaired", () => {
+    expect(diff(brought({ set: "" }), fakeClone())).toMatchObject({ changes: true, reasons: [] });
+  });
+
+  it("says when the guest takes a change over, and what that does to it", () => {
+    const { instanceId: _, ...old } = fakeMade();
+    const readdressed = { ipConfigs: ["ip=dhcp"] };
+    expect(reasons(fakeState(), readdressed)).toEqual([
+      "ipConfigs reach the guest at the next start by Proxmox VE (a reboot from inside the guest is not enough)",
+    ]);
+    expect(reasons(fakeState({ made: old }), readdressed)).toEqual([
+      expect.stringContaining("as a new cloud-init instance: packages and runCommands run again"),
+    ]);
+    expect(reasons(fakeState(), { tags: [] })).toEqual([]);
+    // Of a clone that is made now there is no guest yet.
+    const { made: _made, ...never } = fakeState();
+    expect(reasons(never, readdressed)).toEqual([]);
   });
 });
 
 describe("a clone's node", () => {
-  it("is left when the config takes it away", () => {
-    expect(movesAway(state(), fakeClone({ places: places("pve2") }))).toBe(true);
-    expect(changes(state(), { places: places("pve2") })).toBe(true);
+  it("is left when the config takes it away, and the reason says so", () => {
+    expect(movesAway(fakeState(), fakeClone({ places: places("pve2", "pve3") }))).toBe(true);
+    expect(reasons(fakeState(), { places: places("pve3", "pve2") })).toEqual([
+      "it is migrated from node pve1 to pve2 or pve3",
+    ]);
   });
 
   it("stays when it is still one of several, in whatever order", () => {
-    const olds = state({ places: places("pve1", "pve2") });
+    const olds = brought({ places: places("pve1", "pve2") });
     expect(changes(olds, { places: places("pve2", "pve1") })).toBe(false);
     expect(changes(olds, { places: places("pve3", "pve1") })).toBe(false);
   });
 
   it("is left alone when somebody else has moved the clone there", () => {
-    expect(changes(state({ node: "pve2" }))).toBe(false);
-    expect(changes(state({ node: "pve3" }), { places: places("pve2") })).toBe(true);
+    expect(changes(fakeState({ node: "pve2" }))).toBe(false);
+    expect(changes(fakeState({ node: "pve3" }), { places: places("pve2") })).toBe(true);
+  });
+
+  it("is still to be left when the migration failed in the last run", () => {
+    const failed = fakeState({ status: "failed", error: "could not migrate" });
+    expect(movesAway(failed, fakeClone({ places: places("pve2") }))).toBe(true);
   });
 
   it("is no question at preview, while the template is not known", () => {
-    expect(changes(state(), { places: "unknown" as never })).toBe(false);
+    expect(changes(fakeState(), { places: "unknown" as never })).toBe(false);
   });
 });

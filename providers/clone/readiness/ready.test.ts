@@ -34,7 +34,7 @@ function pve(answers: { interfaces: Answer[]; status?: Answer[]; exec?: Answer[]
   };
   const send = (path: string, params: Params = {}) =>
     calls[path]?.(params) ?? Promise.reject(new Error(`nobody knows ${path}`));
-  return { client: { get: send, getOnce: send, post: send } as unknown as PveClient, asked };
+  return { client: { pauseMs: 500, get: send, getOnce: send, post: send } as unknown as PveClient, asked };
 }
 
 const failed = (text: string, status = 500) => new ApiError("GET", status, text);
@@ -57,7 +57,7 @@ async function wait(
   const guest = { node: "pve1", vmId: 101, name: "web-1" };
   const options = { waitFor, timeoutSeconds, static: isStatic };
   const from = Date.now();
-  const waiting = waitUntilReady(client, guest, options, { report: (text) => said.push(text) }, 1000);
+  const waiting = waitUntilReady(client, guest, options, { report: (text) => said.push(text) });
   const ended = waiting.then((result) => ({ ...result, seconds: (Date.now() - from) / 1000 }));
   await vi.runAllTimersAsync();
   return ended;
@@ -173,7 +173,6 @@ describe("what will not pass ends the wait at once", () => {
         { node: "pve1", vmId: 101, name: "web-1" },
         { waitFor: "agent", timeoutSeconds: 300, static: false },
         { report: () => {} },
-        1000,
       ),
     ).rejects.toThrow(TypeError);
   });

@@ -46,7 +46,7 @@ export async function configure(api: ConfigureApi, work: Work): Promise<void> {
   if (!isNew || needsConfig(inputs)) work.config ??= await api.readConfig(vm.node, vm.vmId);
   const smbios1 = isNew && made.uuid !== undefined ? { smbios1: `uuid=${made.uuid}` } : undefined;
   const config = { ...work.config, ...smbios1 };
-  const wanted = isNew ? inputs : await withTemplateValues(api, state.spec, inputs);
+  const wanted = isNew ? inputs : await withTemplateValues(api, state, inputs);
   await api.setOptions(vm, options(wanted, { config, made, spec: state.spec, cicustom: work.cicustom }));
   state.spec = withOptions(state.spec, inputs);
 }

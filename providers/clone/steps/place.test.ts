@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { PveClient } from "../../proxmox/client.ts";
-import { fakeClone } from "./fakeClone.ts";
-import type { CloneInputs } from "./inputs.ts";
-import { choosePlace } from "./place.ts";
+import { fakeClient } from "../../../proxmox/fakeClient.ts";
+import { readConfig } from "../../../proxmox/guests.ts";
+import { NodeMemory } from "../../run/nodeMemory.ts";
+import { fakeClone } from "../fakeClone.ts";
+import type { CloneInputs } from "../inputs.ts";
+import { type PlaceApi, place } from "./place.ts";
 
 const GIB = 2 ** 30;
 const PLACES = [
@@ -13,75 +15,78 @@ const PLACES = [
 
 /** Nodes with so many GiB of free memory; without a number they are off. The template has 2 GiB. */
 function cluster(free: Record<string, number | undefined>) {
-  const asked: string[] = [];
-  const get = async (apiPath: string) => {
-    asked.push(apiPath);
-    if (apiPath.endsWith("/config")) return { memory: "2048" };
+  const { client, asked } = fakeClient((call) => {
+    if (call.endsWith("/config")) return { memory: "2048" };
     return Object.entries(free).map(([node, gib]) =>
       gib === undefined ? { node, status: "offline" } : { node, status: "online", mem: GIB, maxmem: (gib + 1) * GIB },
     );
+  });
+  const memory = new NodeMemory(client);
+  const api: PlaceApi = {
+    freeMemory: () => memory.free(),
+    readConfig: (node, vmId) => readConfig(client, node, vmId),
   };
-  return { client: { get } as unknown as PveClient, asked };
+  return { api, asked };
 }
 
 /** The nodes that so many clones of a set get. */
-async function nodesOf(client: PveClient, count: number, change: Partial<CloneInputs>): Promise<string[]> {
+async function nodesOf(api: PlaceApi, count: number, change: Partial<CloneInputs>): Promise<string[]> {
   const clones = Array.from({ length: count }, () => fakeClone({ places: PLACES, ...change }));
-  return (await Promise.all(clones.map((clone) => choosePlace(client, clone)))).map(({ node }) => node);
+  return (await Promise.all(clones.map((clone) => place(api, clone)))).map(({ node }) => node);
 }
 
 describe("a new clone", () => {
   it("goes to the first of its places when the set is spread: its order says which; PVE is not asked", async () => {
-    const { client, asked } = cluster({ pve1: 1, pve2: 64, pve3: 64 });
-    expect(await nodesOf(client, 2, {})).toEqual(["pve1", "pve1"]);
+    const { api, asked } = cluster({ pve1: 1, pve2: 64, pve3: 64 });
+    expect(await nodesOf(api, 2, {})).toEqual(["pve1", "pve1"]);
     expect(asked).toEqual([]);
   });
 
   it("goes to the only place that there is, whatever the placement", async () => {
-    const { client, asked } = cluster({ pve1: undefined });
-    expect(await nodesOf(client, 1, { places: PLACES.slice(0, 1), placement: "memory" })).toEqual(["pve1"]);
+    const { api, asked } = cluster({ pve1: undefined });
+    expect(await nodesOf(api, 1, { places: PLACES.slice(0, 1), placement: "memory" })).toEqual(["pve1"]);
     expect(asked).toEqual([]);
   });
 
   it("fills one node after the other when packed, with the memory that it has itself or from its template", async () => {
-    const { client } = cluster({ pve1: 5, pve2: 4, pve3: 64 });
-    expect(await nodesOf(client, 5, { placement: "packed" })).toEqual(["pve1", "pve1", "pve2", "pve2", "pve3"]);
-    const { client: other } = cluster({ pve1: 5, pve2: 4, pve3: 64 });
+    const { api } = cluster({ pve1: 5, pve2: 4, pve3: 64 });
+    expect(await nodesOf(api, 5, { placement: "packed" })).toEqual(["pve1", "pve1", "pve2", "pve2", "pve3"]);
+    const { api: other } = cluster({ pve1: 5, pve2: 4, pve3: 64 });
     expect(await nodesOf(other, 3, { placement: "packed", memoryMiB: 4096 })).toEqual(["pve1", "pve2", "pve3"]);
   });
 
   it("goes where the most memory is free when no node of the packed ones has enough: PVE may overcommit", async () => {
-    const { client } = cluster({ pve1: 1, pve2: 1.5, pve3: 1 });
-    expect(await nodesOf(client, 1, { placement: "packed" })).toEqual(["pve2"]);
+    const { api } = cluster({ pve1: 1, pve2: 1.5, pve3: 1 });
+    expect(await nodesOf(api, 1, { placement: "packed" })).toEqual(["pve2"]);
   });
 
   it("goes where the most memory is free, counting the clones that this run has put there", async () => {
-    const { client } = cluster({ pve1: 9, pve2: 14, pve3: 3 });
-    expect(await nodesOf(client, 5, { placement: "memory" })).toEqual(["pve2", "pve2", "pve2", "pve1", "pve2"]);
+    const { api } = cluster({ pve1: 9, pve2: 14, pve3: 3 });
+    expect(await nodesOf(api, 5, { placement: "memory" })).toEqual(["pve2", "pve2", "pve2", "pve1", "pve2"]);
   });
 
   it("passes a node by that is off", async () => {
-    const { client } = cluster({ pve1: undefined, pve2: 3, pve3: undefined });
-    expect(await nodesOf(client, 2, { placement: "packed" })).toEqual(["pve2", "pve2"]);
-    expect(await nodesOf(client, 1, { placement: "memory" })).toEqual(["pve2"]);
+    const { api } = cluster({ pve1: undefined, pve2: 3, pve3: undefined });
+    expect(await nodesOf(api, 2, { placement: "packed" })).toEqual(["pve2", "pve2"]);
+    expect(await nodesOf(api, 1, { placement: "memory" })).toEqual(["pve2"]);
   });
 
   it("has nowhere to go when all of them are off", async () => {
-    const { client } = cluster({ pve1: undefined, pve2: undefined, pve3: undefined });
-    await expect(nodesOf(client, 1, { placement: "memory" })) //
+    const { api } = cluster({ pve1: undefined, pve2: undefined, pve3: undefined });
+    await expect(nodesOf(api, 1, { placement: "memory" })) //
       .rejects.toThrow("none of its nodes is online: pve1, pve2, pve3");
   });
 
   it("is cloned from the template's replica on its node, or from another node's", async () => {
-    const { client } = cluster({ pve1: 1, pve2: 4, pve3: 6 });
+    const { api } = cluster({ pve1: 1, pve2: 4, pve3: 6 });
     const clone = fakeClone({ places: PLACES, placement: "memory" });
-    expect(await choosePlace(client, clone)).toEqual({ node: "pve3", sourceVmId: 9000, sourceNode: "pve1" });
-    expect(await choosePlace(client, clone)).toEqual({ node: "pve2", sourceVmId: 9001 });
+    expect(await place(api, clone)).toEqual({ node: "pve3", sourceVmId: 9000, sourceNode: "pve1" });
+    expect(await place(api, clone)).toEqual({ node: "pve2", sourceVmId: 9001 });
   });
 
   it("the nodes' memory is asked once for all clones of a run", async () => {
-    const { client, asked } = cluster({ pve1: 9, pve2: 9, pve3: 9 });
-    await nodesOf(client, 10, { placement: "memory", memoryMiB: 512 });
-    expect(asked).toEqual(["/nodes"]);
+    const { api, asked } = cluster({ pve1: 9, pve2: 9, pve3: 9 });
+    await nodesOf(api, 10, { placement: "memory", memoryMiB: 512 });
+    expect(asked).toEqual(["GET /nodes"]);
   });
 });

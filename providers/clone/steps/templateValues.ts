@@ -1,6 +1,7 @@
 import type { GuestConfig } from "../../../proxmox/guests.ts";
 import type { CloneInputs, NicChange } from "../inputs.ts";
 import { observedNic } from "../observed.ts";
+import type { CloneState } from "../state.ts";
 
 type Spec = Partial<CloneInputs>;
 
@@ -18,13 +19,14 @@ function lostNics({ nics: olds = [] }: Spec, { nics: news = [] }: Spec): boolean
  */
 export async function withTemplateValues(
   api: { readConfig(node: string, vmId: number): Promise<GuestConfig | undefined> },
-  olds: Spec,
+  { spec: olds, node }: Pick<CloneState, "spec" | "node">,
   news: CloneInputs,
 ): Promise<CloneInputs> {
   const lost = (key: "cores" | "memoryMiB") => olds[key] !== undefined && news[key] === undefined;
   const withNics = lostNics(olds, news);
   const inputs = olds.description !== undefined && news.description === undefined ? { ...news, description: "" } : news;
-  const [place] = news.places;
+  // The template on the clone's own node, where there is one: another node may be off.
+  const place = news.places.find((one) => one.node === node) ?? news.places[0];
   if (!place || !(lost("cores") || lost("memoryMiB") || withNics)) return inputs;
   const template = await api.readConfig(place.sourceNode ?? place.node, place.sourceVmId);
   if (!template) return inputs;
