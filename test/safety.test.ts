@@ -1,5 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openProject, type Project } from "./project.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { listGuests } from "../proxmox/guests.ts";
+import { ensureToolchain } from "../toolchain/install.ts";
+import { runPulumi } from "../toolchain/pulumi.ts";
+import { forget } from "./kill.ts";
+import { openProject, type Project, type Run } from "./project.ts";
+import { clientOf } from "./provider.ts";
 
 describe("what is not ours", () => {
   let project: Project;
@@ -22,18 +27,114 @@ describe("what is not ours", () => {
     expect(await project.lab.control.state()).toEqual(before);
     await project.lab.control.deleteVm(9102);
   });
+});
 
-  it("destroy refuses to delete a VM that took our VMID", async () => {
+describe("a template that was removed by hand, and on whose VMID somebody else has a VM by now", () => {
+  let project: Project;
+  const stranger = async () => (await project.lab.control.state()).vms["9000"];
+  const pulumi = async (...args: string[]) => {
+    const { dir: cwd, env } = project;
+    const quiet = { cwd, env, onStdout: () => undefined, onStderr: () => undefined };
+    return runPulumi(await ensureToolchain(), [...args, "--stack", "test"], quiet);
+  };
+  /** The commands that an error gives, run as they stand there. */
+  const follow = async ({ diagnostics }: Run) => {
+    const urns = [...diagnostics.matchAll(/pulumi state delete '([^']+)'/g)].map(([, urn = ""]) => urn);
+    expect(urns.length).toBeGreaterThan(0);
+    for (const urn of urns) expect((await pulumi("state", "delete", "--yes", urn)).code).toBe(0);
+  };
+
+  beforeEach(async () => {
+    project = await openProject();
     await project.configure((config) => {
       config.cloneSets = {};
     });
-    expect((await project.pulumi("up")).code).toBe(0);
-    await project.lab.control.deleteVm(9000);
-    await project.lab.control.addVm({ vmid: 9000, config: { name: "payroll" } });
+    expect((await project.pulumi("up", ["--skip-preview"])).code).toBe(0);
+  });
+  afterEach(() => project?.close());
+
+  /** What the cluster's list says by then, which lags. */
+  const takeOver = async (node: string) => {
+    const { lab } = project;
+    await lab.control.deleteVm(9000);
+    const config = { name: "payroll", scsi0: "local-lvm:vm-9000-disk-7,size=1G" };
+    await lab.control.addVm({ vmid: 9000, node, config });
+    const client = clientOf(lab);
+    const name = async () => (await listGuests(client)).find(({ vmid }) => vmid === 9000)?.name;
+    await expect.poll(name).toBe("payroll");
+    await client.close();
+    return stranger();
+  };
+
+  it.each(["pve1", "pve2"])("is not deleted by destroy, on %s, and refresh does not disarm that", async (node) => {
+    const payroll = await takeOver(node);
+    for (const command of ["destroy", "refresh", "destroy"]) {
+      const run = await project.pulumi(command);
+      expect(run.code === 0).toBe(command === "refresh");
+      if (command === "destroy") {
+        expect(run.diagnostics).toMatch(
+          /VMID 9000 is taken by VM "payroll" on node pve\d, which this stack did not make/,
+        );
+      }
+      expect(await stranger()).toEqual(payroll);
+    }
+    await follow(await project.pulumi("destroy"));
     const run = await project.pulumi("destroy");
+    expect([run.code, run.diagnostics]).toEqual([0, ""]);
+    expect(await stranger()).toEqual(payroll);
+  });
+
+  it("is not deleted when the template gets another VMID, as preflight advises", async () => {
+    const payroll = await takeOver("pve2");
+    expect((await project.pulumi("refresh")).code).toBe(0);
+    const refused = await project.pulumi("up");
+    expect(refused.diagnostics).toMatch(/VMID 9000 is taken by VM "payroll" on node pve2/);
+    await project.configure(({ templates }) => {
+      Object.assign(templates?.noble ?? {}, { vmId: 9010 });
+    });
+    const moved = await project.pulumi("up");
+    expect(moved.code).not.toBe(0);
+    expect(moved.diagnostics).toMatch(/VMID 9000 is taken by VM "payroll" on node pve2/);
+    await follow(moved);
+    const run = await project.pulumi("up");
+    expect([run.code, run.diagnostics]).toEqual([0, ""]);
+    expect((await project.pulumi("preview", ["--expect-no-changes"])).code).toBe(0);
+    expect((await project.lab.control.state()).vms["9010"]?.config.template).toBe(1);
+    expect(await stranger()).toEqual(payroll);
+  });
+
+  it("is not deleted when the state has no conversion, as after a run that was killed before it", async () => {
+    await forget(project, ["9000-conversion"]);
+    const payroll = await takeOver("pve2");
+    expect((await project.pulumi("refresh")).code).toBe(0);
+    expect((await project.pulumi("destroy")).code).toBe(0);
+    expect(await stranger()).toEqual(payroll);
+  });
+
+  it("is not changed by an update that preflight has let pass", async () => {
+    await project.configure(({ templates }) => {
+      Object.assign(templates?.noble ?? {}, { description: "ask ops" });
+    });
+    await project.lab.control.network({ latency: 0.3 });
+    let payroll: Promise<unknown> | undefined;
+    const run = await project.pulumi("up", ["--skip-preview"], {
+      onOutput: (text) => {
+        if (/checks passed/.test(text)) payroll ??= takeOver("pve1");
+      },
+    });
     expect(run.code).not.toBe(0);
-    expect(run.diagnostics).toContain("payroll");
-    expect((await project.lab.control.state()).vms["9000"]?.name).toBe("payroll");
+    expect(run.diagnostics).toMatch(/could not change the VM .*VMID 9000 is taken by VM "payroll"/s);
+    expect(await stranger()).toEqual(await payroll);
+  });
+
+  it("is made anew by up when its VMID is free again, whatever the refresh has taken up", async () => {
+    await takeOver("pve2");
+    expect((await project.pulumi("refresh")).code).toBe(0);
+    await project.lab.control.deleteVm(9000);
+    const run = await project.pulumi("up", ["--skip-preview"]);
+    expect([run.code, run.diagnostics]).toEqual([0, ""]);
+    expect(await stranger()).toMatchObject({ node: "pve1", name: "noble", config: { template: 1 } });
+    expect((await project.pulumi("preview", ["--expect-no-changes"])).code).toBe(0);
   });
 });
 

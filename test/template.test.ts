@@ -38,7 +38,7 @@ describe("a template and what hangs on it", () => {
     await project.lab.control.sftpDenied(false);
     await project.lab.control.network({ latency: 0 });
     expect(run.code).not.toBe(0);
-    expect(run.diagnostics).toMatch(/could not upload the snippet noble-9000-vendor \(node pve1, datastore local\)/);
+    expect(run.diagnostics).toMatch(/could not upload the snippet 9000-vendor \(node pve1, datastore local\)/);
     expect(run.diagnostics).toContain("preflight tries the SSH login and the snippets folder");
     expect(await vm(9000)).toBeUndefined();
   });
