@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { GuestConfig } from "../../proxmox/guests.ts";
 import { fakeClone, fakeMade, UUID } from "./fakeClone.ts";
 import type { CloneInputs } from "./inputs.ts";
-import { observed, observedDatastore } from "./observed.ts";
+import { observed, observedMade } from "./observed.ts";
 import { options } from "./options.ts";
 
 const NET0 = "virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1,tag=7";
@@ -130,17 +130,19 @@ describe("the datastore of a clone's disks", () => {
   const at = (...stores: string[]) =>
     Object.fromEntries(stores.map((store, n) => [`scsi${n}`, `${store}:vm-9101-disk-${n},size=3G`]));
 
+  const seen = (config: GuestConfig) => observedMade(made, config).datastore;
+
   it("is the one that they are on", () => {
-    expect(observedDatastore(made, at("local-lvm", "local-lvm"))).toBe("local-lvm");
-    expect(observedDatastore(made, at("ceph", "ceph"))).toBe("ceph");
+    expect(seen(at("local-lvm", "local-lvm"))).toBe("local-lvm");
+    expect(seen(at("ceph", "ceph"))).toBe("ceph");
   });
 
   it("is another one as soon as one of them is there, so that it is moved back where the config names one", () => {
-    expect(observedDatastore(made, at("local-lvm", "ceph"))).toBe("ceph");
+    expect(seen(at("local-lvm", "ceph"))).toBe("ceph");
   });
 
   it("is not that of a CD-ROM or of the cloud-init drive, and stays known where there is no disk", () => {
-    expect(observedDatastore(made, { ide2: "iso:iso/debian.iso,media=cdrom" })).toBe("local-lvm");
-    expect(observedDatastore(made, { ide2: "local:9101/vm-9101-cloudinit.qcow2,media=cdrom" })).toBe("local-lvm");
+    expect(seen({ ide2: "iso:iso/debian.iso,media=cdrom" })).toBe("local-lvm");
+    expect(seen({ ide2: "local:9101/vm-9101-cloudinit.qcow2,media=cdrom" })).toBe("local-lvm");
   });
 });
