@@ -17,9 +17,13 @@ const CODE = "__provider";
 const loaded = new Map<string, Promise<{ provider: AnyHandlers }>>();
 
 function load(module: string): Promise<{ provider: AnyHandlers }> {
-  const known = loaded.get(module) ?? import(`../${module}`).finally(() => setImmediate(flushCompileCache));
-  loaded.set(module, known);
-  return known;
+  const known = loaded.get(module);
+  if (known) return known;
+  const loading = import(`../${module}`).finally(() => setImmediate(flushCompileCache));
+  loaded.set(module, loading);
+  // Too many open files, for example, are not the whole run's.
+  loading.catch(() => loaded.delete(module));
+  return loading;
 }
 
 const withoutCode = ({ [CODE]: _, ...values }: Values): Values => values;

@@ -25,6 +25,28 @@ const STORE_AND_RUN = `
   console.log(JSON.stringify({ text, same: same.changes, other: other.changes }));
 `;
 
+/** Has the host run a module that is not there, and then is. */
+const LOAD_TWICE = `
+  import { writeFileSync } from "node:fs";
+  import { relative } from "node:path";
+  import { run } from "./providers/dynamic/host.ts";
+
+  const file = process.argv[1] + "/late.ts";
+  const read = () => run(relative("providers", file), {}, "read", ["9101", {}]);
+  const first = await read().catch(({ code }) => code);
+  writeFileSync(file, "export const provider = { stateVersion: 1, read: async () => ({ outs: {} }) }");
+  console.log(JSON.stringify({ first, second: (await read()).id }));
+`;
+
+it("a module that could not be loaded is loaded by the next call", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "golden-fleet-late-"));
+  const args = ["--input-type=module", "--eval", LOAD_TWICE, folder];
+  const run = await runCommand(process.execPath, args, { cwd: join(import.meta.dirname, "../..") });
+  rmSync(folder, { recursive: true });
+  expect(run.code, run.stderr).toBe(0);
+  expect(JSON.parse(run.stdout)).toEqual({ first: "ERR_MODULE_NOT_FOUND", second: "9101" });
+}, 30_000);
+
 describe("the code that is stored with every resource", () => {
   const folder = mkdtempSync(join(tmpdir(), "golden-fleet-shell-"));
   let stored: { text: string; same: boolean; other: boolean };
