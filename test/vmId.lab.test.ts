@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { notes } from "../fleet/ownership.ts";
 import { type Lab, startLab } from "../lab/lab.ts";
-import { freeVmId, type Slot } from "../providers/templateVm/guard.ts";
+import { freeVmId, type Slot } from "../providers/templateVm/freeVmId.ts";
 import { createFailed } from "../providers/templateVm/onError.ts";
-import type { PveClient } from "../proxmox/client.ts";
+import { PveClient } from "../proxmox/client.ts";
 import { clientOf } from "./provider.ts";
 
 const mark = { fleetId: "f1", stack: "o/p/s", resource: "templates.noble", vmId: 300, content: "c1" };
@@ -37,7 +37,7 @@ describe("the VMID of a VM that is about to be created", () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "golden-fleet-"));
     lab = await startLab({ dir, timeScale: 0.01 });
-    client = clientOf(lab);
+    client = new PveClient(clientOf(lab).connection, { pauseMs: 1 });
   });
   afterAll(async () => {
     await client?.close();
@@ -89,6 +89,15 @@ describe("the VMID of a VM that is about to be created", () => {
     expect(await refusal(plainSlot)).toBe("finished");
   });
 
+  it("is left to the same template under another key", async () => {
+    const renamed = { ...slot, notes: notes("golden", { ...mark, resource: "templates.golden" }) };
+    await add(slot.notes, { template: true });
+    expect(await refusal(renamed)).toBe("finished");
+    await lab.control.deleteVm(300);
+    await add(notes("", { ...mark, content: "c2" }), { template: true });
+    expect(await refusal(renamed)).toMatch(/which stack o\/p\/s made as templates\.noble\n.*Choose another vmId/);
+  });
+
   it("does not delete a finished VM with another content, which the state does not know: it says how", async () => {
     await add(notes("", { ...mark, content: "older" }), { template: true });
     expect(await refusal()).toMatch(/its state does not know it\n.*qm destroy 300 --purge/);
@@ -116,15 +125,12 @@ describe("the VMID of a VM that is about to be created", () => {
   });
 
   describe("when the plugin could not create the VM", () => {
-    const failed = async (failures: string[], pauseMs = 1) => {
+    const failed = async (failures: string[]) => {
       const said = { report: [] as string[], error: [] as string[] };
-      const again = await createFailed(
-        client,
-        slot,
-        failures,
-        { report: (line) => said.report.push(line), error: (line) => said.error.push(line) },
-        pauseMs,
-      );
+      const again = await createFailed(client, slot, failures, {
+        report: (line) => said.report.push(line),
+        error: (line) => said.error.push(line),
+      });
       return { again, ...said };
     };
     const busy = "VM create: task failed to complete with exit code: can't lock file '/x' - got timeout";

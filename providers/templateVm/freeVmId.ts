@@ -24,11 +24,11 @@ function refusal({ node, vmId }: Slot, code: string, text: string, next: string)
   return failure(new ProxmoxError(code, text), { stage: "create the VM", node, vmId, next });
 }
 
-/** Whether the VM is the template that is wanted: a template that has got another key is, with the same content. */
-function isWanted({ owner, mark }: FoundVm, wanted: { resource: string; content: string }): boolean {
+/** Whether the VM is the one that is wanted. A template is, too, if it has another key but the same content. */
+function isWanted({ owner, mark, config }: FoundVm, wanted: { resource: string; content: string }): boolean {
   if (owner !== "ours" || !mark) return false;
-  const renamed = mark.resource.startsWith("templates.") && mark.content === wanted.content;
-  return mark.resource === wanted.resource || renamed;
+  const isRenamed = mark.resource.startsWith("templates.") && mark.content === wanted.content;
+  return mark.resource === wanted.resource || (isTemplate(config) && isRenamed);
 }
 
 /**

@@ -1,9 +1,10 @@
 import { markText, parseMark } from "../../fleet/ownership.ts";
+import { fleetTag } from "../../fleet/tags.ts";
 import type { Connection } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import type { Report } from "../dynamic/progress.ts";
 import { failure } from "../failure.ts";
-import { lookUp, nameOf } from "../guest/lookUp.ts";
+import { type FoundVm, lookUp, nameOf } from "../guest/lookUp.ts";
 import { clientOf } from "../run/connect.ts";
 import { freeVmId, type Slot } from "./freeVmId.ts";
 import { createFailed, plainText, type Says, updateFailed } from "./onError.ts";
@@ -14,19 +15,25 @@ export async function beforeCreate(connection: Connection, slot: Slot, report: R
   await freeVmId(clientOf(connection), slot, report);
 }
 
+/** A template with the fleet's tag, whose notes somebody has emptied: the change writes them anew. */
+const hasLostMark = ({ config: { template, tags = "" }, mark }: FoundVm, fleetId: string): boolean =>
+  mark === undefined && Number(template ?? 0) === 1 && tags.split(/[;,\s]+/).includes(fleetTag(fleetId));
+
 /**
  * Before the plugin changes a VM: it changes what has the VMID, whoever made it. A refresh takes up whatever VM it finds on
  * the VMID, on any node.
  */
 export async function beforeUpdate(connection: Connection, { vmId, node, notes }: Slot): Promise<void> {
   const mark = parseMark(notes, vmId);
-  const found = await lookUp(clientOf(connection), { vmId, node, fleetId: mark?.fleetId ?? "" });
+  const fleetId = mark?.fleetId ?? "";
+  const found = await lookUp(clientOf(connection), { vmId, node, fleetId });
   const refuse = (code: string, text: string, next: string) =>
     failure(new ProxmoxError(code, text), { stage: "change the VM", node, vmId, next });
   if (found.kind === "absent")
     throw refuse("missing", `VM ${vmId} does not exist`, "Run `pulumi refresh`, then `pulumi up`: it is made anew.");
   // PVE itself says what there is to say of a node that does not answer.
-  if (found.kind === "unreachable" || (found.kind === "vm" && found.owner === "ours")) return;
+  if (found.kind === "unreachable") return;
+  if (found.kind === "vm" && (found.owner === "ours" || hasLostMark(found, fleetId))) return;
   throw refuse(
     "not-ours",
     `VMID ${vmId} is taken by ${nameOf(found)}, which ${otherOwner(found)}. It is left alone`,

@@ -24,7 +24,10 @@ export function takenOver(
   const text = `VMID ${vmId} is taken by ${nameOf(found)}, which ${otherOwner(found)}. It is left alone`;
   const urns = [conversion, ...(pluginDeletes ? [vmUrn(conversion)] : [])];
   const next = [
-    "If our VM is gone, let the state forget it, and run this again:",
+    ...(found.kind === "vm" && found.mark === undefined
+      ? ["If it is ours and somebody has emptied its notes: `pulumi up --refresh` writes them again."]
+      : []),
+    "If ours is gone, let the state forget it, and run this again:",
     ...urns.map((urn) => `  pulumi state delete '${urn}'`),
   ].join("\n  ");
   return failure(new ProxmoxError("not-ours", text), { stage: "delete the VM", node, vmId, next });
