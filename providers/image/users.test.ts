@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { load } from "../../config/testing.ts";
+import { templatePart } from "../../fleet/urns.ts";
 import { cachedName } from "./fileName.ts";
 import type { ImageState } from "./provider.ts";
 import { keptFor } from "./users.ts";
@@ -46,9 +47,9 @@ describe("a file of keepImage: false", () => {
 
   test("is known as its template's by the VMID, whatever the key is by now", () => {
     const { templates } = load({ templates: { renamed: template({ checksum }), other: template({ checksum }) } });
-    const owner = String(templates.renamed?.vmId);
-    expect(keptFor(owner, state, templates, false)).toBeUndefined();
-    expect(keptFor("9999", state, templates, false)).toBe("renamed");
+    const { vmId = 0 } = templates.renamed ?? {};
+    expect(keptFor(templatePart(vmId, "image"), state, templates, false)).toBeUndefined();
+    expect(keptFor(templatePart(9999, "image"), state, templates, false)).toBe("renamed");
   });
 
   test("goes when all of the stack goes", () => {
