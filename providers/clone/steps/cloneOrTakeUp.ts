@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Params } from "../../../proxmox/client.ts";
 import { answerOf, ProxmoxError } from "../../../proxmox/errors.ts";
 import { isTransient, withRetry } from "../../../proxmox/retry.ts";
-import type { FoundVm } from "../../guest/lookUp.ts";
+import type { FoundContainer, FoundVm } from "../../guest/lookUp.ts";
 import type { Place } from "../inputs.ts";
 import { madeFrom, markOf, notesOf, notThisClone, uuidOf } from "../mark.ts";
 import { observedDatastore } from "../observed.ts";
@@ -16,19 +16,22 @@ export interface CloneApi {
     upid: string,
     options: { onLog?: ((line: string) => void) | undefined; onSilence: (error: unknown) => void },
   ): Promise<unknown>;
-  /** The VM on the clone's VMID when no clone task works on it any more; what a dead one has left is gone then. */
-  atRest(node: string, ownTasks: ReadonlySet<string>): Promise<FoundVm | undefined>;
+  /** What stands on the clone's VMID once no clone task of ours works on it; what a killed one has left is gone then. */
+  atRest(node: string, ownTasks: ReadonlySet<string>): Promise<FoundVm | FoundContainer | undefined>;
   readonly pauseMs: number;
 }
 
-/** @throws ProxmoxError if the VM on the clone's VMID is not this clone, and is not to be taken over */
-function assertThisClone(found: FoundVm, { inputs, state }: Work): void {
-  const { vmId, adopt } = inputs;
-  const other = notThisClone(found, state.made?.uuid);
-  if (other === undefined || adopt) return;
+/** @throws ProxmoxError if what stands on the clone's VMID is not this clone, and is not to be taken over */
+function assertThisClone(
+  found: FoundVm | FoundContainer,
+  { inputs: { vmId, adopt }, state: { made } }: Work,
+): asserts found is FoundVm {
+  const other = notThisClone(found, made?.uuid);
+  if (other === undefined || (adopt && found.kind === "vm")) return;
+  const orAdopt = found.kind === "vm" ? ", or set `adopt: true` if that VM is to be taken over" : "";
   throw new ProxmoxError(
     "not-ours",
-    `VMID ${vmId} is taken by ${other}; it is left alone. Choose another vmId, or set \`adopt: true\` if that VM is to be taken over`,
+    `VMID ${vmId} is taken by ${other}; it is left alone. Choose another vmId${orAdopt}`,
   );
 }
 
