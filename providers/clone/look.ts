@@ -4,7 +4,7 @@ import { lookUp } from "../guest/lookUp.ts";
 import type { Run } from "../run/run.ts";
 import { staticAddress, waiting } from "./booted.ts";
 import { notThisClone } from "./mark.ts";
-import { observed, observedDatastore } from "./observed.ts";
+import { observed, observedMade } from "./observed.ts";
 import { waitUntilReady } from "./readiness/ready.ts";
 import { type CloneState, compact } from "./state.ts";
 import { noteReadiness } from "./steps/waitUntilReady.ts";
@@ -81,7 +81,7 @@ export async function look(run: Run, before: CloneState, says: Says): Promise<Cl
     ...before,
     node,
     spec: observed(spec, config, pool),
-    ...(made && { made: made.full ? { ...made, datastore: observedDatastore(made, config) } : made }),
+    ...(made && { made: observedMade(made, config) }),
   };
   if ((await run.vmLists.statusOf(node, vmId)) !== "running") return compact(stopped(state));
   const running: CloneState = before.status === "stopped" ? { ...state, status: "running" } : state;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { GuestConfig } from "../../proxmox/guests.ts";
 import { fakeClone, fakeMade, UUID } from "./fakeClone.ts";
 import type { CloneInputs } from "./inputs.ts";
-import { observed, observedDatastore } from "./observed.ts";
+import { observed, observedMade } from "./observed.ts";
 import { options } from "./options.ts";
 
 const NET0 = "virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1,tag=7";
@@ -125,22 +125,33 @@ describe("what is observed of a clone", () => {
   });
 });
 
-describe("the datastore of a clone's disks", () => {
+describe("what a clone was made from", () => {
   const made = fakeMade({ full: true });
+  const smbios1 = String(configured(fakeClone()).smbios1);
+  const datastore = (config: GuestConfig, from = made) => observedMade(from, config).datastore;
   const at = (...stores: string[]) =>
     Object.fromEntries(stores.map((store, n) => [`scsi${n}`, `${store}:vm-9101-disk-${n},size=3G`]));
 
-  it("is the one that they are on", () => {
-    expect(observedDatastore(made, at("local-lvm", "local-lvm"))).toBe("local-lvm");
-    expect(observedDatastore(made, at("ceph", "ceph"))).toBe("ceph");
+  it("has the UUID and the instance-id that its VM tells, which states of earlier versions do not know", () => {
+    const { uuid: _, instanceId: _i, ...old } = made;
+    expect(observedMade(old, { smbios1 })).toEqual(made);
+    expect(observedMade(old, { smbios1: "uuid=ffff" })).toEqual({ ...old, uuid: "ffff" });
+    expect(observedMade(old, {})).toEqual(old);
+    expect(observedMade(made, {})).toEqual(made);
   });
 
-  it("is another one as soon as one of them is there, so that it is moved back where the config names one", () => {
-    expect(observedDatastore(made, at("local-lvm", "ceph"))).toBe("ceph");
+  it("is where its disks are, of a full clone", () => {
+    expect(datastore(at("local-lvm", "local-lvm"))).toBe("local-lvm");
+    expect(datastore(at("ceph", "ceph"))).toBe("ceph");
+    expect(datastore(at("ceph", "ceph"), fakeMade())).toBe("local-lvm");
   });
 
-  it("is not that of a CD-ROM or of the cloud-init drive, and stays known where there is no disk", () => {
-    expect(observedDatastore(made, { ide2: "iso:iso/debian.iso,media=cdrom" })).toBe("local-lvm");
-    expect(observedDatastore(made, { ide2: "local:9101/vm-9101-cloudinit.qcow2,media=cdrom" })).toBe("local-lvm");
+  it("is on another datastore as soon as one disk is, so that it is moved back where the config names one", () => {
+    expect(datastore(at("local-lvm", "ceph"))).toBe("ceph");
+  });
+
+  it("is not where a CD-ROM or the cloud-init drive is, and stays known where there is no disk", () => {
+    expect(datastore({ ide2: "iso:iso/debian.iso,media=cdrom" })).toBe("local-lvm");
+    expect(datastore({ ide2: "local:9101/vm-9101-cloudinit.qcow2,media=cdrom" })).toBe("local-lvm");
   });
 });

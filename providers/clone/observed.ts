@@ -6,7 +6,7 @@ import { datastoreOf, diskVolumes, sizeOf } from "../../proxmox/disks.ts";
 import type { GuestConfig } from "../../proxmox/guests.ts";
 import { parseProperties } from "../../proxmox/propertyString.ts";
 import { allTags, type NicChange } from "./inputs.ts";
-import { hasDescription, hasMark } from "./mark.ts";
+import { hasDescription, hasMark, uuidOf } from "./mark.ts";
 import type { CloneState, Made } from "./state.ts";
 
 const words = (value: unknown): string[] =>
@@ -14,9 +14,9 @@ const words = (value: unknown): string[] =>
     .split(/[;,\s]+/)
     .filter(Boolean);
 
-/** The host name that a guest learns from its SMBIOS serial. */
-const hostnameOf = (smbios: unknown): string =>
-  parseSmbiosSerial(smbios === undefined ? undefined : serialOf(String(smbios)))?.hostname ?? "";
+/** What a guest learns from its SMBIOS serial; undefined: it has none of ours. */
+export const guestIdentity = (smbios: unknown): ReturnType<typeof parseSmbiosSerial> =>
+  parseSmbiosSerial(smbios === undefined ? undefined : serialOf(String(smbios)));
 
 /** As PVE has an interface, in the fields that the config speaks of. */
 export function observedNic(value: unknown, nic: NicChange): NicChange {
@@ -61,7 +61,7 @@ export function observed(spec: CloneState["spec"], config: GuestConfig, pool: st
     ...rest,
     ...(set !== undefined && { set: hasMark({ ...spec, set }, config.description) ? set : "" }),
     name: String(config.name ?? ""),
-    ...(hostname !== undefined && { hostname: hostnameOf(config.smbios1) }),
+    ...(hostname !== undefined && { hostname: guestIdentity(config.smbios1)?.hostname ?? "" }),
     ipConfigs: observedIpConfigs(config, ipConfigs?.length ?? 0),
     nameservers: words(config.nameserver),
     ...(config.searchdomain !== undefined && { searchDomain: String(config.searchdomain) }),
@@ -77,8 +77,20 @@ export function observed(spec: CloneState["spec"], config: GuestConfig, pool: st
   };
 }
 
-/** Where the disks of a clone are: on its datastore, or on the first other one that has any of them. */
-export function observedDatastore({ datastore }: Made, config: GuestConfig): string {
+/** Where the disks of a full clone are: on its datastore, or on the first other one that has any of them. */
+function observedDatastore({ datastore }: Made, config: GuestConfig): string {
   const stores = Object.values(diskVolumes(config)).map(datastoreOf).filter(Boolean);
   return stores.find((store) => store !== datastore) ?? datastore;
+}
+
+/** What a clone was made from, with what its VM tells of it: states of earlier versions have neither UUID nor instance-id. */
+export function observedMade(made: Made, config: GuestConfig): Made {
+  const uuid = uuidOf(config.smbios1) ?? made.uuid;
+  const instanceId = made.instanceId ?? guestIdentity(config.smbios1)?.instanceId;
+  return {
+    ...made,
+    ...(made.full && { datastore: observedDatastore(made, config) }),
+    ...(uuid !== undefined && { uuid }),
+    ...(instanceId !== undefined && { instanceId }),
+  };
 }

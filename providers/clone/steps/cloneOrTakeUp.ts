@@ -4,8 +4,9 @@ import { answerOf, ProxmoxError } from "../../../proxmox/errors.ts";
 import { isTransient, withRetry } from "../../../proxmox/retry.ts";
 import type { FoundContainer, FoundVm } from "../../guest/lookUp.ts";
 import type { Place } from "../inputs.ts";
-import { madeFrom, markOf, notesOf, notThisClone, uuidOf } from "../mark.ts";
-import { observedDatastore } from "../observed.ts";
+import { madeFrom, markOf, notesOf, notThisClone } from "../mark.ts";
+import { guestIdentity, observedMade } from "../observed.ts";
+import type { Made } from "../state.ts";
 import { percentOf } from "./percent.ts";
 import type { Work } from "./work.ts";
 
@@ -35,25 +36,38 @@ function assertThisClone(
   );
 }
 
-/** Notes what there is: a VM that was made just now, or one that stood on the VMID already. */
-function takeUp(work: Work, { node, cicustom }: Place, found: FoundVm | undefined): void {
-  const { inputs, state } = work;
-  const { template, full, templateDatastore, datastore = templateDatastore, pool } = inputs;
-  const made = { template, full, datastore: full ? datastore : templateDatastore };
-  state.node = found?.node ?? node;
-  work.config = found?.config;
-  if (!found) {
-    const uuid = randomUUID();
-    // Only with the clones' own vendor-data does a guest take another address as the instance that it is.
-    state.made = { ...made, uuid, ...(cicustom !== undefined && { instanceId: uuid }) };
+/** What a clone is made from, as its config says. */
+function madeNow({ inputs }: Work): Made {
+  const { template, full, templateDatastore, datastore = templateDatastore } = inputs;
+  return { template, full, datastore: full ? datastore : templateDatastore };
+}
+
+/** Notes a VM that was made just now. */
+function noteNew(work: Work, { node, cicustom }: Place): void {
+  const { stack, fleetId, vmId, set, places, pool } = work.inputs;
+  const { state } = work;
+  const uuid = randomUUID();
+  work.isNew = true;
+  work.cicustom = cicustom;
+  state.node = node;
+  // Only with the clones' own vendor-data does a guest take another address as the instance that it is.
+  state.made = { ...madeNow(work), uuid, ...(cicustom !== undefined && { instanceId: uuid }) };
+  state.spec = { stack, fleetId, vmId, set, places, ...(pool !== undefined && { pool }) };
+}
+
+/** Notes a VM that stood on the VMID already. */
+function noteFound(work: Work, { cicustom }: Place, { node, config, mark, owner }: FoundVm): void {
+  const { state } = work;
+  state.node = node;
+  work.config = config;
+  state.made = observedMade({ ...madeNow(work), ...madeFrom(mark) }, config);
+  // What a killed run has made and not yet configured was never started: its guest is as new as any.
+  if (owner === "ours" && guestIdentity(config.smbios1) === undefined) {
+    const { uuid } = state.made;
     work.cicustom = cicustom;
-    state.spec = { ...state.spec, places: inputs.places, ...(pool !== undefined && { pool }) };
-    return;
+    if (cicustom !== undefined && uuid !== undefined) state.made = { ...state.made, instanceId: uuid };
   }
-  const uuid = uuidOf(found.config.smbios1);
-  state.made = { ...made, ...madeFrom(found.mark), ...(uuid !== undefined && { uuid }) };
-  if (state.made.full) state.made.datastore = observedDatastore(state.made, found.config);
-  state.spec = { ...state.spec, places: inputs.places };
+  state.spec = { ...state.spec, places: work.inputs.places };
 }
 
 /**
@@ -100,7 +114,8 @@ export async function cloneOrTakeUp(api: CloneApi, work: Work, place: Place): Pr
     onRetry: (error, number, attempts) =>
       says.report(`clone failed (${answerOf(error)}); try ${number + 1} of ${attempts}`),
   });
-  takeUp(work, place, found);
+  if (found) noteFound(work, place, found);
+  else noteNew(work, place);
 }
 
 const isTaken = (error: unknown): boolean => /already exists|File exists/i.test(answerOf(error));

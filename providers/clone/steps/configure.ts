@@ -37,17 +37,15 @@ function withOptions(spec: Work["state"]["spec"], inputs: CloneInputs): Work["st
 
 /** Sets the VM's options by one request. */
 export async function configure(api: ConfigureApi, work: Work): Promise<void> {
-  const { inputs, state, says } = work;
+  const { inputs, state, says, isNew, cicustom } = work;
   const vm = vmOf(work);
   const made = madeOf(work);
   says.report(`configuring ${inputs.name}`);
-  // PVE has given a new clone a UUID; ours, which the state knows, saves asking for it.
-  const isNew = work.config === undefined && state.spec.name === undefined;
   if (!isNew || needsConfig(inputs)) work.config ??= await api.readConfig(vm.node, vm.vmId);
+  // PVE has given a new clone a UUID; ours, which the state knows, saves asking for it.
   const smbios1 = isNew && made.uuid !== undefined ? { smbios1: `uuid=${made.uuid}` } : undefined;
   const config = { ...work.config, ...smbios1 };
   const wanted = isNew ? inputs : await withTemplateValues(api, state, inputs);
-  const cicustom = isNew ? work.cicustom : undefined;
   await api.setOptions(vm, options(wanted, { config, made, spec: state.spec, cicustom }));
   state.spec = withOptions(state.spec, inputs);
 }
