@@ -94,3 +94,7 @@ export function observedMade(made: Made, config: GuestConfig): Made {
     ...(instanceId !== undefined && { instanceId }),
   };
 }
+
+/** The UUID of a VM that no run has configured yet: what makes or finds a clone may have failed or been killed after that. */
+export const freshUuid = ({ spec }: Pick<CloneState, "spec">, { smbios1 }: GuestConfig): string | undefined =>
+  spec.hostname === undefined && guestIdentity(smbios1) === undefined ? uuidOf(smbios1) : undefined;

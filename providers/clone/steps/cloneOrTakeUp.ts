@@ -5,7 +5,7 @@ import { isTransient, withRetry } from "../../../proxmox/retry.ts";
 import type { FoundContainer, FoundVm } from "../../guest/lookUp.ts";
 import type { Place } from "../inputs.ts";
 import { madeFrom, markOf, notesOf, notThisClone } from "../mark.ts";
-import { guestIdentity, observedMade } from "../observed.ts";
+import { freshUuid, observedMade } from "../observed.ts";
 import type { Made } from "../state.ts";
 import { percentOf } from "./percent.ts";
 import type { Work } from "./work.ts";
@@ -43,30 +43,25 @@ function madeNow({ inputs }: Work): Made {
 }
 
 /** Notes a VM that was made just now. */
-function noteNew(work: Work, { node, cicustom }: Place): void {
+function noteNew(work: Work, { node }: Place): void {
   const { stack, fleetId, vmId, set, places, pool } = work.inputs;
   const { state } = work;
-  const uuid = randomUUID();
   work.isNew = true;
-  work.cicustom = cicustom;
+  work.freshUuid = randomUUID();
   state.node = node;
-  // Only with the clones' own vendor-data does a guest take another address as the instance that it is.
-  state.made = { ...madeNow(work), uuid, ...(cicustom !== undefined && { instanceId: uuid }) };
+  state.made = madeNow(work);
   state.spec = { stack, fleetId, vmId, set, places, ...(pool !== undefined && { pool }) };
 }
 
 /** Notes a VM that stood on the VMID already. */
-function noteFound(work: Work, { cicustom }: Place, { node, config, mark, owner }: FoundVm): void {
+function noteFound(work: Work, { node, config, mark, owner }: FoundVm): void {
   const { state } = work;
   state.node = node;
   work.config = config;
-  state.made = observedMade({ ...madeNow(work), ...madeFrom(mark) }, config);
-  // What a killed run has made and not yet configured was never started: its guest is as new as any.
-  if (owner === "ours" && guestIdentity(config.smbios1) === undefined) {
-    const { uuid } = state.made;
-    work.cicustom = cicustom;
-    if (cicustom !== undefined && uuid !== undefined) state.made = { ...state.made, instanceId: uuid };
-  }
+  const isOurs = owner === "ours";
+  // A VM that is taken over may have any mark: what the config says of it keeps the next run from making it anew.
+  state.made = observedMade({ ...madeNow(work), ...(isOurs && madeFrom(mark)) }, config);
+  if (isOurs) work.freshUuid = freshUuid(state, config);
   state.spec = { ...state.spec, places: work.inputs.places };
 }
 
@@ -114,7 +109,7 @@ export async function cloneOrTakeUp(api: CloneApi, work: Work, place: Place): Pr
     onRetry: (error, number, attempts) =>
       says.report(`clone failed (${answerOf(error)}); try ${number + 1} of ${attempts}`),
   });
-  if (found) noteFound(work, place, found);
+  if (found) noteFound(work, found);
   else noteNew(work, place);
 }
 

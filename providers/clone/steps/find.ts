@@ -1,7 +1,7 @@
 import { ProxmoxError } from "../../../proxmox/errors.ts";
 import { type Look, nameOf } from "../../guest/lookUp.ts";
 import { notThisClone } from "../mark.ts";
-import { observedMade } from "../observed.ts";
+import { freshUuid, observedMade } from "../observed.ts";
 import type { Work } from "./work.ts";
 
 export interface FindApi {
@@ -28,5 +28,6 @@ export async function find(api: FindApi, work: Work): Promise<void> {
   }
   state.node = found.node;
   if (state.made) state.made = observedMade(state.made, found.config);
+  work.freshUuid = freshUuid(state, found.config);
   work.config = found.config;
 }

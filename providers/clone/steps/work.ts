@@ -15,8 +15,8 @@ export interface Work {
   isNew: boolean;
   /** The VM's config as a step has last read it; undefined while none has. */
   config?: GuestConfig | undefined;
-  /** PVE's `cicustom` of a clone whose guest has not been started yet, if it is not the template's. */
-  cicustom?: string | undefined;
+  /** UUID of a VM that was never configured: its guest was never started, and can still get an identity of its own. */
+  freshUuid?: string | undefined;
   /** PVE has started it in this run, so it has yet to become ready. */
   started: boolean;
 }
