@@ -169,31 +169,44 @@ describe("a clone that was begun", () => {
     expect(said).toContain("VM 9101 is being cloned by an earlier task: waiting for it");
   });
 
-  /** A clone task of ours that is killed in the middle. */
-  async function killedTask(by: typeof config): Promise<void> {
+  /** A clone task of ours that is killed in the middle. The VMID is one that no other test has made anything on. */
+  async function killedTask(by: typeof config, n: number): Promise<void> {
     await lab.control.timeScale(1);
-    const running = provider.create(by, inputs());
+    const running = provider.create(by, inputs(n));
     await expect.poll(async () => (await lab.control.killTask({ type: "qmclone" })).length, { timeout: 5000 }).toBe(1);
     expect((await running).outs.status).toBe("failed");
     await lab.control.timeScale(0.01);
+    beginRun();
   }
 
   it("whose task died is told with the two commands that remove it: a token may not", async () => {
-    await killedTask(config);
-    const error = await errorOf(made());
+    await killedTask(config, 41);
+    const error = await errorOf(made(inputs(41)));
     expect(error).toContain("is what a clone task of ours that was killed has left (lock: clone)");
-    expect(error).toContain("on pve1 run: qm unlock 9101 && qm destroy 9101 --purge");
-    expect((await vm())?.config.lock).toBe("clone");
+    expect(error).toContain("on pve1 run: qm unlock 9141 && qm destroy 9141 --purge");
+    expect((await vm(9141))?.config.lock).toBe("clone");
   });
 
   it("whose task died is removed and made again by root with a password", async () => {
     const volumes = (await lab.control.state()).volumes;
-    await killedTask(asRoot);
-    const { outs } = await provider.create(asRoot, inputs());
+    await killedTask(asRoot, 42);
+    const { outs } = await provider.create(asRoot, inputs(42));
     expect(outs.status).toBe("ready");
     beginRun();
-    await provider.delete(asRoot, "9101", outs);
+    await provider.delete(asRoot, "9142", outs);
     expect((await lab.control.state()).volumes).toEqual(volumes);
+  });
+
+  it("by somebody else, after a task of ours on that VMID that failed in order, is neither removed nor advised upon", async () => {
+    await lab.control.failTask("qmclone", "clone failed: can't lock file '/x' - got timeout", 4, 9143);
+    await errorOf(provider.create(asRoot, inputs(43)).then(({ outs }) => outs));
+    const upid = await lab.control.clone({ source: 9000, newid: 9143, user: "mia@pam", hang: true });
+    await lab.control.killTask({ upid });
+    beginRun();
+    const error = await errorOf(provider.create(asRoot, inputs(43)).then(({ outs }) => outs));
+    expect(error).toContain("nothing shows that it was this stack's; it is left alone");
+    expect(error).not.toMatch(/qm (unlock|destroy)/);
+    expect((await vm(9143))?.config.lock).toBe("clone");
   });
 
   it("by somebody else is left alone when its task has died: nothing shows that it was ours", async () => {

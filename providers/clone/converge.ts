@@ -73,7 +73,7 @@ export async function converge(
 ): Promise<CloneState> {
   const { vmId, name, set, maxUnavailable = 1 } = inputs;
   const rollout = run.rollouts.enter(vmId, set, maxUnavailable);
-  const work: Work = { inputs, says, state: { ...before }, started: false };
+  const work: Work = { inputs, says, state: { ...before }, isNew: false, started: false };
   const { state } = work;
   rollout.begin(vmId);
   try {

@@ -65,5 +65,5 @@ export function fakeWork(
   inputs: Partial<CloneInputs> = {},
   { state = fakeState(), ...change }: Partial<Work> = {},
 ): Work & { says: ReturnType<typeof fakeSays> } {
-  return { inputs: fakeClone(inputs), state: { ...state }, started: false, ...change, says: fakeSays() };
+  return { inputs: fakeClone(inputs), state: { ...state }, isNew: false, started: false, ...change, says: fakeSays() };
 }

@@ -3,7 +3,7 @@ import { type PveClient, path } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { removeVm } from "../../proxmox/removeVm.ts";
 import { firstLines, type ListedTask, listTasks } from "../../proxmox/taskList.ts";
-import { type FoundVm, type Look, lookUp, nameOf } from "../guest/lookUp.ts";
+import { type FoundContainer, type FoundVm, type Look, lookUp } from "../guest/lookUp.ts";
 import type { CloneInputs } from "./inputs.ts";
 import { unreachable } from "./steps/find.ts";
 
@@ -39,55 +39,55 @@ async function makes(client: PveClient, { upid }: ListedTask, vmId: number): Pro
   return disks.length === 0 ? undefined : disks.includes(vmId);
 }
 
-/** Whether this login began a task. */
-function isOwn({ connection: { login } }: PveClient, { user, tokenid }: ListedTask): boolean {
-  const own = login.kind === "token" ? login.id : login.username;
-  return (tokenid === undefined ? user : `${user}!${tokenid}`) === own;
-}
-
 const isRunning = ({ endtime }: ListedTask): boolean => endtime === undefined;
 
-/** The clone tasks of the target's templates: the login's own, and all with Sys.Audit. The newest first. */
-async function cloneTasks(client: PveClient, { sources }: Target): Promise<ListedTask[]> {
-  const distinct = new Map(sources.map((source) => [`${source.node} ${source.vmId}`, source]));
-  const lists = await Promise.all(
-    [...distinct.values()].map(({ node, vmId }) => listTasks(client, node, { typefilter: "qmclone", vmid: vmId })),
-  );
-  return lists.flat().sort((a, b) => b.starttime - a.starttime);
+/** A half-made VM, and how it can be known whose it is. */
+interface HalfMade {
+  client: PveClient;
+  target: Target;
+  /** Its node. PVE makes a clone on the template's node, by a task there, and moves it when it is done. */
+  node: string;
+  /** The clone tasks that this run has begun for it. */
+  begun: ReadonlySet<string>;
 }
 
-/** Running clone tasks, of whomever, that make the VM, or do not say yet what they make. */
-async function running(client: PveClient, target: Target, tasks: readonly ListedTask[]): Promise<string[]> {
-  const all = await Promise.all(
-    tasks
-      .filter(isRunning)
-      .map(async (task) => ((await makes(client, task, target.vmId)) === false ? [] : [task.upid])),
-  );
-  return all.flat();
+/** The clone tasks of the VM's node, the newest first: the login's own, and all with Sys.Audit. */
+async function cloneTasks({ client, node }: HalfMade): Promise<ListedTask[]> {
+  const tasks = await listTasks(client, node, { typefilter: "qmclone" });
+  return tasks.sort((a, b) => b.starttime - a.starttime);
+}
+
+/** Whether a task is this login's, and clones one of the target's templates. */
+function isOwn({ client, target, node }: HalfMade, { user, tokenid, id }: ListedTask): boolean {
+  const { login } = client.connection;
+  const own = login.kind === "token" ? login.id : login.username;
+  const isSource = target.sources.some((source) => source.node === node && String(source.vmId) === id);
+  return isSource && (tokenid === undefined ? user : `${user}!${tokenid}`) === own;
+}
+
+/** Whether a task of ours makes the VM now, or does not say yet what it makes. */
+async function isBeingMade(vm: HalfMade): Promise<boolean> {
+  const running = (await cloneTasks(vm)).filter((task) => isRunning(task) && isOwn(vm, task));
+  const all = await Promise.all(running.map((task) => makes(vm.client, task, vm.target.vmId)));
+  return all.some((one) => one !== false);
 }
 
 /**
- * The task of ours that was killed while it made the VM, if that is what left it: it began after the VMID was last seen
- * free, so that nothing was done on the VMID since.
- *
- * @param begun the tasks that this run has begun; empty: those of earlier runs count
+ * The task of ours that was killed while it made the VM, if that is what has left it. It is the last clone task, of
+ * whomever, to the VMID, and nothing was done on the VMID since: any other would show that the VMID was free in between.
  */
-async function killedTask(
-  client: PveClient,
-  target: Target,
-  node: string,
-  tasks: readonly ListedTask[],
-  begun: ReadonlySet<string>,
-): Promise<ListedTask | undefined> {
-  const killed = tasks.filter((task) => !isRunning(task) && task.status === KILLED && isOwn(client, task));
-  const candidates = begun.size > 0 ? killed.filter(({ upid }) => begun.has(upid)) : killed;
-  for (const task of candidates) {
-    if ((await makes(client, task, target.vmId)) !== true) continue;
-    // Another clone to this VMID that began later, or any task on it, shows that it was free in between.
-    const since = await listTasks(client, node, { vmid: target.vmId, since: task.starttime + 1 });
-    const later = tasks.filter(({ upid, starttime }) => upid !== task.upid && starttime > task.starttime);
-    const others = await Promise.all(later.map((one) => makes(client, one, target.vmId)));
-    return since.length > 0 || others.some((one) => one !== false) ? undefined : task;
+async function killedTask(vm: HalfMade): Promise<ListedTask | undefined> {
+  const { client, target, node, begun } = vm;
+  const tasks = await cloneTasks(vm);
+  const isKilled = (task: ListedTask) => task.status === KILLED && isOwn(vm, task);
+  // Logs are read no further back than to the last task that it can be.
+  for (const task of tasks.slice(0, tasks.findLastIndex(isKilled) + 1)) {
+    const found = begun.has(task.upid) || (await makes(client, task, target.vmId));
+    // One that has ended in order and does not say what it was to make has left nothing.
+    if (found === false || (found === undefined && !isRunning(task) && task.status !== KILLED)) continue;
+    if (found !== true || !isKilled(task)) return undefined;
+    const since = await listTasks(client, node, { vmid: target.vmId, since: task.starttime });
+    return since.length > 0 ? undefined : task;
   }
   return undefined;
 }
@@ -98,34 +98,33 @@ const mayUnlock = ({ connection: { login } }: PveClient): boolean =>
 const isHalfMade = (found: Look): found is FoundVm => found.kind === "vm" && found.busy === "clone";
 
 /** Only root may take a lock away; the volumes that the dead task made are in no config. */
-async function remove(client: PveClient, node: string, vmId: number): Promise<void> {
-  await client.put(path`/nodes/${node}/qemu/${vmId}/config`, { delete: "lock", skiplock: true });
+async function remove(client: PveClient, vmId: number, { node, config: { digest } }: FoundVm): Promise<void> {
+  // With the digest, PVE refuses if the VM is not the one any more that was looked at.
+  await client.put(path`/nodes/${node}/qemu/${vmId}/config`, { delete: "lock", skiplock: true, digest });
   await removeVm(client, { node, vmId }, { unreferencedDisks: true });
 }
 
 function refuse({ vmId }: Target, node: string, isOurs: boolean): ProxmoxError {
   const text = isOurs
     ? `VM ${vmId} is what a clone task of ours that was killed has left (lock: clone). Only root can remove it; on ${node} run: qm unlock ${vmId} && qm destroy ${vmId} --purge --destroy-unreferenced-disks 1`
-    : `VM ${vmId} on node ${node} is locked by a clone (lock: clone) of which nothing shows that it was this stack's; it is left alone. Look in the task list of the template's node who cloned to ${vmId}, or choose another vmId`;
+    : `VM ${vmId} on node ${node} is half made by a clone task (lock: clone) of which nothing shows that it was this stack's; it is left alone. Look in the task list of ${node} who cloned to ${vmId}, or choose another vmId`;
   return new ProxmoxError("half-made", text);
 }
 
-/** A VM or nothing, once what stands on the VMID can be told. */
-function vmOrNothing(found: Look, { vmId }: Target): FoundVm | undefined {
+/** What stands on the VMID. */
+function standing(found: Look, { vmId }: Target): FoundVm | FoundContainer | undefined {
   if (found.kind === "absent") return undefined;
   if (found.kind === "unreachable") throw unreachable(found.node, vmId);
-  if (found.kind === "container")
-    throw new ProxmoxError("not-ours", `VMID ${vmId} is taken by ${nameOf(found)}; choose another vmId`);
   return found;
 }
 
 /**
- * The VM that stands on a clone's VMID, once no clone task writes to it any more; undefined if there is none (any more):
- * what a killed task of ours has left is removed where the login may do that.
+ * What stands on a clone's VMID, once no clone task of ours writes to it any more; undefined if nothing does (any more): what
+ * a killed task of ours has left is removed where the login may do that.
  *
  * @param node where the VM is likely to be
  * @param begun the clone tasks that this run has begun for it
- * @throws ProxmoxError if it may not, with the commands for root; or if nothing shows that the task was ours
+ * @throws ProxmoxError if it may not, with the commands for root; or if nothing shows that a half-made VM is ours
  */
 export async function atRest(
   client: PveClient,
@@ -133,27 +132,27 @@ export async function atRest(
   node: string,
   report: (text: string) => void,
   begun: ReadonlySet<string> = new Set(),
-): Promise<FoundVm | undefined> {
+): Promise<FoundVm | FoundContainer | undefined> {
   const { vmId, fleetId } = target;
   const look = () => lookUp(client, { vmId, fleetId, node });
   for (let looks = 0; ; looks++) {
     const found = await look();
-    if (!isHalfMade(found)) return vmOrNothing(found, target);
-    const tasks = await cloneTasks(client, target);
+    if (!isHalfMade(found)) return standing(found, target);
+    const vm = { client, target, node: found.node, begun };
     // PVE writes the config before the task is in the list: one look may come between the two.
-    if (looks === 0 || (await running(client, target, tasks)).length > 0) {
+    if (looks === 0 || (await isBeingMade(vm))) {
       report(`VM ${vmId} is being cloned by an earlier task: waiting for it`);
       await pause(client.pauseMs);
       continue;
     }
-    const killed = await killedTask(client, target, found.node, tasks, begun);
+    const killed = await killedTask(vm);
     // Asking for the tasks took its time: right before anything is removed, the VM and its tasks are looked at again.
     const again = await look();
-    if (!isHalfMade(again)) return vmOrNothing(again, target);
+    if (!isHalfMade(again)) return standing(again, target);
     if (!killed || !mayUnlock(client)) throw refuse(target, again.node, killed !== undefined);
-    if ((await running(client, target, await cloneTasks(client, target))).length > 0) continue;
+    if (again.node !== found.node || (await killedTask(vm))?.upid !== killed.upid) continue;
     report(`removing what a killed clone task has left of VM ${vmId}`);
-    await remove(client, again.node, vmId);
+    await remove(client, vmId, again);
     return undefined;
   }
 }

@@ -1,6 +1,5 @@
 import { type Mark, notes, parseMark, withMark } from "../../fleet/ownership.ts";
-import type { FoundVm } from "../guest/lookUp.ts";
-import { nameOf } from "../guest/lookUp.ts";
+import { type FoundContainer, type FoundVm, nameOf } from "../guest/lookUp.ts";
 import type { CloneInputs } from "./inputs.ts";
 import type { Made } from "./state.ts";
 
@@ -27,7 +26,8 @@ export const uuidOf = (smbios: unknown): string | undefined => /(?:^|,)uuid=([^,
  *
  * @param uuid the clone's, where the state knows it: a VM without a mark is known by it
  */
-export function notThisClone(found: FoundVm, uuid?: string): string | undefined {
+export function notThisClone(found: FoundVm | FoundContainer, uuid?: string): string | undefined {
+  if (found.kind === "container") return nameOf(found);
   const { owner, mark, config } = found;
   if (owner === "ours") {
     return mark?.resource.startsWith("cloneSets.")

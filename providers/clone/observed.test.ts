@@ -125,24 +125,33 @@ describe("what is observed of a clone", () => {
   });
 });
 
-describe("the datastore of a clone's disks", () => {
+describe("what a clone was made from", () => {
   const made = fakeMade({ full: true });
+  const smbios1 = String(configured(fakeClone()).smbios1);
+  const datastore = (config: GuestConfig, from = made) => observedMade(from, config).datastore;
   const at = (...stores: string[]) =>
     Object.fromEntries(stores.map((store, n) => [`scsi${n}`, `${store}:vm-9101-disk-${n},size=3G`]));
 
-  const seen = (config: GuestConfig) => observedMade(made, config).datastore;
-
-  it("is the one that they are on", () => {
-    expect(seen(at("local-lvm", "local-lvm"))).toBe("local-lvm");
-    expect(seen(at("ceph", "ceph"))).toBe("ceph");
+  it("has the UUID and the instance-id that its VM tells, which states of earlier versions do not know", () => {
+    const { uuid: _, instanceId: _i, ...old } = made;
+    expect(observedMade(old, { smbios1 })).toEqual(made);
+    expect(observedMade(old, { smbios1: "uuid=ffff" })).toEqual({ ...old, uuid: "ffff" });
+    expect(observedMade(old, {})).toEqual(old);
+    expect(observedMade(made, {})).toEqual(made);
   });
 
-  it("is another one as soon as one of them is there, so that it is moved back where the config names one", () => {
-    expect(seen(at("local-lvm", "ceph"))).toBe("ceph");
+  it("is where its disks are, of a full clone", () => {
+    expect(datastore(at("local-lvm", "local-lvm"))).toBe("local-lvm");
+    expect(datastore(at("ceph", "ceph"))).toBe("ceph");
+    expect(datastore(at("ceph", "ceph"), fakeMade())).toBe("local-lvm");
   });
 
-  it("is not that of a CD-ROM or of the cloud-init drive, and stays known where there is no disk", () => {
-    expect(seen({ ide2: "iso:iso/debian.iso,media=cdrom" })).toBe("local-lvm");
-    expect(seen({ ide2: "local:9101/vm-9101-cloudinit.qcow2,media=cdrom" })).toBe("local-lvm");
+  it("is on another datastore as soon as one disk is, so that it is moved back where the config names one", () => {
+    expect(datastore(at("local-lvm", "ceph"))).toBe("ceph");
+  });
+
+  it("is not where a CD-ROM or the cloud-init drive is, and stays known where there is no disk", () => {
+    expect(datastore({ ide2: "iso:iso/debian.iso,media=cdrom" })).toBe("local-lvm");
+    expect(datastore({ ide2: "local:9101/vm-9101-cloudinit.qcow2,media=cdrom" })).toBe("local-lvm");
   });
 });

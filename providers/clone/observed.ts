@@ -1,12 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { serialOf } from "../../fleet/cloudInit/smbios.ts";
-import { type GuestIdentity, parseSmbiosSerial } from "../../fleet/cloudInit/smbiosSerial.ts";
+import { parseSmbiosSerial } from "../../fleet/cloudInit/smbiosSerial.ts";
 import { fleetTag } from "../../fleet/tags.ts";
 import { datastoreOf, diskVolumes, sizeOf } from "../../proxmox/disks.ts";
 import type { GuestConfig } from "../../proxmox/guests.ts";
 import { parseProperties } from "../../proxmox/propertyString.ts";
 import { allTags, type NicChange } from "./inputs.ts";
-
 import { hasDescription, hasMark, uuidOf } from "./mark.ts";
 import type { CloneState, Made } from "./state.ts";
 
@@ -16,7 +15,7 @@ const words = (value: unknown): string[] =>
     .filter(Boolean);
 
 /** What a guest learns from its SMBIOS serial; undefined: it has none of ours. */
-export const identityOf = (smbios: unknown): Partial<GuestIdentity> | undefined =>
+export const guestIdentity = (smbios: unknown): ReturnType<typeof parseSmbiosSerial> =>
   parseSmbiosSerial(smbios === undefined ? undefined : serialOf(String(smbios)));
 
 /** As PVE has an interface, in the fields that the config speaks of. */
@@ -62,7 +61,7 @@ export function observed(spec: CloneState["spec"], config: GuestConfig, pool: st
     ...rest,
     ...(set !== undefined && { set: hasMark({ ...spec, set }, config.description) ? set : "" }),
     name: String(config.name ?? ""),
-    ...(hostname !== undefined && { hostname: identityOf(config.smbios1)?.hostname ?? "" }),
+    ...(hostname !== undefined && { hostname: guestIdentity(config.smbios1)?.hostname ?? "" }),
     ipConfigs: observedIpConfigs(config, ipConfigs?.length ?? 0),
     nameservers: words(config.nameserver),
     ...(config.searchdomain !== undefined && { searchDomain: String(config.searchdomain) }),
@@ -79,21 +78,23 @@ export function observed(spec: CloneState["spec"], config: GuestConfig, pool: st
 }
 
 /** Where the disks of a full clone are: on its datastore, or on the first other one that has any of them. */
-function observedDatastore({ full, datastore }: Made, config: GuestConfig): string {
-  if (!full) return datastore;
+function observedDatastore({ datastore }: Made, config: GuestConfig): string {
   const stores = Object.values(diskVolumes(config)).map(datastoreOf).filter(Boolean);
   return stores.find((store) => store !== datastore) ?? datastore;
 }
 
-/** What a clone was made from, with what PVE says of its disks and its serial. */
+/** What a clone was made from, with what its VM tells of it: states of earlier versions have neither UUID nor instance-id. */
 export function observedMade(made: Made, config: GuestConfig): Made {
-  const { instanceId: _, ...rest } = made;
   const uuid = uuidOf(config.smbios1) ?? made.uuid;
-  const instanceId = identityOf(config.smbios1)?.instanceId;
+  const instanceId = made.instanceId ?? guestIdentity(config.smbios1)?.instanceId;
   return {
-    ...rest,
-    datastore: observedDatastore(made, config),
+    ...made,
+    ...(made.full && { datastore: observedDatastore(made, config) }),
     ...(uuid !== undefined && { uuid }),
     ...(instanceId !== undefined && { instanceId }),
   };
 }
+
+/** The UUID of a VM that no run has configured yet: what makes or finds a clone may have failed or been killed after that. */
+export const freshUuid = ({ spec }: Pick<CloneState, "spec">, { smbios1 }: GuestConfig): string | undefined =>
+  spec.hostname === undefined && guestIdentity(smbios1) === undefined ? uuidOf(smbios1) : undefined;

@@ -1,11 +1,12 @@
 import { networkRevision } from "../../fleet/cloudInit/networkRevision.ts";
-import { serialOf, withSerial } from "../../fleet/cloudInit/smbios.ts";
-import { parseSmbiosSerial, smbiosSerial } from "../../fleet/cloudInit/smbiosSerial.ts";
+import { withSerial } from "../../fleet/cloudInit/smbios.ts";
+import { smbiosSerial } from "../../fleet/cloudInit/smbiosSerial.ts";
 import type { Params } from "../../proxmox/client.ts";
 import type { GuestConfig } from "../../proxmox/guests.ts";
 import { formatProperties, parseProperties } from "../../proxmox/propertyString.ts";
 import { allTags, type CloneInputs, type NicChange } from "./inputs.ts";
 import { markOf, notesOf } from "./mark.ts";
+import { guestIdentity } from "./observed.ts";
 import type { Made } from "./state.ts";
 
 /** PVE's `netN` on another bridge or VLAN (0: none); card, MAC address and everything else stay. */
@@ -36,7 +37,7 @@ export interface Current {
  * change; a clone of an earlier version, whose serial does not, gets that with its first change.
  */
 function serial(inputs: CloneInputs, { config, made, spec }: Current): string {
-  const current = parseSmbiosSerial(serialOf(config.smbios1 === undefined ? undefined : String(config.smbios1)));
+  const current = guestIdentity(config.smbios1);
   const revision = networkRevision(inputs);
   const isNew = spec.ipConfigs === undefined;
   const changes = !isNew && networkRevision({ ...spec, ipConfigs: spec.ipConfigs ?? [] }) !== revision;

@@ -3,7 +3,7 @@ import { shutDownVm } from "../../proxmox/power.ts";
 import { removeVm } from "../../proxmox/removeVm.ts";
 import type { Says } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
-import type { FoundVm } from "../guest/lookUp.ts";
+import type { FoundContainer, FoundVm } from "../guest/lookUp.ts";
 import type { Run } from "../run/run.ts";
 import { SHUTDOWN_SECONDS } from "./inputs.ts";
 import { atRest, targetOf } from "./leftovers.ts";
@@ -19,8 +19,8 @@ function assertUnprotected({ config }: FoundVm, vmId: number): void {
   throw new ProxmoxError("protected", `VM ${vmId} is protected; to take that away, run: qm set ${vmId} --protection 0`);
 }
 
-/** Whether the VM is this clone's, and so to be deleted. */
-function isOurs(found: FoundVm, { spec, made }: CloneState): boolean {
+/** Whether what stands on the VMID is this clone, and so to be deleted. */
+function isThisClone(found: FoundVm | FoundContainer, { spec, made }: CloneState): found is FoundVm {
   const other = notThisClone(found, made?.uuid);
   if (other === undefined) return true;
   // A clone that was never made is not missed.
@@ -40,7 +40,7 @@ export async function remove(run: Run, state: CloneState, says: Says): Promise<v
     // It may be migrated between the look and the deletion, which then finds nothing where it was.
     for (let moves = 0; moves < MOVES; moves++) {
       const found = await atRest(client, target, node, says.report);
-      if (!found || !isOurs(found, state)) return;
+      if (!found || !isThisClone(found, state)) return;
       assertUnprotected(found, vmId);
       const vm = { node: found.node, vmId };
       const onBegin = () =>

@@ -15,12 +15,18 @@ export interface FoundVm {
   busy: string | undefined;
 }
 
+export interface FoundContainer {
+  kind: "container";
+  node: string;
+  name?: string | undefined;
+}
+
 /** What stands on a VMID, where, whose it is, and whether it is at rest. */
 export type Look =
   | FoundVm
+  | FoundContainer
   | { kind: "absent" }
-  | { kind: "unreachable"; node: string; name?: string | undefined }
-  | { kind: "container"; node: string; name?: string | undefined };
+  | { kind: "unreachable"; node: string; name?: string | undefined };
 
 export interface Place {
   vmId: number;

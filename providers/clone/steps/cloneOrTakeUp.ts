@@ -2,10 +2,11 @@ import { randomUUID } from "node:crypto";
 import type { Params } from "../../../proxmox/client.ts";
 import { answerOf, ProxmoxError } from "../../../proxmox/errors.ts";
 import { isTransient, withRetry } from "../../../proxmox/retry.ts";
-import type { FoundVm } from "../../guest/lookUp.ts";
+import type { FoundContainer, FoundVm } from "../../guest/lookUp.ts";
 import type { Place } from "../inputs.ts";
 import { madeFrom, markOf, notesOf, notThisClone } from "../mark.ts";
-import { identityOf, observedMade } from "../observed.ts";
+import { freshUuid, observedMade } from "../observed.ts";
+import type { Made } from "../state.ts";
 import { percentOf } from "./percent.ts";
 import type { Work } from "./work.ts";
 
@@ -16,45 +17,52 @@ export interface CloneApi {
     upid: string,
     options: { onLog?: ((line: string) => void) | undefined; onSilence: (error: unknown) => void },
   ): Promise<unknown>;
-  /** The VM on the clone's VMID when no clone task works on it any more; what a dead one has left is gone then. */
-  atRest(node: string, ownTasks: ReadonlySet<string>): Promise<FoundVm | undefined>;
+  /** What stands on the clone's VMID once no clone task of ours works on it; what a killed one has left is gone then. */
+  atRest(node: string, ownTasks: ReadonlySet<string>): Promise<FoundVm | FoundContainer | undefined>;
   readonly pauseMs: number;
 }
 
-/** @throws ProxmoxError if the VM on the clone's VMID is not this clone, and is not to be taken over */
-function assertThisClone(found: FoundVm, { inputs, state }: Work): void {
-  const { vmId, adopt } = inputs;
-  const other = notThisClone(found, state.made?.uuid);
-  if (other === undefined || adopt) return;
+/** @throws ProxmoxError if what stands on the clone's VMID is not this clone, and is not to be taken over */
+function assertThisClone(
+  found: FoundVm | FoundContainer,
+  { inputs: { vmId, adopt }, state: { made } }: Work,
+): asserts found is FoundVm {
+  const other = notThisClone(found, made?.uuid);
+  if (other === undefined || (adopt && found.kind === "vm")) return;
+  const orAdopt = found.kind === "vm" ? ", or set `adopt: true` if that VM is to be taken over" : "";
   throw new ProxmoxError(
     "not-ours",
-    `VMID ${vmId} is taken by ${other}; it is left alone. Choose another vmId, or say with \`adopt\` that this VM is to be taken over`,
+    `VMID ${vmId} is taken by ${other}; it is left alone. Choose another vmId${orAdopt}`,
   );
 }
 
-/** Notes what there is: a VM that was made just now, or one that stood on the VMID already. */
-function takeUp(work: Work, { node, cicustom }: Place, found: FoundVm | undefined): void {
-  const { inputs, state } = work;
-  const { template, full, templateDatastore, datastore = templateDatastore, pool } = inputs;
-  const made = { template, full, datastore: full ? datastore : templateDatastore };
-  state.node = found?.node ?? node;
-  work.config = found?.config;
-  if (!found) {
-    const uuid = randomUUID();
-    // Only with the clones' own vendor-data does a guest take another address as the instance that it is.
-    state.made = { ...made, uuid, ...(cicustom !== undefined && { instanceId: uuid }) };
-    work.cicustom = cicustom;
-    state.spec = { ...state.spec, places: inputs.places, ...(pool !== undefined && { pool }) };
-    return;
-  }
-  state.spec = { ...state.spec, places: inputs.places };
-  state.made = observedMade({ ...made, ...madeFrom(found.mark) }, found.config);
-  // A VM without a serial of ours has not been configured yet, unless it is somebody else's that is taken over.
-  const isRaw = identityOf(found.config.smbios1) === undefined && notThisClone(found) === undefined;
-  if (!isRaw || cicustom === undefined) return;
-  const { uuid = randomUUID() } = state.made;
-  state.made = { ...state.made, uuid, instanceId: uuid };
-  work.cicustom = cicustom;
+/** What a clone is made from, as its config says. */
+function madeNow({ inputs }: Work): Made {
+  const { template, full, templateDatastore, datastore = templateDatastore } = inputs;
+  return { template, full, datastore: full ? datastore : templateDatastore };
+}
+
+/** Notes a VM that was made just now. */
+function noteNew(work: Work, { node }: Place): void {
+  const { stack, fleetId, vmId, set, places, pool } = work.inputs;
+  const { state } = work;
+  work.isNew = true;
+  work.freshUuid = randomUUID();
+  state.node = node;
+  state.made = madeNow(work);
+  state.spec = { stack, fleetId, vmId, set, places, ...(pool !== undefined && { pool }) };
+}
+
+/** Notes a VM that stood on the VMID already. */
+function noteFound(work: Work, { node, config, mark, owner }: FoundVm): void {
+  const { state } = work;
+  state.node = node;
+  work.config = config;
+  const isOurs = owner === "ours";
+  // A VM that is taken over may have any mark: what the config says of it keeps the next run from making it anew.
+  state.made = observedMade({ ...madeNow(work), ...(isOurs && madeFrom(mark)) }, config);
+  if (isOurs) work.freshUuid = freshUuid(state, config);
+  state.spec = { ...state.spec, places: work.inputs.places };
 }
 
 /**
@@ -101,7 +109,8 @@ export async function cloneOrTakeUp(api: CloneApi, work: Work, place: Place): Pr
     onRetry: (error, number, attempts) =>
       says.report(`clone failed (${answerOf(error)}); try ${number + 1} of ${attempts}`),
   });
-  takeUp(work, place, found);
+  if (found) noteFound(work, found);
+  else noteNew(work, place);
 }
 
 const isTaken = (error: unknown): boolean => /already exists|File exists/i.test(answerOf(error));

@@ -2,6 +2,7 @@ import type { Params } from "../../../proxmox/client.ts";
 import type { GuestConfig } from "../../../proxmox/guests.ts";
 import type { CloneInputs } from "../inputs.ts";
 import { needsConfig, options } from "../options.ts";
+import type { Made } from "../state.ts";
 import { withTemplateValues } from "./templateValues.ts";
 import { madeOf, vmOf, type Work } from "./work.ts";
 
@@ -37,16 +38,23 @@ function withOptions(spec: Work["state"]["spec"], inputs: CloneInputs): Work["st
 
 /** Sets the VM's options by one request. */
 export async function configure(api: ConfigureApi, work: Work): Promise<void> {
-  const { inputs, state, says } = work;
+  const { inputs, state, says, isNew, freshUuid } = work;
   const vm = vmOf(work);
-  const made = madeOf(work);
+  const place = inputs.places.find(({ node }) => node === vm.node);
+  const cicustom = freshUuid === undefined ? undefined : place?.cicustom;
+  const made: Made = {
+    ...madeOf(work),
+    ...(freshUuid !== undefined && { uuid: freshUuid }),
+    // Only with the clones' own vendor-data does a guest take another address as the instance that it is.
+    ...(freshUuid !== undefined && cicustom !== undefined && { instanceId: freshUuid }),
+  };
   says.report(`configuring ${inputs.name}`);
-  // PVE has given a new clone a UUID; ours, which the state knows, saves asking for it.
-  const isNew = work.config === undefined && state.spec.name === undefined;
   if (!isNew || needsConfig(inputs)) work.config ??= await api.readConfig(vm.node, vm.vmId);
-  const smbios1 = isNew && made.uuid !== undefined ? { smbios1: `uuid=${made.uuid}` } : undefined;
+  // PVE has given a new clone a UUID; one of ours saves asking for it.
+  const smbios1 = isNew && { smbios1: `uuid=${freshUuid}` };
   const config = { ...work.config, ...smbios1 };
   const wanted = isNew ? inputs : await withTemplateValues(api, state, inputs);
-  await api.setOptions(vm, options(wanted, { config, made, spec: state.spec, cicustom: work.cicustom }));
+  await api.setOptions(vm, options(wanted, { config, made, spec: state.spec, cicustom }));
+  state.made = made;
   state.spec = withOptions(state.spec, inputs);
 }

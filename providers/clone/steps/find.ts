@@ -1,6 +1,7 @@
 import { ProxmoxError } from "../../../proxmox/errors.ts";
 import { type Look, nameOf } from "../../guest/lookUp.ts";
 import { notThisClone } from "../mark.ts";
+import { freshUuid, observedMade } from "../observed.ts";
 import type { Work } from "./work.ts";
 
 export interface FindApi {
@@ -26,5 +27,7 @@ export async function find(api: FindApi, work: Work): Promise<void> {
     throw new ProxmoxError("missing", `${gone}; \`pulumi refresh\` takes the clone out of the state`);
   }
   state.node = found.node;
+  if (state.made) state.made = observedMade(state.made, found.config);
+  work.freshUuid = freshUuid(state, found.config);
   work.config = found.config;
 }

@@ -103,9 +103,8 @@ async function leaveRunning(api: PowerApi, work: Work, before: CloneState): Prom
  * runs although the config does not start it is left running.
  */
 export async function power(api: PowerApi, work: Work, before: CloneState): Promise<void> {
-  const { inputs, state } = work;
+  const { inputs, state, isNew } = work;
   const { node, vmId } = vmOf(work);
-  const isNew = before.made === undefined && work.config === undefined;
   const found = isNew ? undefined : await api.readStatus(node, vmId);
   if (found?.status === "running") await leaveRunning(api, work, before);
   else if (inputs.start) await start(api, work);

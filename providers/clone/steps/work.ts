@@ -11,10 +11,12 @@ export interface Work {
   readonly inputs: CloneInputs;
   readonly says: Says;
   readonly state: CloneState;
-  /** The VM's config as a step has last read it; undefined of a VM that was made just now. */
+  /** The VM was made just now: it has what its template has, and does not run. */
+  isNew: boolean;
+  /** The VM's config as a step has last read it; undefined while none has. */
   config?: GuestConfig | undefined;
-  /** PVE's `cicustom` of a clone that was made just now. */
-  cicustom?: string | undefined;
+  /** UUID of a VM that was never configured: its guest was never started, and can still get an identity of its own. */
+  freshUuid?: string | undefined;
   /** PVE has started it in this run, so it has yet to become ready. */
   started: boolean;
 }
