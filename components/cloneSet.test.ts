@@ -7,6 +7,7 @@ import { CloneSet, type Source } from "./cloneSet.ts";
 const known = { node: "pve2", status: "ready", address: undefined as string | undefined };
 /** What the set has asked for: names of the resources, and their inputs. */
 const made = new Map<string, CloneInputs>();
+const aliases = new Map<string, pulumi.Alias[]>();
 
 vi.mock("../providers/clone/resource.ts", () => ({
   Clone: class {
@@ -16,8 +17,9 @@ vi.mock("../providers/clone/resource.ts", () => ({
     addresses = pulumi.output(undefined);
     pendingReboot = pulumi.output(undefined);
     error = pulumi.output(undefined);
-    constructor(name: string, args: CloneInputs) {
+    constructor(name: string, args: CloneInputs, opts: { aliases: pulumi.Alias[] }) {
       made.set(name, args);
+      aliases.set(name, opts.aliases);
     }
   },
 }));
@@ -69,38 +71,41 @@ describe("a clone set", () => {
         { name: "b", vmId: 9102 },
       ],
     });
-    expect([...made.keys()]).toEqual(["web-9105", "web-9102"]);
+    expect([...made.keys()]).toEqual(["vm-9105", "vm-9102"]);
     cloneSet(counted(3));
-    expect([...made.keys()].slice(2)).toEqual(["web-9101", "web-9103"]);
+    expect([...made.keys()].slice(2)).toEqual(["vm-9101", "vm-9103"]);
+    // States of earlier versions have the set's key in the name.
+    expect(aliases.get("vm-9101")).toEqual([{ name: "web-9101" }]);
   });
 
   it("says nothing of what is as it is by default: the state has it twice for each clone", () => {
     cloneSet(counted(1));
-    expect(Object.keys(made.get("web-9101") ?? {}).sort()).toEqual([
-      ...["datastore", "fleetId", "full", "hostname", "ipConfigs", "name", "nameservers", "onBoot", "places", "set"],
-      ...["stack", "start", "tags", "template", "vmId"],
+    expect(Object.keys(made.get("vm-9101") ?? {}).sort()).toEqual([
+      ...["fleetId", "full", "hostname", "ipConfigs", "name", "nameservers", "onBoot", "places", "set"],
+      ...["stack", "start", "tags", "template", "templateDatastore", "vmId"],
     ]);
   });
 
   it("has linked clones where the template's disks are, full ones where it says", () => {
     cloneSet(counted(1), { disk: { datastore: "ssd" } });
-    expect(made.get("web-9101")).toMatchObject({ full: false, datastore: "ssd" });
+    expect(made.get("vm-9101")).toMatchObject({ full: false, templateDatastore: "ssd" });
+    expect(made.get("vm-9101")).not.toHaveProperty("datastore");
     cloneSet(counted(1, { mode: "full", datastore: "hdd" }), { disk: { datastore: "ssd" } });
-    expect(made.get("web-9101")).toMatchObject({ full: true, datastore: "hdd" });
+    expect(made.get("vm-9101")).toMatchObject({ full: true, templateDatastore: "ssd", datastore: "hdd" });
   });
 
   it("gives memory with a balloon that is no larger, none with a GPU; the disk only where it grows", () => {
     cloneSet(counted(1, { memoryMiB: 1024, diskGiB: 20 }), { memoryMiB: 4096, disk: { sizeGiB: 20 } });
-    expect(made.get("web-9101")).toMatchObject({ memoryMiB: 1024, balloonMiB: 1024 });
-    expect(made.get("web-9101")).not.toHaveProperty("diskGiB");
+    expect(made.get("vm-9101")).toMatchObject({ memoryMiB: 1024, balloonMiB: 1024 });
+    expect(made.get("vm-9101")).not.toHaveProperty("diskGiB");
     cloneSet(counted(1, { memoryMiB: 8192, diskGiB: 40 }), {
       memoryMiB: 4096,
       balloonMiB: 2048,
       disk: { sizeGiB: 20 },
     });
-    expect(made.get("web-9101")).toMatchObject({ memoryMiB: 8192, balloonMiB: 2048, diskGiB: 40, bootDisk: "scsi0" });
+    expect(made.get("vm-9101")).toMatchObject({ memoryMiB: 8192, balloonMiB: 2048, diskGiB: 40, bootDisk: "scsi0" });
     cloneSet(counted(1, { memoryMiB: 8192 }), { gpus: [{ mapping: "gpu" }] });
-    expect(made.get("web-9101")).toMatchObject({ balloonMiB: 0 });
+    expect(made.get("vm-9101")).toMatchObject({ balloonMiB: 0 });
   });
 
   it("tells the configured address until the guest has told its own", async () => {
@@ -119,25 +124,25 @@ describe("the places of a clone", () => {
 
   it("begin with another node for each clone when they are spread, each with the replica there", () => {
     cloneSet(counted(3), replicated);
-    expect(placesOf("web-9101")).toEqual(["pve1 9000", "pve2 9001"]);
-    expect(placesOf("web-9102")).toEqual(["pve2 9001", "pve1 9000"]);
-    expect(placesOf("web-9103")).toEqual(["pve1 9000", "pve2 9001"]);
+    expect(placesOf("vm-9101")).toEqual(["pve1 9000", "pve2 9001"]);
+    expect(placesOf("vm-9102")).toEqual(["pve2 9001", "pve1 9000"]);
+    expect(placesOf("vm-9103")).toEqual(["pve1 9000", "pve2 9001"]);
   });
 
   it.each(["packed", "memory"])("are in the config's order with %s", (placement) => {
     cloneSet(counted(2, { placement }), replicated);
-    for (const name of ["web-9101", "web-9102"]) expect(placesOf(name)).toEqual(["pve1 9000", "pve2 9001"]);
-    expect(made.get("web-9102")).toMatchObject({ placement });
+    for (const name of ["vm-9101", "vm-9102"]) expect(placesOf(name)).toEqual(["pve1 9000", "pve2 9001"]);
+    expect(made.get("vm-9102")).toMatchObject({ placement });
   });
 
   it("are one node where the clone says which", () => {
     cloneSet({ clones: [{ name: "a", vmId: 9101, node: "pve2" }] }, replicated);
-    expect(placesOf("web-9101")).toEqual(["pve2 9001"]);
+    expect(placesOf("vm-9101")).toEqual(["pve2 9001"]);
   });
 
   it("on a node without a template are made from another node's", () => {
     cloneSet(counted(1, { nodes: ["pve3", "pve2"] }), replicated);
-    expect(made.get("web-9101")?.places).toEqual([
+    expect(made.get("vm-9101")?.places).toEqual([
       { node: "pve3", sourceVmId: 9000, sourceNode: "pve1" },
       { node: "pve2", sourceVmId: 9001 },
     ]);
