@@ -6,7 +6,6 @@ export const acceptedDifferences: Readonly<Record<string, string>> = {
   "resources-15": "`cgroup-mode` was 1 on the recording's host, a container; a real node has 2, and nobody reads it",
   "h-dump-net": "the name server of the recording's host",
   "h-create-cpu": "the lab takes any CPU type; the program asks the node which there are",
-  "h-create-start": "VM 302 has no disk and was running when the recorder looked; in the lab its start task still runs",
   "h-create-path": "the line number of PVE's own Perl file",
   "h-snap": "snapshots are fakepve's; what qmsnapshot logs is not modelled, and the program makes none",
   "h-tasks": "the recorder sorted the list's tasks, which have one and the same id, by their texts",

@@ -221,7 +221,7 @@ describe("clones", () => {
     timeout: testMs,
   }, async () => {
     await lab.control.timeScale(0.1);
-    await lab.control.storageLocks({ wait: 3 });
+    await lab.control.storageLocks({ wait: 1.5 });
     const tasks = await Promise.all(Array.from({ length: 10 }, (_, index) => clone(600, 601 + index)));
     const failed = tasks.filter(({ exitstatus }) => exitstatus !== "OK");
     expect(failed.length).toBeGreaterThan(0);

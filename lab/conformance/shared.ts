@@ -82,10 +82,17 @@ class Replay {
   async step(step: SharedStep): Promise<string[]> {
     await this.#lab.control.timeScale(scaleOf(step.id));
     const found = await this.#act(step);
+    await this.#quiet();
     for (const [what, expected] of Object.entries(step.then ?? {})) {
       found.push(...(await this.#then(what, filled(expected, this.#names))));
     }
     return found;
+  }
+
+  /** Waits for tasks that a task has started: the recorder looked a moment later. */
+  async #quiet(): Promise<void> {
+    const open = new Set(this.#open.values());
+    while ((await this.#lab.control.state()).running.some((upid) => !open.has(upid))) await delay(5);
   }
 
   async #act(step: SharedStep): Promise<string[]> {
@@ -173,7 +180,9 @@ class Replay {
     const winners = got.filter((outcome) => outcome.exitstatus === "OK").length;
     const losers = got.filter((outcome) => outcome.exitstatus !== "OK");
     const known = losers.every(
-      ({ reason, exitstatus }) => /config file already exists/.test(reason) || /can't lock file/.test(exitstatus ?? ""),
+      ({ reason, exitstatus }) =>
+        /config file already exists/.test(reason) ||
+        /can't lock file|refusing to override existing file/.test(exitstatus ?? ""),
     );
     return winners === 1 && known ? [] : [`outcomes: ${JSON.stringify(got)}`];
   }
