@@ -1,5 +1,6 @@
 import { type Params, type PveClient, path } from "./client.ts";
 import { ApiError } from "./errors.ts";
+import { waitForTask } from "./task.ts";
 
 /** A datastore as seen from a node (PVE: storage). */
 export interface Datastore {
@@ -40,21 +41,22 @@ export function readVolume(client: PveClient, node: string, datastore: string, v
   return client.get(path`/nodes/${node}/storage/${datastore}/content/${volid}`);
 }
 
-/** Deletes a volume; PVE gives a task's UPID, or null where it was quick. */
-export function deleteVolume(
-  client: PveClient,
-  node: string,
-  datastore: string,
-  volid: string,
-): Promise<string | null> {
-  return client.delete(path`/nodes/${node}/storage/${datastore}/content/${volid}`);
-}
-
 /** Has the node download a URL (PVE: download-url); gives the task's UPID. */
 export function downloadUrl(client: PveClient, node: string, datastore: string, options: Params): Promise<string> {
   return client.post(path`/nodes/${node}/storage/${datastore}/download-url`, options);
 }
 
-export function isMissingVolume(error: unknown): boolean {
+/** Deletes a volume and waits for it; one that is gone already is fine. */
+export async function removeVolume(client: PveClient, node: string, datastore: string, volid: string): Promise<void> {
+  try {
+    const upid = await client.delete<string | null>(path`/nodes/${node}/storage/${datastore}/content/${volid}`);
+    // null: it was quick.
+    if (upid) await waitForTask(client, upid);
+  } catch (error) {
+    if (!isMissingVolume(error)) throw error;
+  }
+}
+
+function isMissingVolume(error: unknown): boolean {
   return error instanceof ApiError && /does not exist|no such (file|volume)|unable to (parse|find)/i.test(error.answer);
 }

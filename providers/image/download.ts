@@ -1,7 +1,7 @@
 import type { PveClient } from "../../proxmox/client.ts";
 import { answerOf } from "../../proxmox/errors.ts";
 import { withRetry } from "../../proxmox/retry.ts";
-import { deleteVolume, downloadUrl, isMissingVolume, listVolumes, type Volume } from "../../proxmox/storage.ts";
+import { downloadUrl, listVolumes, removeVolume, type Volume } from "../../proxmox/storage.ts";
 import { waitForTask } from "../../proxmox/task.ts";
 import { runningTasks } from "../../proxmox/taskList.ts";
 import type { Report } from "../dynamic/progress.ts";
@@ -129,15 +129,5 @@ export async function download(
       datastore: file.datastore,
       ...(next && { next }),
     });
-  }
-}
-
-/** Deletes a volume and waits for it; one that is gone already is fine. */
-export async function removeVolume(client: PveClient, node: string, datastore: string, volid: string): Promise<void> {
-  try {
-    const upid = await deleteVolume(client, node, datastore, volid);
-    if (upid) await waitForTask(client, upid);
-  } catch (error) {
-    if (!isMissingVolume(error)) throw error;
   }
 }

@@ -1,13 +1,14 @@
 import { withoutLogin } from "../../config/credentials.ts";
 import { parseChecksum } from "../../config/template.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
+import { removeVolume } from "../../proxmox/storage.ts";
 import { changedKeys, diffByKeys } from "../dynamic/diff.ts";
 import type { Handlers } from "../dynamic/handlers.ts";
 import { reporter } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
 import { readStackConfig, runOf } from "../run/connect.ts";
 import { type Checksum, fetchChecksum } from "./checksumList.ts";
-import { type DownloadOptions, removeVolume } from "./download.ts";
+import type { DownloadOptions } from "./download.ts";
 import { assertFits, ensureFile, type ImageRun, isHeld, isShared, type Origin, readFile } from "./ensure.ts";
 import { cachedName, type ImageFormat } from "./fileName.ts";
 import { hider, hiding } from "./hide.ts";

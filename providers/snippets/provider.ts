@@ -3,13 +3,12 @@ import type { PveClient } from "../../proxmox/client.ts";
 import { ApiError } from "../../proxmox/errors.ts";
 import { type GuestEntry, listGuests, readConfig } from "../../proxmox/guests.ts";
 import { parseProperties } from "../../proxmox/propertyString.ts";
-import { listVolumes } from "../../proxmox/storage.ts";
+import { listVolumes, removeVolume } from "../../proxmox/storage.ts";
 import { diffByKeys } from "../dynamic/diff.ts";
 import type { Handlers } from "../dynamic/handlers.ts";
 import { type Report, saysOf } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
 import { linkedName } from "../guest/linkedTo.ts";
-import { removeVolume } from "../image/download.ts";
 import { runOf } from "../run/connect.ts";
 
 export interface SnippetsInputs {
