@@ -29,6 +29,18 @@ test("free VMIDs pass", async () => {
   expect(await found(vmIdFree, fakeFacts())).toEqual(["pass 2 VMIDs are free or ours"]);
 });
 
+test("a VMID may be taken by a guest that the login does not see", async () => {
+  const isTaken = vi.fn(async (vmId: number) => vmId === 9101);
+  const permissions = async () => ({ "/pool/web": { "VM.Audit": 1 } });
+  expect(await found(vmIdFree, fakeFacts({ isTaken, permissions }))).toEqual([
+    `fail ${at}: VMID 9101 is taken by a guest that this login may not see (no VM.Audit on it)`,
+  ]);
+  // Who sees all needs not ask.
+  isTaken.mockClear();
+  await vmIdFree.run(fakeFacts({ isTaken, permissions: async () => ({ "/vms": { "VM.Audit": 1 } }) }));
+  expect(isTaken).not.toHaveBeenCalled();
+});
+
 test("somebody's VM on any node is named", async () => {
   expect(await found(vmIdFree, facts(taken()))).toEqual([
     `fail ${at}: VMID 9101 is taken by VM "nas" on node pve2 (running), which this stack did not make`,
@@ -47,10 +59,10 @@ test("a VM that the list knows no name of yet has it from its config", async () 
 
 test("a VM that PVE is still creating or cloning has no mark yet: up looks again", async () => {
   expect(await found(vmIdFree, facts(taken(), { lock: "create" }))).toEqual([
-    `warn ${at}: VMID 9101 is being created on node pve2 (lock: create); if it is not ours, up will stop there`,
+    `warn ${at}: VMID 9101 is being created on node pve2 (lock: create); up finds out whose it is`,
   ]);
   expect(await found(vmIdFree, facts(taken(), { lock: "clone" }))).toEqual([
-    `warn ${at}: VMID 9101 is being cloned, or was until the task died, on node pve2 (lock: clone); if it is not ours, up will stop there`,
+    `warn ${at}: VMID 9101 is being cloned, or was when the task died, on node pve2 (lock: clone); up finds out whose it is`,
   ]);
 });
 
