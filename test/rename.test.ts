@@ -78,7 +78,7 @@ describe("a template that gets another key", () => {
     });
     const run = await project.pulumi("up", ["--skip-preview"]);
     expect(run.code).toBe(0);
-    expect(await snippets()).toHaveLength(6);
+    expect(await snippets()).toHaveLength(12);
     for (const file of await snippets()) expect(file).toMatch(/snippets\/noble-(9000|pve2-9001)-/);
   });
 

@@ -11,6 +11,12 @@ describe("a template and what hangs on it", () => {
     Object.keys((await project.lab.control.state()).files)
       .filter((file) => file.includes("snippets/noble-9000"))
       .sort();
+  /** Somebody removes the user-data snippet that the clones name. */
+  const loseSnippet = async () => {
+    const [file = ""] = String((await vm(9101))?.config.cicustom).match(/noble-9000-user-\w+\.yaml/) ?? [];
+    await project.lab.control.removeFile("local", "snippets", file);
+    return file;
+  };
   const noble = () => {
     const template = project.config.templates?.noble;
     if (!template) throw new Error("the config has no template noble");
@@ -110,6 +116,37 @@ describe("a template and what hangs on it", () => {
     expect(preview.diagnostics).toMatch(/template-in-use: templates\.noble: .*1 of cloneSets\.web/);
     expect(preview.diagnostics).toContain("Give templates.noble.vmId a VMID that is free");
     expect(await project.lab.control.state()).toEqual(state);
+  });
+
+  it("gets a snippet back that is gone, and so do clones; preview shows no replacement of the VM", async () => {
+    await project.configure((config) => {
+      Object.assign(noble(), { memoryMiB: 3072 });
+      const clones = [1, 2].map((n) => ({ name: `web-${n}`, vmId: 9100 + n }));
+      config.cloneSets = { web: { template: "noble", clones } };
+    });
+    const gone = await loseSnippet();
+    const preview = await project.pulumi("preview");
+    expect([preview.code, preview.diagnostics]).toEqual([0, ""]);
+    expect(preview.output).toContain(`${gone} is gone from datastore local; it is uploaded again`);
+    expect(names(preview).filter((name) => /^(9000|vm)-/.test(name))).toEqual([
+      "9000-snippets",
+      "9000-user",
+      "vm-9102",
+    ]);
+    const run = await project.pulumi("up", ["--skip-preview"]);
+    expect([run.code, run.diagnostics]).toEqual([0, ""]);
+    expect((await vm(9102))?.status).toBe("running");
+    expect((await project.pulumi("preview", ["--expect-no-changes"])).code).toBe(0);
+  });
+
+  it("gets a snippet back that a refresh did not find, and nothing else is replaced", async () => {
+    const gone = await loseSnippet();
+    expect((await project.pulumi("refresh")).code).toBe(0);
+    const preview = await project.pulumi("preview");
+    expect(names(preview).filter((name) => /^(9000|vm)-/.test(name))).toEqual(["9000-snippets", "9000-user"]);
+    expect((await project.pulumi("up", ["--skip-preview"])).code).toBe(0);
+    expect(await snippets()).toContainEqual(expect.stringContaining(gone));
+    expect((await project.pulumi("preview", ["--expect-no-changes"])).code).toBe(0);
   });
 
   it("cannot be turned back into a VM", async () => {

@@ -1,7 +1,7 @@
 import pLimit from "p-limit";
 import type { PveClient } from "../../proxmox/client.ts";
 import { ApiError } from "../../proxmox/errors.ts";
-import { type GuestEntry, listGuests, readConfig } from "../../proxmox/guests.ts";
+import { type GuestEntry, isUnreachable, listGuests, readConfig } from "../../proxmox/guests.ts";
 import { parseProperties } from "../../proxmox/propertyString.ts";
 import { listVolumes, removeVolume } from "../../proxmox/storage.ts";
 import { diffByKeys } from "../dynamic/diff.ts";
@@ -64,9 +64,13 @@ function isOwn(volid: string, { datastore, prefix }: SnippetsInputs): boolean {
 
 /** Removes the template's snippets that are not to be kept and that no VM uses. What may be used stays; `note` is told why. */
 async function sweep(client: PveClient, inputs: SnippetsInputs, keep: readonly string[], note: Report): Promise<void> {
-  const { node, datastore } = inputs;
+  const { node, datastore, prefix } = inputs;
   const kept = new Set(keep.map((name) => volumeId(datastore, name)));
-  const volumes = await listVolumes(client, node, datastore, "snippets");
+  const volumes = await listVolumes(client, node, datastore, "snippets").catch((error) => {
+    if (isUnreachable(error)) return undefined;
+    throw error;
+  });
+  if (!volumes) return note(`snippets of ${prefix} stay on datastore ${datastore}: node ${node} does not answer`);
   const old = volumes.map(({ volid }) => volid).filter((volid) => isOwn(volid, inputs) && !kept.has(volid));
   if (old.length === 0) return;
   const { byVolume, unknown } = await usersOf(client);
@@ -104,13 +108,15 @@ export const provider: Handlers<SnippetsInputs, SnippetsInputs> = {
 
   /** Looks whether the files are there, at each run: without them no clone starts, and nothing else would notice. */
   async check(config, olds, news) {
+    const { datastore, current } = news;
     // What cannot be looked at counts as there.
     const gone = await goneFiles(runOf(config).client, olds, news).catch((): string[] => []);
-    for (const name of gone) {
-      saysOf(news.statusUrn).info(`${name} is gone from datastore ${news.datastore}; it is uploaded again`);
-    }
-    const times = (name: string) => (olds.restored?.[name] ?? 0) + Number(gone.includes(name));
-    return { inputs: { ...news, restored: Object.fromEntries(news.current.map((name) => [name, times(name)])) } };
+    // A file has a trigger in its state only once this version of the program has run.
+    const triggered = olds.restored !== undefined;
+    const then = triggered ? "it is uploaded again" : "the next `pulumi up` uploads it again";
+    for (const name of gone) saysOf(news.statusUrn).info(`${name} is gone from datastore ${datastore}; ${then}`);
+    const times = (name: string) => (olds.restored?.[name] ?? 0) + Number(triggered && gone.includes(name));
+    return { inputs: { ...news, restored: Object.fromEntries(current.map((name) => [name, times(name)])) } };
   },
 
   async diff(_config, _id, olds, news) {
