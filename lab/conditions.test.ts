@@ -59,10 +59,11 @@ describe("conditions", () => {
     timeout: testMs,
   }, async () => {
     await probe.lab.control.conditions("node");
-    await probe.lab.control.timeScale(0.2);
+    // As slowly as on a node, so that what this machine does meanwhile counts for little.
+    await probe.lab.control.timeScale(1);
     const failed = (await clones(40)).filter(({ exitstatus }) => exitstatus !== "OK");
-    expect(failed.length).toBeGreaterThanOrEqual(8);
-    expect(failed.length).toBeLessThanOrEqual(16);
+    expect(failed.length).toBeGreaterThanOrEqual(6);
+    expect(failed.length).toBeLessThanOrEqual(20);
     for (const { exitstatus } of failed) expect(exitstatus).toMatch(/^clone failed: can't lock file .* got timeout$/);
     expect(Object.keys(await probe.lab.control.vms()).filter((id) => id > "700" && id < "800")).toHaveLength(
       40 - failed.length,
