@@ -73,7 +73,9 @@ export async function converge(
 ): Promise<CloneState> {
   const { vmId, name, set, maxUnavailable = 1 } = inputs;
   const rollout = run.rollouts.enter(vmId, set, maxUnavailable);
-  const work: Work = { inputs, says, state: { ...before }, isNew: false, started: false };
+  // What went wrong in the last run is told anew if it does so again.
+  const { error: _, ...known } = before;
+  const work: Work = { inputs, says, state: { ...known }, isNew: false, started: false };
   const { state } = work;
   rollout.begin(vmId);
   try {
