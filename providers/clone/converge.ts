@@ -91,7 +91,7 @@ export async function converge(
     const { message } = error as Error;
     rollout.unhealthy(vmId, message.split("\n", 1)[0] ?? "failed");
     const failed = compact({ ...state, status: "failed", error: message });
-    if (run.isNewOutage(error)) throw Object.assign(error as Error, { state: failed });
+    if (run.isNewOutage(error)) throw Object.assign(error as Error, { id: String(vmId), state: failed });
     if (!run.outage)
       says.warn(`${name} failed; the other clones go on, and the next \`pulumi up\` tries it again\n${message}`);
     return failed;
