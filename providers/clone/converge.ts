@@ -73,7 +73,9 @@ export async function converge(
 ): Promise<CloneState> {
   const { vmId, name, set, maxUnavailable = 1 } = inputs;
   const rollout = run.rollouts.enter(vmId, set, maxUnavailable);
-  const work: Work = { inputs, says, state: { ...before }, isNew: false, started: false };
+  // What went wrong in the last run is told anew if it does so again.
+  const { error: _, ...known } = before;
+  const work: Work = { inputs, says, state: { ...known }, isNew: false, started: false };
   const { state } = work;
   rollout.begin(vmId);
   try {
@@ -89,7 +91,7 @@ export async function converge(
     const { message } = error as Error;
     rollout.unhealthy(vmId, message.split("\n", 1)[0] ?? "failed");
     const failed = compact({ ...state, status: "failed", error: message });
-    if (run.isNewOutage(error)) throw Object.assign(error as Error, { state: failed });
+    if (run.isNewOutage(error)) throw Object.assign(error as Error, { id: String(vmId), state: failed });
     if (!run.outage)
       says.warn(`${name} failed; the other clones go on, and the next \`pulumi up\` tries it again\n${message}`);
     return failed;

@@ -5,7 +5,7 @@ import { stage } from "../failure.ts";
 import { runOf } from "../run/connect.ts";
 import { converge } from "./converge.ts";
 import { diff } from "./diff.ts";
-import type { CloneInputs } from "./inputs.ts";
+import { type CloneInputs, waits } from "./inputs.ts";
 import { look } from "./look.ts";
 import { remove } from "./remove.ts";
 import { type CloneState, fromVersion1 } from "./state.ts";
@@ -51,8 +51,9 @@ export const provider: Handlers<CloneInputs, CloneState> = {
 
   async update(config, _id, state, news) {
     const treated = withTreatment(state, news);
-    // Nothing that the VM would have to be asked for.
-    if (!diff(treated, news).changes) return treated;
+    // Nothing that the VM, or its guest, would have to be asked for.
+    const waitsForMore = waits(news) && state.spec.waitFor !== news.waitFor;
+    if (!waitsForMore && !diff(treated, news).changes) return treated;
     return converge(runOf(config), news, saysFor(news), state);
   },
 
@@ -64,7 +65,9 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     // A clone that is replaced is deleted first; so another resource has taken this one's VM up. In states of earlier
     // versions, a clone that moves to another set is another resource.
     if (run.created.has(vmId)) return;
-    if (isReplacement) await rollout.enter(vmId);
+    const { node = "", spec } = state;
+    if (isReplacement)
+      await stage({ stage: `replace ${spec.name ?? `VM ${vmId}`}`, node, vmId }, () => rollout.enter(vmId));
     try {
       await run.deletions.attempt(() => remove(run, state, saysFor(state.spec)));
     } catch (error) {

@@ -6,8 +6,8 @@ export type ConfigReader = Pick<dynamic.Config, "get">;
 /**
  * What a provider's module exports as `provider`. Every method gets the stack config first.
  *
- * An error with a `state` is a failure that leaves something behind: the engine keeps the state, and ends the run with the
- * error.
+ * An error with an `id` and a `state` is a failure that leaves something behind: the engine keeps the resource with that
+ * state, and ends the run with the error.
  */
 export interface Handlers<Inputs, State> {
   /** Version of `State`. What this version cannot read, `migrations` brings to it. */

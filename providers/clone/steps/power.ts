@@ -21,22 +21,10 @@ export interface PowerApi {
   reboot(vm: Vm, seconds: number): Promise<string | undefined>;
 }
 
-/** What was known of a guest that does not run any more. */
-function forgetGuest(state: CloneState): void {
+/** Notes a guest that has just been started, or is off: it has, or will have, what its config says, and told nothing yet. */
+function notePower({ inputs, state }: Work, status: "running" | "stopped"): void {
   for (const key of ["booted", "pendingReboot", "addresses", "address", "error"] as const) delete state[key];
-}
-
-function setOff({ inputs, state }: Work): void {
-  forgetGuest(state);
-  state.status = "stopped";
-  const address = staticAddress(inputs.ipConfigs);
-  if (address !== undefined) state.address = address;
-}
-
-/** A guest that has just been started has what its config says. */
-function setStarted({ inputs, state }: Work): void {
-  forgetGuest(state);
-  state.status = "running";
+  state.status = status;
   const address = staticAddress(inputs.ipConfigs);
   if (address !== undefined) state.address = address;
 }
@@ -56,7 +44,7 @@ async function start(api: PowerApi, work: Work): Promise<void> {
     for (const warning of warnings) says.warn(`${name} started with a warning: ${warning}`);
   }
   work.started = true;
-  setStarted(work);
+  notePower(work, "running");
 }
 
 /** Without an instance-id of its own, a guest with other network settings is a new one to cloud-init. */
@@ -87,7 +75,7 @@ async function leaveRunning(api: PowerApi, work: Work, before: CloneState): Prom
     const reason = await api.reboot(vm, shutdownSeconds || SHUTDOWN_SECONDS);
     if (reason === undefined) {
       work.started = true;
-      setStarted(work);
+      notePower(work, "running");
       return;
     }
     says.warn(`${name} was not rebooted: ${reason}`);
@@ -108,6 +96,6 @@ export async function power(api: PowerApi, work: Work, before: CloneState): Prom
   const found = isNew ? undefined : await api.readStatus(node, vmId);
   if (found?.status === "running") await leaveRunning(api, work, before);
   else if (inputs.start) await start(api, work);
-  else setOff(work);
+  else notePower(work, "stopped");
   state.spec = { ...state.spec, start: inputs.start };
 }
