@@ -1,4 +1,5 @@
 import { type PveClient, path } from "./client.ts";
+import { ApiError } from "./errors.ts";
 
 export interface Version {
   /** For example `9.2.11`. */
@@ -114,4 +115,15 @@ export interface PoolEntry {
 
 export function listPools(client: PveClient): Promise<PoolEntry[]> {
   return client.get("/pools");
+}
+
+/** Whether a VMID is taken, be it by a guest that the login may not see. */
+export async function isVmIdTaken(client: PveClient, vmId: number): Promise<boolean> {
+  try {
+    await client.get("/cluster/nextid", { vmid: vmId });
+    return false;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 400) return true;
+    throw error;
+  }
 }

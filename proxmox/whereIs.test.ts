@@ -31,6 +31,8 @@ function cluster(
         name: `guest-${vmid}`,
       }));
     }
+    // Free numbers, as whoever may see all has them.
+    if (call.startsWith("GET /cluster/nextid")) return "9101";
     const [, , node = "", , vmId] = call.split("/");
     if (!nodes.includes(node))
       return new ApiError("GET", 500, `hostname lookup '${node}' failed - failed to get address`);
@@ -91,8 +93,18 @@ describe("what is not there", () => {
     expect(await whereIs(client, 9101, "pve1")).toEqual({ kind: "container", node: "pve2", name: "guest-9101" });
   });
 
-  it("is not guessed when PVE refuses to say", async () => {
-    const { client } = fakeClient(() => new ApiError("GET", 403, "Permission check failed (/vms/9101, VM.Audit)"));
-    await expect(whereIs(client, 9101, "pve1")).rejects.toThrow("Permission check failed");
+  it("is told from what the login may not see: PVE says of every VMID whether it is taken", async () => {
+    const of = (taken: boolean) =>
+      fakeClient((call) => {
+        if (call.startsWith("GET /cluster/resources")) return [];
+        if (!call.startsWith("GET /cluster/nextid"))
+          return new ApiError("GET", 403, "Permission check failed (/vms/9101, VM.Audit)");
+        return taken
+          ? new ApiError("GET", 400, "Parameter verification failed.", { vmid: "VM 9101 already exists" })
+          : "9101";
+      }).client;
+    expect(await whereIs(of(false), 9101, "pve1")).toEqual({ kind: "absent" });
+    for (const hint of [["pve1"], []])
+      await expect(whereIs(of(true), 9101, ...hint)).rejects.toThrow("taken by a guest that this login may not see");
   });
 });

@@ -1,5 +1,6 @@
 import type { PveClient } from "./client.ts";
-import { ProxmoxError } from "./errors.ts";
+import { isVmIdTaken } from "./cluster.ts";
+import { ApiError, ProxmoxError } from "./errors.ts";
 import { type GuestConfig, isMissing, isUnknownNode, isUnreachable, listGuests, readConfig } from "./guests.ts";
 
 /** What stands on a VMID, and where. */
@@ -13,7 +14,8 @@ export type Whereabouts =
 /** How often a VM may move while it is looked for. */
 const MOVES = 5;
 
-type Read = { config: GuestConfig } | "missing" | "unreachable";
+/** `hidden`: the login may not look at a VM of this VMID, whether there is one or not. */
+type Read = { config: GuestConfig } | "missing" | "unreachable" | "hidden";
 
 async function read(client: PveClient, node: string, vmId: number): Promise<Read> {
   try {
@@ -22,6 +24,7 @@ async function read(client: PveClient, node: string, vmId: number): Promise<Read
   } catch (error) {
     if (isUnreachable(error)) return "unreachable";
     if (isUnknownNode(error) || isMissing(error)) return "missing";
+    if (error instanceof ApiError && error.status === 403) return "hidden";
     throw error;
   }
 }
@@ -31,13 +34,21 @@ async function read(client: PveClient, node: string, vmId: number): Promise<Read
  * cluster's list names. People, HA and the load balancer move VMs.
  *
  * @param hint node where it was last
+ * @throws ProxmoxError if the VMID is taken, and the login may not see by what
  */
 export async function whereIs(client: PveClient, vmId: number, hint?: string): Promise<Whereabouts> {
-  const first = hint ? await read(client, hint, vmId) : "missing";
+  const first = hint ? await read(client, hint, vmId) : "hidden";
   if (hint && typeof first === "object") return { kind: "vm", node: hint, config: first.config };
   for (let moves = 0; moves < MOVES; moves++) {
     const entry = (await listGuests(client)).find(({ vmid }) => vmid === vmId);
-    if (!entry) return { kind: "absent" };
+    if (!entry) {
+      // The list has only what the login may see, which for one with rights on a pool is what is in it.
+      if (first !== "hidden" || !(await isVmIdTaken(client, vmId))) return { kind: "absent" };
+      throw new ProxmoxError(
+        "hidden",
+        `VMID ${vmId} is taken by a guest that this login may not see (no VM.Audit on it)`,
+      );
+    }
     const { node, type, name } = entry;
     if (type !== "qemu") return { kind: "container", node, name };
     // A node that does not answer takes seconds to say so: it is not asked twice.

@@ -5,6 +5,13 @@ import { PveClient } from "../proxmox/client.ts";
 import { listRoles } from "../proxmox/cluster.ts";
 import { openProject, type Project } from "./project.ts";
 
+/** What the program needs on VMs, and on the pool that they are in. */
+const IN_POOL = [
+  ...["Pool.Audit", "VM.Allocate", "VM.Audit", "VM.Clone", "VM.Config.CDROM", "VM.Config.CPU", "VM.Config.Cloudinit"],
+  ...["VM.Config.Disk", "VM.Config.HWType", "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options"],
+  "VM.PowerMgmt",
+];
+
 /** A user that has nothing but what the `pveum` lines of docs/preflight.md grant. */
 async function grantAsDocumented({ lab }: Project) {
   const [id = "", secret = ""] = lab.rootToken.split("=");
@@ -43,5 +50,43 @@ describe("with exactly the privileges that docs/preflight.md grants", () => {
     const { api } = await project.lab.control.requests();
     const refused = api.filter(({ status }) => status === 403).map(({ method, path }) => `${method} ${path}`);
     expect(refused).toEqual([]);
+  });
+});
+
+describe.each(["fleet", "prod/fleet"])("with rights on the pool %s and on no VM beside it", (pool) => {
+  let project: Project;
+  beforeAll(async () => {
+    project = await openProject();
+    const { control } = project.lab;
+    await control.pool(pool);
+    for (const path of ["/", "/vms", "/pool", "/mapping/pci"]) await control.privileges(path, []);
+    await control.privileges(`/pool/${pool}`, IN_POOL);
+    await project.configure(({ templates, cloneSets }) => {
+      Object.assign(templates?.noble ?? {}, { pool });
+      Object.assign(cloneSets?.web ?? {}, { pool });
+    });
+  });
+  afterAll(() => project?.close());
+
+  it.each(["preview", "up", "refresh", "destroy"])("%s works", async (command) => {
+    const run = await project.pulumi(command);
+    expect(run.code, run.output).toBe(0);
+    expect(run.diagnostics).toMatch(
+      /^(|quorum: whether the cluster has quorum is told only to who has Sys\.Audit on \/\n?)$/,
+    );
+  });
+
+  it("a VMID that is taken by a VM which the login does not see is refused, and the VM left alone", async () => {
+    const { control } = project.lab;
+    await control.addVm({ vmid: 9102, config: { name: "mail" } });
+    const run = await project.pulumi("up");
+    expect(run.code).not.toBe(0);
+    expect(run.diagnostics).toContain("VMID 9102 is taken by a guest that this login may not see");
+    expect((await control.vms())[9102]?.name).toBe("mail");
+    await control.deleteVm(9102);
+  });
+
+  it("nothing of it is left", async () => {
+    expect((await project.lab.control.state()).pools[pool]).toEqual([]);
   });
 });

@@ -52,6 +52,8 @@ export interface Facts {
   pools(): Promise<pve.PoolEntry[]>;
   guests(): Promise<GuestEntry[]>;
   guestConfig(guest: GuestEntry): Promise<GuestLook>;
+  /** Whether a VMID is taken, be it by a guest that the login may not see. */
+  isTaken(vmId: number): Promise<boolean>;
   datastoreConfigs(): Promise<pve.DatastoreConfig[]>;
   datastores(node: string): Promise<Datastore[]>;
   volumes(node: string, datastore: string): Promise<Volume[]>;
@@ -124,6 +126,7 @@ export function clusterFacts(
     pools: ofCluster(() => pve.listPools(client)),
     guests: ofCluster(() => listGuests(client)),
     guestConfig: ofCluster((guest: GuestEntry) => limit(() => readGuest(client, calls, guest))),
+    isTaken: ofCluster((vmId: number) => limit(() => pve.isVmIdTaken(client, vmId))),
     datastoreConfigs: ofCluster(() => pve.listDatastoreConfigs(client)),
     datastores: ofNode((node) => listDatastores(client, node)),
     volumes: ofNode((node, datastore: string) => listVolumes(client, node, datastore, "images")),

@@ -57,6 +57,7 @@ export function fakeFacts(facts: Partial<Facts> = {}): Facts {
     pools: async () => [],
     guests: async () => [],
     guestConfig: async () => "absent",
+    isTaken: async () => false,
     datastoreConfigs: async () => [
       { storage: "local", type: "dir", path: "/var/lib/vz" },
       { storage: "local-lvm", type: "lvmthin" },

@@ -29,6 +29,18 @@ test("free VMIDs pass", async () => {
   expect(await found(vmIdFree, fakeFacts())).toEqual(["pass 2 VMIDs are free or ours"]);
 });
 
+test("a VMID may be taken by a guest that the login does not see", async () => {
+  const isTaken = vi.fn(async (vmId: number) => vmId === 9101);
+  const permissions = async () => ({ "/pool/web": { "VM.Audit": 1 } });
+  expect(await found(vmIdFree, fakeFacts({ isTaken, permissions }))).toEqual([
+    `fail ${at}: VMID 9101 is taken by a guest that this login may not see (no VM.Audit on it)`,
+  ]);
+  // Who sees all needs not ask.
+  isTaken.mockClear();
+  await vmIdFree.run(fakeFacts({ isTaken, permissions: async () => ({ "/vms": { "VM.Audit": 1 } }) }));
+  expect(isTaken).not.toHaveBeenCalled();
+});
+
 test("somebody's VM on any node is named", async () => {
   expect(await found(vmIdFree, facts(taken()))).toEqual([
     `fail ${at}: VMID 9101 is taken by VM "nas" on node pve2 (running), which this stack did not make`,

@@ -1,7 +1,8 @@
 import { placeOf } from "../../../../config/fleet.ts";
 import { fleetTag } from "../../../../fleet/tags.ts";
+import { privilegesOn } from "../../../../proxmox/permissions.ts";
 import type { Facts } from "../../facts.ts";
-import { type Check, type Finding, note, orPass, warn } from "../../finding.ts";
+import { type Check, type Finding, fail, note, orPass, warn } from "../../finding.ts";
 import { clonesOf, templatesOf } from "../../needs.ts";
 import { ranges } from "../../ranges.ts";
 import { isTrusted } from "../../trust.ts";
@@ -23,6 +24,14 @@ function wantedOf({ fleet }: Facts): Wanted[] {
 /** By VMID: the clone set that had it at the last run. */
 const setsBefore = ({ knownSets }: Facts): Map<number, string> =>
   new Map(Object.entries(knownSets).flatMap(([key, { vmIds }]) => vmIds.map((vmId) => [vmId, `cloneSets.${key}`])));
+
+/** A guest that the login may not see is not in the list. */
+async function hidden(facts: Facts, { vmId, path }: Wanted): Promise<Finding[]> {
+  const isSeen = privilegesOn(await facts.permissions(), `/vms/${vmId}`).has("VM.Audit");
+  if (isSeen || !(await facts.isTaken(vmId))) return [];
+  const text = `VMID ${vmId} is taken by a guest that this login may not see (no VM.Audit on it)`;
+  return [fail(text, { path, todo: ["Choose a VMID that is free."] })];
+}
 
 /** One line for all VMIDs of which the same is to be said. */
 function together(all: readonly Alike[], { fleetId }: Facts): Finding[] {
@@ -59,7 +68,7 @@ export const vmIdFreeBy = (hash: ContentOf): Check => ({
     const found = await Promise.all(
       wanted.map(async (one): Promise<Finding[] | Alike> => {
         const guest = guests.get(one.vmId);
-        if (!guest) return [];
+        if (!guest) return hidden(facts, one);
         const moved = (before.get(one.vmId) ?? one.resource) !== one.resource;
         // Of thousands of clones, this spares a question each.
         if (isTrusted(guest, facts) && !one.template && !moved) return [];
