@@ -1,8 +1,9 @@
+import { ownerOf } from "../../fleet/ownership.ts";
 import { ApiError, answerOf } from "../../proxmox/errors.ts";
 import type { GuestConfig, GuestEntry } from "../../proxmox/guests.ts";
 import type { Facts } from "./facts.ts";
 import { clonesOf, templatesOf } from "./needs.ts";
-import { hasTag, isTrusted } from "./trust.ts";
+import { isTrusted } from "./trust.ts";
 
 /** How many of the other guests are looked at; the API has no way to read many configs at once. */
 export const LOOKED_AT = 100;
@@ -28,7 +29,9 @@ async function look(facts: Facts, guest: GuestEntry): Promise<Look> {
   try {
     const config = await facts.guestConfig(guest);
     if (config === "unreachable") return { guest, why: SILENT };
-    return config === "absent" ? { guest } : { guest, config };
+    // PVE copies our tag into a clone that somebody makes of a VM of ours; the mark in its notes names another VMID.
+    const isOurs = config !== "absent" && ownerOf(config.description, guest.vmid, facts.fleetId) === "ours";
+    return config === "absent" || isOurs ? { guest } : { guest, config };
   } catch (error) {
     // What is wrong with somebody else's guest does not stop the run.
     if (error instanceof ApiError) return { guest, why: `where PVE says: ${answerOf(error)}` };
@@ -53,7 +56,7 @@ export async function otherGuests(facts: Facts, wanted: (guest: GuestEntry) => b
     ...facts.knownVmIds,
   ]);
   const others = (await facts.guests())
-    .filter((guest) => !own.has(guest.vmid) && !guest.template && !hasTag(guest, facts))
+    .filter(({ vmid, template }) => !own.has(vmid) && !template)
     .filter(wanted)
     .sort((a, b) => Number(b.status === "running") - Number(a.status === "running") || a.vmid - b.vmid);
   const offline = new Set((await facts.nodes()).flatMap(({ node, status }) => (status === "offline" ? [node] : [])));

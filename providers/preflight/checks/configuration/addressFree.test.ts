@@ -1,4 +1,5 @@
 import { expect, test, vi } from "vitest";
+import { markText } from "../../../../fleet/ownership.ts";
 import { ApiError } from "../../../../proxmox/errors.ts";
 import type { GuestConfig, GuestEntry } from "../../../../proxmox/guests.ts";
 import { fakeConfigs, fakeFacts, fakeFleet, found } from "../../fakeFacts.ts";
@@ -54,10 +55,24 @@ test("an IPv6 address is known in any spelling, and containers count", async () 
 
 test("templates, our own VMs and those that this run deletes are no others", async () => {
   const taken = { ipconfig0: "ip=10.0.0.21/24", net0 };
-  const guests = [guest(900, { template: 1 }), guest(9101), guest(9102, { tags: "fleet-f1ee7000" })];
-  const one = facts(guests, { 900: taken, 9101: taken, 9102: taken });
+  const guests = [guest(900, { template: 1 }), guest(9101), guest(9102), guest(9103), guest(150)];
+  const ours = (vmid: number, vmId = vmid) => ({
+    ...taken,
+    description: markText({ fleetId: "f1ee7000", stack: "o/p/dev", resource: "cloneSets.web", vmId, content: "a" }),
+  });
+  // 9102 was there at the last run, 9103 before that.
+  const one = facts(
+    guests,
+    { 900: taken, 9101: taken, 9102: taken, 9103: ours(9103) },
+    { knownVmIds: new Set([9102]) },
+  );
   expect(await found(addressFree, one)).toEqual(["pass 2 addresses are in no other guest's config"]);
-  expect(one.guestConfig).not.toHaveBeenCalled();
+  expect(one.guestConfig).toHaveBeenCalledTimes(2);
+  // A clone that somebody has made of one of ours has its tag, its mark and its address.
+  const copy = facts([guest(150, { name: "copy", tags: "fleet-f1ee7000" })], {
+    150: { ...ours(150, 9101), name: "copy" },
+  });
+  expect((await found(addressFree, copy))[0]).toMatch(/^fail .* is the address of VM 150 "copy"/);
 });
 
 test("once everything exists with the same addresses nobody is asked", async () => {
