@@ -72,7 +72,7 @@ describe.each(["fleet", "prod/fleet"])("with rights on the pool %s and on no VM 
     const run = await project.pulumi(command);
     expect(run.code, run.output).toBe(0);
     expect(run.diagnostics).toMatch(
-      /^(|quorum: whether the cluster has quorum is told only to who has Sys\.Audit on \/\n?)$/,
+      /^(|quorum: PVE shows whether the cluster has quorum only with Sys\.Audit on \/\n?)$/,
     );
   });
 

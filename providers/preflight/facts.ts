@@ -13,7 +13,7 @@ import { readFile } from "../image/ensure.ts";
 import { NotAsked } from "./finding.ts";
 import { NodeCalls, NodeDown } from "./nodeCalls.ts";
 
-/** A guest's config. `absent`: it is gone meanwhile; `unreachable`: its node does not answer. */
+/** A guest's config. `absent`: the guest is gone meanwhile; `unreachable`: its node does not answer. */
 export type GuestLook = GuestConfig | "absent" | "unreachable";
 
 /** What a clone set had in the last run that got past preflight. */
@@ -33,7 +33,7 @@ export interface Facts {
   readonly knownVmIds: ReadonlySet<number>;
   /** By key: the clone sets of that preflight. */
   readonly knownSets: Readonly<Record<string, SetMemory>>;
-  /** Of the templates of the config. */
+  /** As they will be remembered of this run. */
   readonly templateNames: TemplateNames;
   /** Whether addresses and devices are those of the last run that went through. */
   readonly claimsUnchanged: boolean;
@@ -81,7 +81,7 @@ function once<A extends unknown[], T>(ask: (...args: A) => Promise<T>): (...args
   };
 }
 
-/** Requests at a time where there is one a VM. */
+/** Requests at a time where each VM takes one. */
 const AT_A_TIME = 8;
 
 type Given = Pick<
@@ -113,7 +113,7 @@ export function clusterFacts(
     version,
     pluginTrust: ofCluster(() => verifiedBySystem(client.connection.endpoint)),
     nodes,
-    // Any question would do; this one is asked anyway.
+    // Which call does not matter; the checks make this one anyway.
     answers: (node) =>
       facts.datastores(node).then(
         () => true,

@@ -40,12 +40,12 @@ export const skip = (message: string, more: More = {}): Finding => ({ status: "s
 export const orPass = (findings: Finding[], message: string): Finding[] =>
   findings.length > 0 ? findings : [pass(message)];
 
-/** Thrown by a fact that cannot be had because of something that another check reports. */
+/** Thrown where the cluster is not asked because of a problem that another check reports. */
 export class NotAsked extends Error {
   override name = "NotAsked";
 }
 
-/** Looks at each item. One whose facts cannot be had is skipped; the others are not concerned. */
+/** Runs a check for each item. `NotAsked` skips one item, not the others; each reason is told once. */
 export async function each<T>(
   items: readonly T[],
   look: (item: T) => Finding[] | Promise<Finding[]>,

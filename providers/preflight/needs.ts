@@ -18,7 +18,7 @@ export interface SetClone {
   clone: PlacedClone;
   /** The nodes that the clone may be put on when it is made. */
   nodes: readonly string[];
-  /** The one of them that it is counted on: in turn, as `placement: spread` does it. */
+  /** The node that it is counted on: one after the other, as `placement: spread` chooses them. */
   node: string;
   /** The set's template, the first of its replicas; undefined if the config has no such template. */
   source: KeyedTemplate | undefined;
@@ -66,7 +66,7 @@ export function candidatesOf(fleet: Fleet, key: string): NodeUse[] {
   const set = fleet.cloneSets[key];
   if (!set) return [];
   const own = templatesOf(fleet).filter((one) => one.key === set.template || one.template.replicaOf === set.template);
-  // Without clones that take them, the set's nodes are of no interest.
+  // A set whose clones all name a node of their own does not use these.
   const used = set.clones.some(({ node }) => node === undefined) ? set.nodes : [];
   const places = [
     ...used.map((node, index) => {

@@ -5,7 +5,7 @@ import type { Facts } from "./facts.ts";
 import { clonesOf, templatesOf } from "./needs.ts";
 import { isTrusted } from "./trust.ts";
 
-/** How many of the other guests are looked at; the API has no way to read many configs at once. */
+/** How many guests of others are read: the API gives configs one by one. */
 export const LOOKED_AT = 100;
 
 export interface Others {
@@ -33,7 +33,7 @@ async function look(facts: Facts, guest: GuestEntry): Promise<Look> {
     const isOurs = config !== "absent" && ownerOf(config.description, guest.vmid, facts.fleetId) === "ours";
     return config === "absent" || isOurs ? { guest } : { guest, config };
   } catch (error) {
-    // What is wrong with somebody else's guest does not stop the run.
+    // Somebody else's guest does not stop the run.
     if (error instanceof ApiError) return { guest, why: `where PVE says: ${answerOf(error)}` };
     throw error;
   }

@@ -51,7 +51,7 @@ function setsOf({ templates, cloneSets }: Fleet): Record<string, SetMemory> {
   );
 }
 
-/** What the config claims for itself that other VMs might have too. */
+/** The addresses and devices of the config, which other guests may have too. */
 function claimsOf(fleet: Fleet): string {
   const addresses = addressedOf(fleet).flatMap(({ ip, ip6 }) => [ip, ip6].filter((one) => one?.includes("/")));
   const devices = mappingUses(fleet).map(({ node, mapping, path }) => `${node} ${mapping} ${path}`);

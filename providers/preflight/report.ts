@@ -1,7 +1,7 @@
 import { type Finding, GROUPS, type Status } from "./finding.ts";
 import type { Result } from "./run.ts";
 
-/** Lines of one check that are shown; a thousand clones can be wrong in the same way. */
+/** Most lines that are shown of one check: a thousand clones can be wrong in the same way. */
 const SHOWN = 20;
 
 const SIGNS: Record<Status, string> = { pass: "ok", fail: "FAIL", warn: "warn", note: "note", skip: "skip" };
@@ -65,7 +65,7 @@ export function summaryText(results: readonly Result[]): string {
   ].join(", ");
 }
 
-/** What should be known though nothing stops the run. */
+/** What a preflight that passed has to say. */
 export function remarks(results: readonly Result[]): { warnings: string[]; notes: string[] } {
   const lines = (status: "warn" | "note") =>
     results.flatMap((result) => checkText(result, [status]).map((line) => line.replace(/^ *(warn|note) /, "")));

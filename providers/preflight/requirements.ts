@@ -47,8 +47,8 @@ interface Vm {
 }
 
 /**
- * What is needed on a VM. One that is made in a pool, or is in it, has what is granted on the pool too. To take one out of
- * another place, its own rights count.
+ * What is needed on a VM. One that is made in a pool, or is in it, has what is granted on the pool. To move one into a pool
+ * takes `VM.Allocate` on the VM itself.
  *
  * @param privileges the one that is needed, and others that will do
  */
@@ -103,7 +103,7 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
       ...(template.agent && !template.makeTemplate ? [agent] : []),
     ]);
     need(`/nodes/${node}`, ["Sys.AccessNetwork"], { or: [{ path: "/", privileges: ["Sys.Audit", "Sys.Modify"] }] });
-    // PVE lets only who may look at the nodes use CPU models of the cluster.
+    // PVE's condition for CPU models of the cluster.
     if (template.cpu.type.startsWith("custom-")) need("/nodes", ["Sys.Audit"]);
     // The API shows and deletes snippets with Datastore.Allocate only; the plugin reads the datastore's folder with it.
     need(`/storage/${datastores.snippets}`, ["Datastore.Allocate", "Datastore.Audit"]);
@@ -125,7 +125,7 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
       ...(set.waitFor === "cloud-init" ? [old ? "VM.Monitor" : "VM.GuestAgent.Unrestricted"] : []),
     ]);
     needs.push(onVm(vm, surroundings, "VM.Config.Cloudinit", "VM.Config.Network"));
-    // PVE tells the memory of a node only to who may look at it.
+    // PVE shows a node's memory only with it.
     if (set.placement !== "spread" && nodes.length > 1) for (const node of nodes) need(`/nodes/${node}`, ["Sys.Audit"]);
   }
   for (const { datastore, content } of datastoreUses(fleet)) {

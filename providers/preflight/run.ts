@@ -18,7 +18,7 @@ function unexpected(error: unknown, reported: Reported): Finding[] {
   const by = reported.get(error);
   if (by) return [skip(`see ${by}`)];
   if (error instanceof ApiError && error.status === 403)
-    return [skip(`PVE refused the question (${error.answer}); see privileges`)];
+    return [skip(`PVE does not show this to the login (${error.answer}); see privileges`)];
   const text = error instanceof Error ? error.message : String(error);
   return [fail(`this could not be checked: ${text}`, { cause: error })];
 }
@@ -64,7 +64,7 @@ export function configResults({ problems, warnings, cluster, login }: LoadedConf
     results.unshift({
       id: "api-reachable",
       group: "environment",
-      findings: [skip("the cluster was not asked anything: the config does not say where it is and who asks")],
+      findings: [skip("the cluster was not asked: in the config, its endpoint or the login is missing or wrong")],
     });
   }
   return results;

@@ -11,7 +11,7 @@ export const hasTag = ({ tags = "" }: Pick<GuestEntry, "tags">, { fleetId }: Fac
 export const isTrusted = (guest: GuestEntry, facts: Facts): boolean =>
   guest.type === "qemu" && facts.knownVmIds.has(guest.vmid) && hasTag(guest, facts);
 
-/** Whether a guest is ours. Those that may be are asked for their mark; one that cannot be asked is not taken for ours. */
+/** Whether a guest is ours. One that may be is asked for its mark; if its node does not answer, it counts as not ours. */
 export async function isOurs(guest: GuestEntry, facts: Facts): Promise<boolean> {
   if (isTrusted(guest, facts)) return true;
   if (guest.type !== "qemu" || !(facts.knownVmIds.has(guest.vmid) || hasTag(guest, facts))) return false;

@@ -59,10 +59,10 @@ test("a VM that the list knows no name of yet has it from its config", async () 
 
 test("a VM that PVE is still creating or cloning has no mark yet: up looks again", async () => {
   expect(await found(vmIdFree, facts(taken(), { lock: "create" }))).toEqual([
-    `warn ${at}: VMID 9101 is being created on node pve2 (lock: create); if it is not ours, up will stop there`,
+    `warn ${at}: VMID 9101 is being created on node pve2 (lock: create); up finds out whose it is`,
   ]);
   expect(await found(vmIdFree, facts(taken(), { lock: "clone" }))).toEqual([
-    `warn ${at}: VMID 9101 is being cloned, or was until the task died, on node pve2 (lock: clone); if it is not ours, up will stop there`,
+    `warn ${at}: VMID 9101 is being cloned, or was when the task died, on node pve2 (lock: clone); up finds out whose it is`,
   ]);
 });
 

@@ -7,14 +7,14 @@ import { clonesOf, templatesOf } from "../../needs.ts";
 import { ranges } from "../../ranges.ts";
 import { isTrusted } from "../../trust.ts";
 import { type ContentOf, contentOf } from "../resources/templateUsers.ts";
-import { type Alike, vmIdTaken, type Wanted } from "./vmIdTaken.ts";
+import { type ConfiguredVmId, type GroupedFinding, vmIdTaken } from "./vmIdTaken.ts";
 
-function wantedOf({ fleet }: Facts): Wanted[] {
+function wantedOf({ fleet }: Facts): ConfiguredVmId[] {
   return [
-    ...templatesOf(fleet).map(({ key, path, template }): Wanted => {
+    ...templatesOf(fleet).map(({ key, path, template }): ConfiguredVmId => {
       return { vmId: template.vmId, path: `${path}.vmId`, resource: `templates.${key}`, template };
     }),
-    ...clonesOf(fleet).map(({ key, clone }): Wanted => {
+    ...clonesOf(fleet).map(({ key, clone }): ConfiguredVmId => {
       const { vmId, path } = clone;
       return { vmId, path: placeOf(path, "vmId"), resource: `cloneSets.${key}`, clone };
     }),
@@ -26,7 +26,7 @@ const setsBefore = ({ knownSets }: Facts): Map<number, string> =>
   new Map(Object.entries(knownSets).flatMap(([key, { vmIds }]) => vmIds.map((vmId) => [vmId, `cloneSets.${key}`])));
 
 /** A guest that the login may not see is not in the list. */
-async function hidden(facts: Facts, { vmId, path }: Wanted): Promise<Finding[]> {
+async function hidden(facts: Facts, { vmId, path }: ConfiguredVmId): Promise<Finding[]> {
   const isSeen = privilegesOn(await facts.permissions(), `/vms/${vmId}`).has("VM.Audit");
   if (isSeen || !(await facts.isTaken(vmId))) return [];
   const text = `VMID ${vmId} is taken by a guest that this login may not see (no VM.Audit on it)`;
@@ -34,10 +34,10 @@ async function hidden(facts: Facts, { vmId, path }: Wanted): Promise<Finding[]> 
 }
 
 /** One line for all VMIDs of which the same is to be said. */
-function together(all: readonly Alike[], { fleetId }: Facts): Finding[] {
+function together(all: readonly GroupedFinding[], { fleetId }: Facts): Finding[] {
   const groups = Map.groupBy(all, ({ what, from, resource }) => `${what} ${from} ${resource}`);
   return [...groups.values()].map((group): Finding => {
-    const { what, from, resource } = group[0] as Alike;
+    const { what, from, resource } = group[0] as GroupedFinding;
     const vmIds = ranges(group.map(({ vmId }) => vmId));
     const one = group.length === 1;
     if (what === "moves")
@@ -66,11 +66,11 @@ export const vmIdFreeBy = (hash: ContentOf): Check => ({
     const guests = new Map((await facts.guests()).map((guest) => [guest.vmid, guest]));
     const before = setsBefore(facts);
     const found = await Promise.all(
-      wanted.map(async (one): Promise<Finding[] | Alike> => {
+      wanted.map(async (one): Promise<Finding[] | GroupedFinding> => {
         const guest = guests.get(one.vmId);
         if (!guest) return hidden(facts, one);
         const moved = (before.get(one.vmId) ?? one.resource) !== one.resource;
-        // Of thousands of clones, this spares a question each.
+        // Saves a request for each clone of a large fleet.
         if (isTrusted(guest, facts) && !one.template && !moved) return [];
         return vmIdTaken(facts, one, guest, hash);
       }),

@@ -7,7 +7,7 @@ import { hasTag, isTrusted } from "../../trust.ts";
 import type { ContentOf } from "../resources/templateUsers.ts";
 
 /** A VMID of the config. */
-export interface Wanted {
+export interface ConfiguredVmId {
   vmId: number;
   path: string;
   /** What is to have it: `templates.noble`, `cloneSets.web`. */
@@ -18,8 +18,8 @@ export interface Wanted {
   clone?: { path: string; adopt: boolean };
 }
 
-/** What is told of many VMIDs in one line: a clone that moves here from another set, or that has lost the fleet's tag. */
-export interface Alike {
+/** A finding that one line tells of many VMIDs: they move here from another set, have lost the fleet's tag, or cannot be read. */
+export interface GroupedFinding {
   vmId: number;
   what: "moves" | "untagged" | "unreachable";
   /** Where it moves from; the node that does not answer. */
@@ -27,10 +27,10 @@ export interface Alike {
   resource: string;
 }
 
-/** What stops `up` only there, where it is looked at again: PVE writes the notes, and so the mark, at the end. */
+/** Locks of VMs that PVE has not finished. It writes the notes, and so the mark, at the end; `up` looks again. */
 const UNFINISHED: Record<string, string> = {
   create: "is being created",
-  clone: "is being cloned, or was until the task died,",
+  clone: "is being cloned, or was when the task died,",
 };
 
 function name({ type, template, name: own, node, status, vmid }: GuestEntry): string {
@@ -49,7 +49,7 @@ const asItIs = (guest: GuestEntry, config: GuestConfig): GuestEntry => ({
 const FREE = "Choose a VMID that is free, or remove that VM if it is no longer needed.";
 
 /** How the clone gets a VM that is not ours; a container or a template cannot become one. */
-function adoption({ clone, vmId, resource }: Wanted, { type, template }: GuestEntry): string[] {
+function adoption({ clone, vmId, resource }: ConfiguredVmId, { type, template }: GuestEntry): string[] {
   if (!clone || type !== "qemu" || template) return [];
   // A clone of a counted set has no place of its own in the config.
   const setting = clone.path === resource ? `${clone.path}.adopt: [${vmId}]` : `${clone.path}.adopt: true`;
@@ -57,13 +57,19 @@ function adoption({ clone, vmId, resource }: Wanted, { type, template }: GuestEn
 }
 
 /** Whether a template of ours is the wanted one by another key, which has left the config. */
-function isRenamed(facts: Facts, { template }: Wanted, node: string, mark: Mark, hash: ContentOf): boolean {
+function isRenamed(facts: Facts, { template }: ConfiguredVmId, node: string, mark: Mark, hash: ContentOf): boolean {
   const [, old] = /^templates\.(.+)$/.exec(mark.resource) ?? [];
   if (!template || old === undefined || old in facts.fleet.templates || template.node !== node) return false;
   return hash(template, facts) === mark.content;
 }
 
-function ours(facts: Facts, wanted: Wanted, guest: GuestEntry, mark: Mark, hash: ContentOf): Finding[] | Alike {
+function ours(
+  facts: Facts,
+  wanted: ConfiguredVmId,
+  guest: GuestEntry,
+  mark: Mark,
+  hash: ContentOf,
+): Finding[] | GroupedFinding {
   const { vmId, path, resource, clone } = wanted;
   const alike = { vmId, from: mark.resource, resource };
   if (mark.resource === resource) return hasTag(guest, facts) ? [] : { ...alike, what: "untagged" };
@@ -84,10 +90,10 @@ function ours(facts: Facts, wanted: Wanted, guest: GuestEntry, mark: Mark, hash:
 /** What a guest on a VMID of the config means. */
 export async function vmIdTaken(
   facts: Facts,
-  wanted: Wanted,
+  wanted: ConfiguredVmId,
   guest: GuestEntry,
   hash: ContentOf,
-): Promise<Finding[] | Alike> {
+): Promise<Finding[] | GroupedFinding> {
   const { vmId, path, resource, clone } = wanted;
   if (guest.type === "lxc") return [fail(`${name(guest)}, which this stack did not make`, { path, todo: [FREE] })];
   const config = await facts.guestConfig(guest);
@@ -98,7 +104,7 @@ export async function vmIdTaken(
   const unfinished = UNFINISHED[config.lock ?? ""];
   if (unfinished !== undefined) {
     const text = `VMID ${vmId} ${unfinished} on node ${guest.node} (lock: ${config.lock})`;
-    return [warn(`${text}; if it is not ours, up will stop there`, { path })];
+    return [warn(`${text}; up finds out whose it is`, { path })];
   }
   const owner = ownerOf(config.description, vmId, facts.fleetId);
   const mark = parseMark(config.description, vmId);

@@ -24,21 +24,21 @@ export const nodeExists: Check = {
   },
 };
 
-/** What the config has on a node that is down. */
-interface Stranded {
+/** What the config has on a node. */
+interface OnNode {
   /** Templates that are to be made on it. */
   unmade: KeyedTemplate[];
   /** What is on it, or is to be cloned there. */
   vms: string[];
 }
 
-async function strandedOn(facts: Facts, down: string): Promise<Stranded> {
+async function configuredOn(facts: Facts, wanted: string): Promise<OnNode> {
   const nodes = new Map((await facts.guests()).map(({ vmid, node }) => [vmid, node]));
   const templates = templatesOf(facts.fleet).filter(
-    ({ node, template }) => (nodes.get(template.vmId) ?? node) === down,
+    ({ node, template }) => (nodes.get(template.vmId) ?? node) === wanted,
   );
   const isMade = ({ template }: KeyedTemplate) => nodes.has(template.vmId);
-  const clones = clonesOf(facts.fleet).filter(({ node, clone }) => (nodes.get(clone.vmId) ?? node) === down);
+  const clones = clonesOf(facts.fleet).filter(({ node, clone }) => (nodes.get(clone.vmId) ?? node) === wanted);
   return {
     unmade: templates.filter((one) => !isMade(one)),
     vms: [
@@ -68,7 +68,7 @@ export const nodeOnline: Check = {
     const findings = down.map(async ({ node, path }): Promise<Finding[]> => {
       const what = `node ${node} ${status.get(node) === "offline" ? "is offline" : "does not answer"}`;
       if (down.length === used.length) return [fail(`${what}; expected it online`, { path, todo: [TODO] })];
-      const { unmade, vms } = await strandedOn(facts, node);
+      const { unmade, vms } = await configuredOn(facts, node);
       const missing = unmade.map((one) =>
         fail(`${what}, and ${one.path} is to be made there`, { path: nodePath(one), todo: [TODO] }),
       );

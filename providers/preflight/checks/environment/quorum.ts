@@ -8,7 +8,7 @@ export const quorum: Check = {
   async run({ clusterStatus }) {
     const entries = await clusterStatus().catch((error) => {
       if (error instanceof ApiError && error.status === 403)
-        throw new NotAsked("whether the cluster has quorum is told only to who has Sys.Audit on /");
+        throw new NotAsked("PVE shows whether the cluster has quorum only with Sys.Audit on /");
       throw error;
     });
     const cluster = entries.find(({ type }) => type === "cluster");

@@ -103,7 +103,7 @@ export const pciDeviceFree: Check = {
         const holders = guests
           .filter(({ config }) => holdsDevice(config, mapping, devices))
           .map(({ guest }) => name(guest));
-        // A template never runs; but its clones will not start either, once there are some.
+        // A template never runs, but clones that it will have need the device.
         const enough = wanted === 0 ? holders.length < devices.length : wanted + holders.length <= devices.length;
         if (enough)
           return unread.length === 0

@@ -53,17 +53,17 @@ async function isOfThis(facts: Facts, { guest, mark }: FoundTemplate, clone: Set
     ({ vmid, node, template }) => template && node === guest.node && vmid !== guest.vmid,
   );
   const found = await Promise.all(others.map((other) => foundTemplate(facts, other)));
-  const twins = found.flatMap((one) => (one?.mark.content === mark.content ? [one.guest.vmid] : []));
+  const sameContent = found.flatMap((one) => (one?.mark.content === mark.content ? [one.guest.vmid] : []));
   for (const known of templatesOfSet(facts, clone)) {
     if (known.includes(guest.vmid)) return true;
-    if (known.some((vmId) => twins.includes(vmId))) return false;
+    if (known.some((vmId) => sameContent.includes(vmId))) return false;
   }
   return true;
 }
 
-/** Whether a clone stands on a template, where the datastore does not show it. */
-async function standsOn(facts: Facts, template: FoundTemplate, vm: GuestEntry, clone: SetClone): Promise<boolean> {
-  // A disk that was moved to another node is a whole one.
+/** Whether a clone is linked to a template, where the datastore does not show it. */
+async function isLinked(facts: Facts, template: FoundTemplate, vm: GuestEntry, clone: SetClone): Promise<boolean> {
+  // A disk that has been moved to another node is no longer linked.
   if (vm.node !== template.guest.node) return false;
   const config = await facts.guestConfig(vm);
   if (typeof config === "string") return config === "unreachable";
@@ -95,7 +95,7 @@ export async function usersOf(facts: Facts, template: FoundTemplate): Promise<Us
     all.map(async (clone) => {
       const vm = guests.get(clone.clone.vmId);
       if (!vm || !(linked.has(vm.vmid) || isHidden) || !(await isOurs(vm, facts))) return [];
-      return linked.has(vm.vmid) || (await standsOn(facts, template, vm, clone)) ? [clone] : [];
+      return linked.has(vm.vmid) || (await isLinked(facts, template, vm, clone)) ? [clone] : [];
     }),
   );
   const clones = own.flat();
