@@ -58,7 +58,8 @@ describe("a clone", () => {
 
   it("keeps its VM when its entry moves to another set", async () => {
     const { run } = await keepsItsVm((config) => {
-      const { clones = [], ...set } = config.cloneSets?.frontend as unknown as { clones: object[] };
+      const { frontend } = config.cloneSets as unknown as { frontend: { clones: object[] } };
+      const { clones, ...set } = frontend;
       config.cloneSets = {
         frontend: { ...set, clones: clones.slice(1) } as never,
         backend: { ...set, clones: clones.slice(0, 1) } as never,

@@ -133,9 +133,12 @@ describe("a deletion", () => {
     await provider.create(config, fakeClone({ set: "app" }));
     await remove(fakeState());
     expect(done).toEqual(["make 9101"]);
-    await diff(fakeState({ spec: fakeClone({ vmId: 9102 }) }), { vmId: 9102, set: "app" });
-    await remove(fakeState({ spec: fakeClone({ vmId: 9102 }) }));
-    expect(done).toEqual(["make 9101"]);
+  });
+
+  it("deletes a VM that the user has told the engine to replace, although nothing has changed", async () => {
+    await diff(fakeState(), {});
+    await remove(fakeState());
+    expect(done).toEqual(["delete 9101"]);
   });
 });
 
