@@ -11,6 +11,10 @@ export default defineConfig({
     reporters: ["default", new ClosingLine()],
     // The engine and its plugins keep two cores busy, and tests that kill a run at a moment must not miss it.
     maxWorkers: 1,
+    // These end a test that hangs, and measure nothing: a busy machine takes its time.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
     projects: [
       { extends: true, test: { name: "unit", include: ["**/*.test.ts"], exclude: [...slow, ...never] } },
       {

@@ -7,9 +7,6 @@ import { measure } from "./session.ts";
 
 // A cluster that is only played here has no list to wait for.
 vi.mock("./settled.ts", () => ({ settled: () => Promise.resolve() }));
-// A busy machine takes its time to start a process.
-vi.setConfig({ testTimeout: 60_000 });
-
 /** What the session did: `instant: first`. */
 let done: string[] = [];
 let closed = false;

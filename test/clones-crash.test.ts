@@ -136,13 +136,13 @@ describe("a clone whose worker dies on the node", () => {
     const next = await up();
     expect(next.code).toBe(0);
     expect(next.diagnostics).toContain(
-      `VM ${vmId} is what a clone task of ours that died has left (lock: clone). Only root can remove it; on pve1 run: qm unlock ${vmId} && qm destroy ${vmId} --purge --destroy-unreferenced-disks 1`,
+      `VM ${vmId} is what a clone task of ours that was killed has left (lock: clone). Only root can remove it; on pve1 run: qm unlock ${vmId} && qm destroy ${vmId} --purge --destroy-unreferenced-disks 1`,
     );
     // What root does.
     await project.lab.control.deleteVm(Number(vmId));
     const last = await up();
     expect([last.diagnostics, last.code]).toEqual(["", 0]);
-    expect(last.steps).toEqual([{ op: "update", name: `web-${vmId}` }]);
+    expect(last.steps).toEqual([{ op: "update", name: `vm-${vmId}` }]);
     await expectOnly(idsOf(9301));
   });
 
@@ -156,7 +156,7 @@ describe("a clone whose worker dies on the node", () => {
     const next = await up();
     expect(next.code).toBe(0);
     expect(next.diagnostics).not.toContain("failed");
-    expect(next.steps.filter(({ op }) => op !== "delete")).toContainEqual({ op: "update", name: `web-${locked[0]}` });
+    expect(next.steps.filter(({ op }) => op !== "delete")).toContainEqual({ op: "update", name: `vm-${locked[0]}` });
     await expectOnly(idsOf(9401));
     for (const key of Object.keys(project.env)) delete project.env[key];
     Object.assign(project.env, env, { PROXMOX_VE_API_TOKEN: token });

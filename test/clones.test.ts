@@ -186,7 +186,7 @@ describe("a set of clones", () => {
 
   it("grows until the datastore is full: those that fit are made, each other one says why, and comes with more room", async () => {
     await set({ count: 20 });
-    await project.lab.control.timeScale(0.3);
+    await project.lab.control.timeScale(1);
     const before = (await project.lab.control.tasks()).length;
     let ended = false;
     const running = up().finally(() => {

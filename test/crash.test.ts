@@ -111,21 +111,10 @@ describe("a run that is killed", () => {
   });
 
   it("never touches a VM that somebody adds between preflight and creation", async () => {
-    let added = false;
-    let ended = false;
     const foreign = { vmid: 9000, config: { name: "payroll", scsi0: "local-lvm:vm-9000-disk-7,size=1G" } };
-    const add = async () => {
-      await until(async () => ended || (await asked("POST", "/download-url")()));
-      if (ended) return;
-      await project.lab.control.addVm(foreign);
-      added = true;
-    };
-    await project.lab.control.images({ bytesPerSecond: 100_000 });
-    const up = project.pulumi("up").finally(() => {
-      ended = true;
-    });
-    const [run] = await Promise.all([up, add()]);
-    expect(added).toBe(true);
+    const path = "/nodes/pve1/storage/local/download-url";
+    await project.lab.control.justBefore({ method: "POST", path }, "add_vm", foreign);
+    const run = await project.pulumi("up");
     expect(run.code).not.toBe(0);
     expect(run.diagnostics).toMatch(/VMID 9000 is taken by VM "payroll".*which this stack did not make/);
     const payroll = await vm();

@@ -2,7 +2,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import { PveClient } from "../proxmox/client.ts";
 import { migrateVm } from "../proxmox/migrateVm.ts";
-import { until } from "./kill.ts";
 import { openProject, type Project, type Run } from "./project.ts";
 
 const SLOW = 0.5;
@@ -65,16 +64,9 @@ describe("clones of a template with a replica on each of two nodes, on local sto
   it("on a node that loses its power fail there; the others are made, and the next up makes the rest", async () => {
     await counted("web", 9101, 8);
     await project.lab.control.timeScale(SLOW);
-    await project.lab.control.clearRequests();
-    let ended = false;
-    const running = up().finally(() => {
-      ended = true;
-    });
-    const asked = async () =>
-      (await project.lab.control.requests()).api.some(({ path }) => path === "/nodes/pve2/qemu/9001/clone");
-    await until(async () => ended || (await asked()));
-    await project.lab.control.nodeOnline("pve2", false);
-    const run = await running;
+    const path = "/nodes/pve2/qemu/9001/clone";
+    await project.lab.control.justBefore({ method: "POST", path }, "node_online", { node: "pve2", online: false });
+    const run = await up();
     expect(run.code, run.output).toBe(0);
     expect(await whereabouts("web")).toEqual([
       ...["web-1 pve1 ready", "web-2 pve2 ready", "web-3 pve1 ready", "web-4 pve2 ready"],

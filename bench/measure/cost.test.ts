@@ -5,9 +5,6 @@ import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { type Cost, costOf } from "./cost.ts";
 
-// A busy machine takes its time to start a process.
-vi.setConfig({ testTimeout: 60_000 });
-
 const node = (script: string): Promise<Cost> =>
   costOf({ file: process.execPath, args: ["-e", script], cwd: import.meta.dirname, env: { GREETING: "hello" } });
 

@@ -45,7 +45,7 @@ it("a module that could not be loaded is loaded by the next call", async () => {
   rmSync(folder, { recursive: true });
   expect(run.code, run.stderr).toBe(0);
   expect(JSON.parse(run.stdout)).toEqual({ first: "ERR_MODULE_NOT_FOUND", second: "9101" });
-}, 30_000);
+});
 
 describe("the code that is stored with every resource", () => {
   const folder = mkdtempSync(join(tmpdir(), "golden-fleet-shell-"));
@@ -55,7 +55,7 @@ describe("the code that is stored with every resource", () => {
     const run = await runCommand(process.execPath, args, { cwd: join(import.meta.dirname, "../..") });
     expect(run.code, run.stderr).toBe(0);
     stored = JSON.parse(run.stdout) as typeof stored;
-  }, 30_000);
+  });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it("is small: it is in the state twice for each resource", () => {

@@ -29,7 +29,7 @@ function pulumi(...args: string[]): Promise<PulumiResult> {
 
 const up = (...args: string[]) => pulumi("up", "--yes", "--skip-preview", ...args);
 
-describe("the hosts run a program through its whole life", { timeout: 60_000 }, () => {
+describe("the hosts run a program through its whole life", () => {
   test("up: creates, runs the hook, shows what the program prints, and the outputs", async () => {
     const { code, stdout } = await up();
     expect(code, stdout).toBe(0);
