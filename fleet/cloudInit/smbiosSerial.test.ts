@@ -44,7 +44,8 @@ test.each([undefined, "", "VMware-42 1d", "ds=ec2;h=a", "xds=nocloud;h=a"])("%j 
 const { tool, name: cloudInit } = cloudInitOrSkip();
 
 // decisions/0001: a clone's host name comes by SMBIOS, everything else by the shared snippets on the drive.
-describe.skipIf(!tool)(`the guest with ${cloudInit}`, () => {
+// Each boot starts Python, which a busy machine takes its time for.
+describe.skipIf(!tool)(`the guest with ${cloudInit}`, { timeout: 60_000 }, () => {
   const drive = mkdtempSync(join(tmpdir(), "cidata-"));
   afterAll(() => rmSync(drive, { recursive: true }));
   // PVE's own meta-data and network-config of a clone with DHCP, and our snippets.

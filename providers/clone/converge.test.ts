@@ -121,6 +121,11 @@ describe("a clone", () => {
     expect(state).toMatchObject({ spec: fakeClone(inputs), node: "pve2", made: { datastore: "hdd" }, status: "ready" });
   });
 
+  it("that stays where it is gets just what is another value", async () => {
+    await update(fakeState(), { cores: 8 });
+    expect(asked).toEqual(["lookUp", "setOptions", "readStatus", "pendingOptions"]);
+  });
+
   it("has no error of the last run any more when this one went well", async () => {
     const failed = fakeState({ status: "failed", error: "could not configure web-1" });
     expect(await update(failed, {})).not.toHaveProperty("error");

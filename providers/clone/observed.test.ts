@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { GuestConfig } from "../../proxmox/guests.ts";
 import { fakeClone, fakeMade, UUID } from "./fakeClone.ts";
 import type { CloneInputs } from "./inputs.ts";
-import { observed, observedMade } from "./observed.ts";
+import { freshUuid, observed, observedMade } from "./observed.ts";
 import { options } from "./options.ts";
 
 const NET0 = "virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1,tag=7";
@@ -154,4 +154,13 @@ describe("what a clone was made from", () => {
     expect(datastore({ ide2: "iso:iso/debian.iso,media=cdrom" })).toBe("local-lvm");
     expect(datastore({ ide2: "local:9101/vm-9101-cloudinit.qcow2,media=cdrom" })).toBe("local-lvm");
   });
+});
+
+it("a VM was never configured if it has no serial of ours, and no run has said that it gave it one", () => {
+  const { hostname: _, ...spec } = fakeClone();
+  const bare = { smbios1: `uuid=${UUID}` };
+  expect(freshUuid({ spec }, bare)).toBe(UUID);
+  expect(freshUuid({ spec }, configured(fakeClone()))).toBeUndefined();
+  // Somebody has taken the serial away.
+  expect(freshUuid({ spec: fakeClone() }, bare)).toBeUndefined();
 });
