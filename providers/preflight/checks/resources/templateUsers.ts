@@ -47,30 +47,40 @@ function templatesOfSet({ fleet, knownSets }: Facts, { set, clone }: SetClone): 
   return [before, now];
 }
 
-/** Whether a clone that could be of several templates of the same content is of this one: its set says so. */
-async function isOfThis(facts: Facts, { guest, mark }: FoundTemplate, clone: SetClone): Promise<boolean> {
+/** The other templates of ours on a template's node that have the same content. */
+async function sameContentAs(facts: Facts, { guest, mark }: FoundTemplate): Promise<number[]> {
   const others = (await facts.guests()).filter(
     ({ vmid, node, template }) => template && node === guest.node && vmid !== guest.vmid,
   );
   const found = await Promise.all(others.map((other) => foundTemplate(facts, other)));
-  const sameContent = found.flatMap((one) => (one?.mark.content === mark.content ? [one.guest.vmid] : []));
-  for (const known of templatesOfSet(facts, clone)) {
-    if (known.includes(guest.vmid)) return true;
-    if (known.some((vmId) => sameContent.includes(vmId))) return false;
-  }
-  return true;
+  return found.flatMap((one) => (one?.mark.content === mark.content ? [one.guest.vmid] : []));
 }
 
-/** Whether a clone is linked to a template, where the datastore does not show it. */
-async function isLinked(facts: Facts, template: FoundTemplate, vm: GuestEntry, clone: SetClone): Promise<boolean> {
+/**
+ * Whether a clone is linked to a template, where the datastore does not show it.
+ *
+ * @param others templates of the same content: then the clone's set says which one it is of
+ */
+async function isLinked(
+  facts: Facts,
+  { guest, mark }: FoundTemplate,
+  others: readonly number[],
+  { vm, clone }: { vm: GuestEntry; clone: SetClone },
+): Promise<boolean> {
   // A disk that has been moved to another node is no longer linked.
-  if (vm.node !== template.guest.node) return false;
+  if (vm.node !== guest.node) return false;
   const config = await facts.guestConfig(vm);
   if (typeof config === "string") return config === "unreachable";
   const bases = Object.values(diskVolumes(config)).flatMap((volume) => baseOf(volume) ?? []);
-  if (bases.length > 0) return bases.includes(template.guest.vmid);
+  if (bases.length > 0) return bases.includes(guest.vmid);
   const from = madeFrom(parseMark(config.description, vm.vmid));
-  return from?.full === false && from.template === template.mark.content && isOfThis(facts, template, clone);
+  if (from?.full !== false || from.template !== mark.content) return false;
+  if (others.length === 0) return true;
+  for (const known of templatesOfSet(facts, clone)) {
+    if (known.includes(guest.vmid)) return true;
+    if (known.some((vmId) => others.includes(vmId))) return false;
+  }
+  return true;
 }
 
 export interface Users {
@@ -89,13 +99,14 @@ export async function usersOf(facts: Facts, template: FoundTemplate): Promise<Us
   const linked = new Set(linkedVmIds(volumes.flat(), guest.vmid));
   const types = new Map((await facts.datastoreConfigs()).map(({ storage, type }) => [storage, type]));
   const isHidden = datastores.some((datastore) => (types.get(datastore) ?? "lvmthin") === "lvmthin");
+  const others = isHidden ? await sameContentAs(facts, template) : [];
   const guests = new Map((await facts.guests()).map((one) => [one.vmid, one]));
   const all = [...clonesOf(fleet), ...clonesOf({ ...fleet, cloneSets: fleet.leftOut })];
   const own = await Promise.all(
     all.map(async (clone) => {
       const vm = guests.get(clone.clone.vmId);
       if (!vm || !(linked.has(vm.vmid) || isHidden) || !(await isOurs(vm, facts))) return [];
-      return linked.has(vm.vmid) || (await isLinked(facts, template, vm, clone)) ? [clone] : [];
+      return linked.has(vm.vmid) || (await isLinked(facts, template, others, { vm, clone })) ? [clone] : [];
     }),
   );
   const clones = own.flat();
