@@ -24,8 +24,8 @@ export function vmHooks(key: string, slot: Omit<Slot, "notes">, connection: Conn
       ),
     ],
     beforeUpdate: [
-      new pulumi.ResourceHook(`VM of ${key} is ours`, async ({ newInputs }) =>
-        (await work()).beforeUpdate(connection, await slotOf(newInputs)),
+      new pulumi.ResourceHook(`VM of ${key} is ours`, async ({ urn, newInputs }) =>
+        (await work()).beforeUpdate(connection, await slotOf(newInputs), report(urn)),
       ),
     ],
     onError: [

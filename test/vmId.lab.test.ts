@@ -2,9 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { notes } from "../fleet/ownership.ts";
+import { markText, notes } from "../fleet/ownership.ts";
 import { type Lab, startLab } from "../lab/lab.ts";
 import { freeVmId, type Slot } from "../providers/templateVm/freeVmId.ts";
+import { afterFailure, beforeUpdate } from "../providers/templateVm/hooks.ts";
 import { createFailed } from "../providers/templateVm/onError.ts";
 import { PveClient } from "../proxmox/client.ts";
 import { clientOf } from "./provider.ts";
@@ -162,6 +163,49 @@ describe("the VMID of a VM that is about to be created", () => {
       const { again, error } = await failed([`task "UPID" failed to complete with exit code: ${exit}`]);
       expect(again).toBe(false);
       expect(error[0]).toMatch(/PVE task qmcreate 300 failed: .*\n {2}task log: .*TASK ERROR.*\n {2}Make room/);
+    });
+  });
+
+  describe("before the plugin changes the VM", () => {
+    const change = (one: Slot = slot) =>
+      beforeUpdate(client.connection, one, () => undefined).then(
+        () => "",
+        (error: Error) => error.message,
+      );
+
+    it("has to be ours, by the mark, or for a template by the fleet's tag where somebody has emptied the notes", async () => {
+      await add(notes("", { ...mark, content: "older" }));
+      expect(await change()).toBe("");
+      await lab.control.patchConfig(300, { set: { description: "", tags: "base;fleet-f1" } });
+      expect(await change()).toContain(`put this line back into them:\n  ${markText(mark)}`);
+      await lab.control.patchConfig(300, { set: { template: 1 } });
+      expect(await change()).toBe("");
+      await lab.control.patchConfig(300, { set: { tags: "base;fleet-f2" } });
+      expect(await change()).toMatch(
+        /^could not change the VM \(node pve1, VM 300\)\n {2}VMID 300 is taken by template "noble" on node pve1, which this stack did not make. It is left alone/,
+      );
+    });
+
+    it("has to be there", async () => {
+      expect(await change()).toContain("VM 300 does not exist\n  Run `pulumi refresh`, then `pulumi up`");
+    });
+
+    it("is not removed when the change fails, however often", async () => {
+      // A plain VM that is about to become a template: nothing of it may get lost.
+      await add(notes("", { ...mark, content: "older" }));
+      const before = await vm();
+      const said: string[] = [];
+      const says = { report: () => undefined, error: (line: string) => said.push(line) };
+      const busy = "VM update: can't lock file '/x' - got timeout";
+      for (const again of [true, true, true, false]) {
+        const failures = Array.from({ length: again ? 1 : 4 }, () => busy);
+        const failed = afterFailure(client.connection, slot, { operation: "update", errors: failures }, says);
+        expect(await failed).toBe(again);
+      }
+      expect(said).toEqual([
+        expect.stringMatching(/^could not change the VM .*\n.*got timeout\n.*run `pulumi up` again/),
+      ]);
+      expect(await vm()).toEqual(before);
     });
   });
 });

@@ -24,6 +24,15 @@ function refusal({ node, vmId }: Slot, code: string, text: string, next: string)
   return failure(new ProxmoxError(code, text), { stage: "create the VM", node, vmId, next });
 }
 
+/** What a task that died has left on a VMID. PVE writes the notes last, so there is no telling whose it was. */
+export const halfMade = (slot: Slot, { node, busy }: FoundVm): ProxmoxError =>
+  refusal(
+    slot,
+    "half-made",
+    `VMID ${slot.vmId} is taken by what a PVE task that died has left on node ${node} (lock: ${busy})`,
+    `If nobody misses it, remove it as root on ${node}: qm unlock ${slot.vmId} && qm destroy ${slot.vmId} --purge`,
+  );
+
 /** Whether the VM is the one that is wanted. A template is, too, if it has another key but the same content. */
 function isWanted({ owner, mark, config }: FoundVm, wanted: { resource: string; content: string }): boolean {
   if (owner !== "ours" || !mark) return false;
@@ -49,15 +58,7 @@ export async function freeVmId(
   const taken = `VMID ${vmId} is taken by ${nameOf(found)}`;
   if (found.kind !== "vm") throw refusal(slot, "not-ours", taken, "Choose another vmId; nothing was changed.");
   const { mark, config, busy } = found;
-  if (busy) {
-    // PVE writes the notes last, so there is no telling whose it was.
-    throw refusal(
-      slot,
-      "half-made",
-      `VMID ${vmId} is taken by what a PVE task that died has left on node ${found.node} (lock: ${busy})`,
-      `If nobody misses it, remove it as root on ${found.node}: qm unlock ${vmId} && qm destroy ${vmId} --purge`,
-    );
-  }
+  if (busy) throw halfMade(slot, found);
   if (!isWanted(found, wanted)) {
     throw refusal(
       slot,

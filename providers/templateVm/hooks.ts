@@ -4,9 +4,10 @@ import type { Connection } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import type { Report } from "../dynamic/progress.ts";
 import { failure } from "../failure.ts";
-import { type FoundVm, lookUp, nameOf } from "../guest/lookUp.ts";
+import { type FoundVm, nameOf } from "../guest/lookUp.ts";
 import { clientOf } from "../run/connect.ts";
-import { freeVmId, type Slot } from "./freeVmId.ts";
+import { atRest } from "./atRest.ts";
+import { freeVmId, halfMade, type Slot } from "./freeVmId.ts";
 import { createFailed, plainText, type Says, updateFailed } from "./onError.ts";
 import { otherOwner } from "./takenOver.ts";
 
@@ -23,10 +24,11 @@ const hasLostMark = ({ config: { template, tags = "" }, mark }: FoundVm, fleetId
  * Before the plugin changes a VM: it changes what has the VMID, whoever made it. A refresh takes up whatever VM it finds on
  * the VMID, on any node.
  */
-export async function beforeUpdate(connection: Connection, { vmId, node, notes }: Slot): Promise<void> {
+export async function beforeUpdate(connection: Connection, slot: Slot, report: Report): Promise<void> {
+  const { vmId, node, notes } = slot;
   const mark = parseMark(notes, vmId);
   const fleetId = mark?.fleetId ?? "";
-  const found = await lookUp(clientOf(connection), { vmId, node, fleetId });
+  const found = await atRest(clientOf(connection), { vmId, node, fleetId }, report);
   const refuse = (code: string, text: string, next: string) =>
     failure(new ProxmoxError(code, text), { stage: "change the VM", node, vmId, next });
   if (found.kind === "absent")
@@ -34,6 +36,7 @@ export async function beforeUpdate(connection: Connection, { vmId, node, notes }
   // PVE itself says what there is to say of a node that does not answer.
   if (found.kind === "unreachable") return;
   if (found.kind === "vm" && (found.owner === "ours" || hasLostMark(found, fleetId))) return;
+  if (found.kind === "vm" && found.busy === "create") throw halfMade(slot, found);
   throw refuse(
     "not-ours",
     `VMID ${vmId} is taken by ${nameOf(found)}, which ${otherOwner(found)}. It is left alone`,

@@ -21,7 +21,7 @@ export interface Says {
 export const plainText = (text: string) =>
   text
     .replace(/\s*\n\s*/g, " ")
-    .replace(/^.*?1 error occurred:\s*\*\s*/, "")
+    .replace(/^.*1 error occurred:\s*\*\s*/, "")
     .trim();
 
 /**
@@ -45,8 +45,14 @@ async function failed(
   if (saysTransient(answer) && failures.length <= RETRIES) {
     says.report(`PVE is busy (${known?.exitStatus ?? answer}); try ${failures.length + 1} of ${RETRIES + 1}`);
     await pause(2 * client.pauseMs * 2 ** (failures.length - 1) * (1 + Math.random()));
-    await prepare();
-    return true;
+    try {
+      await prepare();
+      return true;
+    } catch (error) {
+      // The engine says nothing of an error that a hook throws here.
+      says.error(error instanceof Error ? error.message : String(error));
+      return false;
+    }
   }
   says.error(failure(known ?? new ProxmoxError("plugin", answer), { stage, node, vmId }).message);
   return false;
