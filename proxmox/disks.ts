@@ -17,6 +17,17 @@ export function diskVolumes(config: GuestConfig): Record<string, string> {
   );
 }
 
+/** The cloud-init drive of a config and its volume, which no other drive holds. */
+export function cloudInitVolume(config: GuestConfig): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(config).flatMap(([key, value]) => {
+      if (!DRIVE.test(key) || typeof value !== "string") return [];
+      const volume = parseProperties(value).get("") ?? "";
+      return /(^|[:/])vm-\d+-cloudinit(\.|$)/.test(volume) ? [[key, volume]] : [];
+    }),
+  );
+}
+
 /** The datastore of a volume id such as `local-lvm:vm-9000-disk-0`. */
 export const datastoreOf = (volumeId: string): string => volumeId.slice(0, Math.max(0, volumeId.indexOf(":")));
 
@@ -80,8 +91,8 @@ export async function moveDisk(
           delete: true,
         }),
       isDone: async () => {
-        const volume = diskVolumes((await readConfig(client, vm.node, vm.vmId)) ?? {})[drive];
-        return volume !== undefined && datastoreOf(volume) === datastore;
+        const found = (await readConfig(client, vm.node, vm.vmId))?.[drive];
+        return datastoreOf(parseProperties(found).get("") ?? "") === datastore;
       },
     },
     options,

@@ -207,7 +207,10 @@ describe("a full clone on another datastore", () => {
     expect(await diff(state, news)).toMatchObject({ changes: true, replaces: [] });
     const next = (await provider.update(asRoot, "9101", state, news)) as CloneState;
     expect(next).toMatchObject({ status: "ready", made: { datastore: "fast", uuid } });
-    expect((await vm())?.config.scsi0).toMatch(/^fast:/);
+    expect((await vm())?.config).toMatchObject({
+      scsi0: expect.stringMatching(/^fast:/),
+      scsi30: expect.stringMatching(/^fast:/),
+    });
     expect((await diff(next, news)).changes).toBe(false);
     expect((await read(next))?.outs).toEqual(next);
   });

@@ -66,8 +66,10 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     // versions, a clone that moves to another set is another resource.
     if (run.created.has(vmId)) return;
     const { node = "", spec } = state;
-    if (isReplacement)
-      await stage({ stage: `replace ${spec.name ?? `VM ${vmId}`}`, node, vmId }, () => rollout.enter(vmId));
+    if (isReplacement) {
+      const where = { stage: `replace ${spec.name ?? `VM ${vmId}`}`, node, vmId };
+      await stage(where, () => rollout.enter(vmId)).catch((error) => run.deletions.hold(error));
+    }
     try {
       await run.deletions.attempt(() => remove(run, state, saysFor(state.spec)));
     } catch (error) {

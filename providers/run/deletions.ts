@@ -26,9 +26,14 @@ export class Deletions {
         this.#quietSince = performance.now();
       });
     } catch (error) {
-      await this.#quiet();
-      throw error;
+      return this.hold(error);
     }
+  }
+
+  /** Throws the error of a deletion that was not begun, once the others have ended. */
+  async hold(error: unknown): Promise<never> {
+    await this.#quiet();
+    throw error;
   }
 
   async #quiet(): Promise<void> {

@@ -38,7 +38,8 @@ async function moving(
 describe("the disks of a full clone", () => {
   it("go to the datastore that its config names, those that are not there; volumes have other names then", async () => {
     const { moved, work } = await moving({ datastore: "hdd" });
-    expect(moved).toEqual(["scsi0 on pve1 to hdd", "efidisk0 on pve1 to hdd"]);
+    // The cloud-init drive goes too: without it the VM would not start once the old datastore is gone.
+    expect(moved).toEqual(["scsi0 on pve1 to hdd", "efidisk0 on pve1 to hdd", "ide2 on pve1 to hdd"]);
     expect(work.state.made).toEqual(fakeMade({ full: true, datastore: "hdd" }));
     expect(work.config).toBeUndefined();
     expect(work.says.said).toContain("progress: moving scsi0 of web-1 to datastore hdd: 10%");

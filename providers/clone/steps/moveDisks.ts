@@ -1,4 +1,4 @@
-import { datastoreOf, diskVolumes } from "../../../proxmox/disks.ts";
+import { cloudInitVolume, datastoreOf, diskVolumes } from "../../../proxmox/disks.ts";
 import type { GuestConfig } from "../../../proxmox/guests.ts";
 import type { RunOptions } from "../../../proxmox/task.ts";
 import { movesDisks } from "../diff.ts";
@@ -21,7 +21,9 @@ export async function moveDisks(api: MoveDisksApi, work: Work): Promise<void> {
   if (datastore === undefined || !movesDisks(state, inputs)) return;
   const vm = vmOf(work);
   const config = (await api.readConfig(vm.node, vm.vmId)) ?? {};
-  const elsewhere = Object.entries(diskVolumes(config)).filter(([, volume]) => datastoreOf(volume) !== datastore);
+  // Without its cloud-init drive the VM could not start once the old datastore is gone.
+  const volumes = { ...diskVolumes(config), ...cloudInitVolume(config) };
+  const elsewhere = Object.entries(volumes).filter(([, volume]) => datastoreOf(volume) !== datastore);
   for (const [drive] of elsewhere) {
     const doing = `moving ${drive} of ${name} to datastore ${datastore}`;
     says.report(doing);
