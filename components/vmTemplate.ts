@@ -101,7 +101,8 @@ export class VmTemplate extends pulumi.ComponentResource {
     const guard = new VmGuard(
       guardPart.name,
       { statusUrn: guardPart.urn("VmGuard"), node, vmId, fleetId },
-      guardPart.opts,
+      // The snippets go when no VM names them any more.
+      { ...guardPart.opts, dependsOn: snippets.resources },
     );
     const networkId = snippets.ids.get("network");
     const disks = diskNames(template);

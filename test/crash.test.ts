@@ -95,7 +95,13 @@ describe("a run that is killed", () => {
     expect((await project.pulumi("destroy")).code).toBe(0);
   });
 
-  it("in the middle of a replacement: the state knows a VM that is gone; a refresh, and the next run makes it anew", async () => {
+  it.each([
+    ["a refresh and the next run make", true],
+    ["the next run makes", false],
+  ])("in the middle of a replacement: the state knows a VM that is gone; %s it anew", async (_, refresh) => {
+    await project.configure((config) => {
+      Object.assign(config.templates?.noble ?? {}, { memoryMiB: 2048 });
+    });
     expect((await project.pulumi("up", ["--skip-preview"])).code).toBe(0);
     await project.configure((config) => {
       Object.assign(config.templates?.noble ?? {}, { memoryMiB: 3072 });
@@ -104,10 +110,23 @@ describe("a run that is killed", () => {
     await upUntil(project, running("qmdestroy"));
     await project.lab.control.timeScale(FAST);
     await expect.poll(vm).toBeUndefined();
-    expect((await project.pulumi("refresh")).code).toBe(0);
+    if (refresh) expect((await project.pulumi("refresh")).code).toBe(0);
     expect((await project.pulumi("up", ["--skip-preview"])).code).toBe(0);
     expect((await vm())?.config).toMatchObject({ template: 1, memory: "3072" });
+    expect((await project.pulumi("preview", ["--expect-no-changes"])).code).toBe(0);
     expect((await project.pulumi("destroy")).code).toBe(0);
+  });
+
+  it("before the conversion is in the state: destroy leaves nothing behind", async () => {
+    await project.lab.control.timeScale(SLOW);
+    await upUntil(project, running("qmtemplate"));
+    await project.lab.control.timeScale(FAST);
+    const { deployment } = JSON.parse(await project.state()) as { deployment: { resources: { urn: string }[] } };
+    expect(deployment.resources.filter(({ urn }) => urn.endsWith("::9000-conversion"))).toEqual([]);
+    expect(await vm()).toBeDefined();
+    expect((await project.pulumi("destroy")).code).toBe(0);
+    const after = await project.lab.control.state();
+    expect([after.vms, after.volumes, after.files]).toEqual([before.vms, before.volumes, before.files]);
   });
 
   it("never touches a VM that somebody adds between preflight and creation", async () => {
