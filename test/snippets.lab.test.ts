@@ -9,7 +9,9 @@ import { configOf } from "./provider.ts";
 
 /** What stays on the user's screen. */
 const noted: string[] = [];
-vi.mock("../providers/dynamic/progress.ts", () => ({ saysOf: () => ({ info: (text: string) => noted.push(text) }) }));
+vi.mock("../providers/dynamic/progress.ts", () => ({
+  messagesOf: () => ({ info: (text: string) => noted.push(text) }),
+}));
 
 const name = (hash: string, prefix = "noble-9000-") => `${prefix}user-${hash.repeat(12)}.yaml`;
 const inputs = (...hashes: string[]): SnippetsInputs => ({

@@ -195,11 +195,11 @@ describe("the VMID of a VM that is about to be created", () => {
       await add(notes("", { ...mark, content: "older" }));
       const before = await vm();
       const said: string[] = [];
-      const says = { report: () => undefined, error: (line: string) => said.push(line) };
+      const messages = { report: () => undefined, error: (line: string) => said.push(line) };
       const busy = "VM update: can't lock file '/x' - got timeout";
       for (const again of [true, true, true, false]) {
         const failures = Array.from({ length: again ? 1 : 4 }, () => busy);
-        const failed = afterFailure(client.connection, slot, { operation: "update", errors: failures }, says);
+        const failed = afterFailure(client.connection, slot, { operation: "update", errors: failures }, messages);
         expect(await failed).toBe(again);
       }
       expect(said).toEqual([

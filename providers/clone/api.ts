@@ -34,14 +34,17 @@ export type StepsApi = PlaceApi &
   PowerApi &
   ReadyApi;
 
-export function stepsApi({ client, nodeMemory }: Run, { inputs, says }: Pick<Work, "inputs" | "says">): StepsApi {
+export function stepsApi(
+  { client, nodeMemory }: Run,
+  { inputs, messages }: Pick<Work, "inputs" | "messages">,
+): StepsApi {
   const { vmId, fleetId } = inputs;
   const { pauseMs } = client;
   return {
     pauseMs,
     freeMemory: () => nodeMemory.free(),
     lookUp: (node) => lookUp(client, { vmId, fleetId, node }),
-    atRest: (node, begun) => atRest(client, targetOf(inputs), node, says.report, begun),
+    atRest: (node, begun) => atRest(client, targetOf(inputs), node, messages.report, begun),
     clone: (node, source, options) => cloneGuest(client, node, source, options),
     wait: (upid, options) => waitForTask(client, upid, options),
     migrate: (vm, target, options) => migrateVm(client, vm, target, options),

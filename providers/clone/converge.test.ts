@@ -6,7 +6,7 @@ import { Run } from "../run/run.ts";
 import type { StepsApi } from "./api.ts";
 import { converge } from "./converge.ts";
 import { diff } from "./diff.ts";
-import { fakeClone, fakeMade, fakeSays, fakeState, UUID } from "./fakeClone.ts";
+import { fakeClone, fakeMade, fakeMessages, fakeState, UUID } from "./fakeClone.ts";
 import type { CloneInputs } from "./inputs.ts";
 import { markOf, notesOf } from "./mark.ts";
 import type { CloneState } from "./state.ts";
@@ -56,7 +56,7 @@ vi.mock("./api.ts", () => ({
 
 const limits = { clonesPerTemplate: 4, clonesPerDatastore: 4 };
 let run: Run;
-let says: ReturnType<typeof fakeSays>;
+let messages: ReturnType<typeof fakeMessages>;
 
 beforeEach(() => {
   asked = [];
@@ -68,11 +68,11 @@ beforeEach(() => {
   const config = { description, smbios1: `uuid=${UUID}` };
   found = { kind: "vm", node: "pve1", config, owner: "ours", mark, busy: undefined };
   run = new Run(fakeClient(() => []).client, { limits } as Cluster);
-  says = fakeSays();
+  messages = fakeMessages();
 });
 
-const make = (inputs: Partial<CloneInputs> = {}) => converge(run, fakeClone(inputs), says);
-const update = (before: CloneState, inputs: Partial<CloneInputs>) => converge(run, fakeClone(inputs), says, before);
+const make = (inputs: Partial<CloneInputs> = {}) => converge(run, fakeClone(inputs), messages);
+const update = (before: CloneState, inputs: Partial<CloneInputs>) => converge(run, fakeClone(inputs), messages, before);
 /** Whether another clone of the set may go in a rollout. */
 async function mayGo(): Promise<boolean> {
   let goes = false;
@@ -102,7 +102,7 @@ describe("a clone", () => {
       address: "10.0.0.21",
     });
     expect(diff(state, fakeClone(inputs)).changes).toBe(false);
-    expect(says.said.at(-1)).toBe("report: web-1: ready");
+    expect(messages.said.at(-1)).toBe("report: web-1: ready");
   });
 
   it("is made with few requests where little is asked for", async () => {
@@ -146,7 +146,7 @@ describe("a failure is the clone's own: it is told and kept, with what was reach
         /^could not make web-1, a linked clone of template 9000 \(node pve1, VM 9101, datastore local-lvm\)\n/,
       ),
     });
-    expect(says.said.at(-1)).toMatch(
+    expect(messages.said.at(-1)).toMatch(
       /^warn: web-1 failed; the other clones go on, and the next `pulumi up` tries it again\n/,
     );
     expect(await mayGo()).toBe(false);
@@ -218,12 +218,12 @@ describe("a failure that is the cluster's", () => {
     refused.set("setOptions", gone);
     await make().catch(() => undefined);
     asked.length = 0;
-    const other = await converge(run, fakeClone({ vmId: 9102, name: "web-2" }), says);
+    const other = await converge(run, fakeClone({ vmId: 9102, name: "web-2" }), messages);
     expect(asked).toEqual([]);
     expect(other).toMatchObject({
       status: "failed",
       error: expect.stringMatching(/^not tried: could not configure web-1/),
     });
-    expect(says.said.filter((text) => text.startsWith("warn"))).toEqual([]);
+    expect(messages.said.filter((text) => text.startsWith("warn"))).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { ProxmoxError } from "../../proxmox/errors.ts";
-import type { Says } from "../dynamic/progress.ts";
+import type { Messages } from "../dynamic/progress.ts";
 import { stage, type Where } from "../failure.ts";
 import type { Run } from "../run/run.ts";
 import { stepsApi } from "./api.ts";
@@ -26,7 +26,7 @@ export const unmade = ({ stack, fleetId, vmId, set }: CloneInputs): CloneState =
 
 /** The steps from nothing, or from what is there, to what the config says; each can be repeated. */
 async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void> {
-  const { inputs, state, says } = work;
+  const { inputs, state, messages } = work;
   const { vmId, name, full, templateDatastore, datastore = templateDatastore } = inputs;
   const api = stepsApi(run, work);
   const at = (doing: string): Where => ({
@@ -47,7 +47,7 @@ async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void
       node,
       datastore,
     };
-    await run.turns.take({ node: sourceNode, datastore, sourceVmId, onWait: says.report }, () =>
+    await run.limiter.run({ node: sourceNode, datastore, sourceVmId, onWait: messages.report }, () =>
       stage(cloning, () => cloneOrTakeUp(api, work, to)),
     );
   }
@@ -68,14 +68,14 @@ async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void
 export async function converge(
   run: Run,
   inputs: CloneInputs,
-  says: Says,
+  messages: Messages,
   before = unmade(inputs),
 ): Promise<CloneState> {
   const { vmId, name, set, maxUnavailable = 1 } = inputs;
   const rollout = run.rollouts.enter(vmId, set, maxUnavailable);
   // What went wrong in the last run is told anew if it does so again.
   const { error: _, ...known } = before;
-  const work: Work = { inputs, says, state: { ...known }, isNew: false, started: false };
+  const work: Work = { inputs, messages, state: { ...known }, isNew: false, started: false };
   const { state } = work;
   rollout.begin(vmId);
   try {
@@ -83,7 +83,7 @@ export async function converge(
     await takeSteps(run, work, before);
     // The template's datastore and content are what a clone is made from; the rest has been brought to the VM.
     state.spec = inputs;
-    says.report(`${name}: ${state.status}`);
+    messages.report(`${name}: ${state.status}`);
     if (waits(inputs) && state.status !== "ready") rollout.unhealthy(vmId, "not ready in time");
     else rollout.healthy(vmId);
     return compact(state);
@@ -93,7 +93,7 @@ export async function converge(
     const failed = compact({ ...state, status: "failed", error: message });
     if (run.isNewOutage(error)) throw Object.assign(error as Error, { id: String(vmId), state: failed });
     if (!run.outage)
-      says.warn(`${name} failed; the other clones go on, and the next \`pulumi up\` tries it again\n${message}`);
+      messages.warn(`${name} failed; the other clones go on, and the next \`pulumi up\` tries it again\n${message}`);
     return failed;
   }
 }

@@ -1,4 +1,4 @@
-import type { Says } from "../dynamic/progress.ts";
+import type { Messages } from "../dynamic/progress.ts";
 import type { CloneInputs } from "./inputs.ts";
 import type { CloneState, Made } from "./state.ts";
 import type { Work } from "./steps/work.ts";
@@ -48,7 +48,7 @@ export const fakeState = (change: Partial<CloneState> = {}): CloneState => ({
 });
 
 /** What a user is told, each with how it is told: `warn: web-1 is not ready: …`. */
-export function fakeSays(): Says & { said: string[] } {
+export function fakeMessages(): Messages & { said: string[] } {
   const said: string[] = [];
   const to = (how: string) => (text: string) => said.push(`${how}: ${text}`);
   return {
@@ -64,6 +64,13 @@ export function fakeSays(): Says & { said: string[] } {
 export function fakeWork(
   inputs: Partial<CloneInputs> = {},
   { state = fakeState(), ...change }: Partial<Work> = {},
-): Work & { says: ReturnType<typeof fakeSays> } {
-  return { inputs: fakeClone(inputs), state: { ...state }, isNew: false, started: false, ...change, says: fakeSays() };
+): Work & { messages: ReturnType<typeof fakeMessages> } {
+  return {
+    inputs: fakeClone(inputs),
+    state: { ...state },
+    isNew: false,
+    started: false,
+    ...change,
+    messages: fakeMessages(),
+  };
 }

@@ -8,7 +8,7 @@ import { fakeClient } from "../../proxmox/fakeClient.ts";
 import type { GuestConfig } from "../../proxmox/guests.ts";
 import type { PendingOption } from "../../proxmox/pendingOptions.ts";
 import { Run } from "../run/run.ts";
-import { fakeClone, fakeMade, fakeSays, fakeState, UUID } from "./fakeClone.ts";
+import { fakeClone, fakeMade, fakeMessages, fakeState, UUID } from "./fakeClone.ts";
 import type { CloneInputs } from "./inputs.ts";
 import { look } from "./look.ts";
 import { options } from "./options.ts";
@@ -49,10 +49,10 @@ async function looking(before: CloneState, guest: Guest = {}) {
     if (address === undefined) return new ApiError("GET", 403, "Permission check failed");
     return { result: [{ name: "eth0", "ip-addresses": [{ "ip-address": address }] }] };
   });
-  const says = fakeSays();
+  const messages = fakeMessages();
   const limits = { clonesPerTemplate: 4, clonesPerDatastore: 4 };
-  const state = await look(new Run(client, { limits } as Cluster), before, says);
-  return { state, asked, says: says.said };
+  const state = await look(new Run(client, { limits } as Cluster), before, messages);
+  return { state, asked, messages: messages.said };
 }
 
 const news = fakeClone({ ipConfigs: ["ip=10.0.0.99/24,gw=10.0.0.1"] });
@@ -99,9 +99,9 @@ describe("a look at a clone", () => {
   });
 
   it("leaves one as it was whose node does not answer, and says so", async () => {
-    const { state, says } = await looking(fakeState(), { off: true });
+    const { state, messages } = await looking(fakeState(), { off: true });
     expect(state).toEqual(fakeState());
-    expect(says).toEqual([
+    expect(messages).toEqual([
       "warn: node pve1 does not answer, so VM 9101 could not be looked at: the state keeps what was last seen",
     ]);
   });

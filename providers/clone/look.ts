@@ -1,5 +1,5 @@
 import { pendingOptions } from "../../proxmox/pendingOptions.ts";
-import type { Says } from "../dynamic/progress.ts";
+import type { Messages } from "../dynamic/progress.ts";
 import { lookUp } from "../guest/lookUp.ts";
 import type { Run } from "../run/run.ts";
 import { staticAddress, waiting } from "./booted.ts";
@@ -60,12 +60,12 @@ async function readiness({ client }: Run, state: CloneState): Promise<CloneState
  * What PVE has of a clone now; undefined: it has no such VM any more. A VM that cannot be looked at is left in the state as it
  * was last seen.
  */
-export async function look(run: Run, before: CloneState, says: Says): Promise<CloneState | undefined> {
+export async function look(run: Run, before: CloneState, messages: Messages): Promise<CloneState | undefined> {
   const { spec, made } = before;
   const { vmId, fleetId } = spec;
   const found = await lookUp(run.client, { vmId, fleetId, node: before.node ?? spec.places?.[0]?.node });
   if (found.kind === "unreachable") {
-    says.warn(
+    messages.warn(
       `node ${found.node} does not answer, so VM ${vmId} could not be looked at: the state keeps what was last seen`,
     );
     return before;

@@ -30,7 +30,7 @@ vi.mock("./remove.ts", () => ({
   },
 }));
 vi.mock("../dynamic/progress.ts", () => ({
-  saysOf: (urn: string) => ({ info: (text: string) => told.push(`${urn.split("::").at(-1)}: ${text}`) }),
+  messagesOf: (urn: string) => ({ info: (text: string) => told.push(`${urn.split("::").at(-1)}: ${text}`) }),
 }));
 
 const config = { get: () => undefined };

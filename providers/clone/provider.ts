@@ -1,6 +1,6 @@
 import { cloneUrn } from "../../fleet/urns.ts";
 import type { Handlers } from "../dynamic/handlers.ts";
-import { saysOf } from "../dynamic/progress.ts";
+import { messagesOf } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
 import { runOf } from "../run/connect.ts";
 import { converge } from "./converge.ts";
@@ -10,7 +10,7 @@ import { look } from "./look.ts";
 import { remove } from "./remove.ts";
 import { type CloneState, fromVersion1 } from "./state.ts";
 
-const saysFor = ({ stack, vmId }: Pick<CloneInputs, "stack" | "vmId">) => saysOf(cloneUrn(stack, vmId));
+const messagesFor = ({ stack, vmId }: Pick<CloneInputs, "stack" | "vmId">) => messagesOf(cloneUrn(stack, vmId));
 
 /** A clone of a template: made, configured, started, ready. */
 export const provider: Handlers<CloneInputs, CloneState> = {
@@ -30,21 +30,21 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     const run = runOf(config);
     const rollout = run.rollouts.enter(news.vmId, news.set, news.maxUnavailable ?? 1);
     if (result.replaces.length > 0) rollout.replacing.add(state.spec.vmId);
-    for (const reason of reasons) saysFor(news).info(`${news.name}: ${reason}`);
+    for (const reason of reasons) messagesFor(news).info(`${news.name}: ${reason}`);
     return result;
   },
 
   async create(config, inputs) {
     const run = runOf(config);
     run.created.add(inputs.vmId);
-    return { id: String(inputs.vmId), outs: await converge(run, inputs, saysFor(inputs)) };
+    return { id: String(inputs.vmId), outs: await converge(run, inputs, messagesFor(inputs)) };
   },
 
   async read(config, _id, state) {
     const { node = "", spec } = state;
     const { vmId, name = `VM ${vmId}` } = spec;
     return stage({ stage: `look at ${name}`, node, vmId }, async () => {
-      const outs = await look(runOf(config), state, saysFor(spec));
+      const outs = await look(runOf(config), state, messagesFor(spec));
       return outs && { outs, inputs: inputsOf(outs) };
     });
   },
@@ -54,7 +54,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     // Nothing that the VM, or its guest, would have to be asked for.
     const waitsForMore = waits(news) && state.spec.waitFor !== news.waitFor;
     if (!waitsForMore && !diff(treated, news).changes) return treated;
-    return converge(runOf(config), news, saysFor(news), state);
+    return converge(runOf(config), news, messagesFor(news), state);
   },
 
   async delete(config, _id, state) {
@@ -71,7 +71,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
       await stage(where, () => rollout.enter(vmId)).catch((error) => run.deletions.hold(error));
     }
     try {
-      await run.deletions.attempt(() => remove(run, state, saysFor(state.spec)));
+      await run.deletions.attempt(() => remove(run, state, messagesFor(state.spec)));
     } catch (error) {
       if (isReplacement) rollout.unhealthy(vmId, "it could not be deleted");
       throw error;

@@ -4,7 +4,7 @@ import { ApiError } from "../../proxmox/errors.ts";
 import { fakeClient } from "../../proxmox/fakeClient.ts";
 import type { GuestConfig } from "../../proxmox/guests.ts";
 import { Run } from "../run/run.ts";
-import { fakeClone, fakeMade, fakeSays, fakeState, UUID } from "./fakeClone.ts";
+import { fakeClone, fakeMade, fakeMessages, fakeState, UUID } from "./fakeClone.ts";
 import { markOf, notesOf } from "./mark.ts";
 import { remove } from "./remove.ts";
 import type { CloneState } from "./state.ts";
@@ -40,23 +40,23 @@ function pve(change: Partial<Guest> = {}, before: (call: string, guest: Guest) =
     else guest.node = undefined;
     return `UPID:pve1:1:2:3:${call.startsWith("DELETE") ? "qmdestroy" : "qmshutdown"}:9101:a@pve:`;
   });
-  const says = fakeSays();
+  const messages = fakeMessages();
   const run = new Run(client, { limits } as Cluster);
   const changes = () => asked.filter((call) => !call.startsWith("GET"));
-  return { guest, changes, says, remove: (state: CloneState = fakeState()) => remove(run, state, says) };
+  return { guest, changes, messages, remove: (state: CloneState = fakeState()) => remove(run, state, messages) };
 }
 
 const DELETE = (node: string) => `DELETE /nodes/${node}/qemu/9101 {"purge":true,"destroy-unreferenced-disks":false}`;
 
 describe("a clone is deleted", () => {
   it("after it was shut down, in the time that its config gives it", async () => {
-    const { remove, changes, says } = pve({ running: true });
+    const { remove, changes, messages } = pve({ running: true });
     await remove(fakeState({ spec: fakeClone({ shutdownSeconds: 5 }) }));
     expect(changes()).toEqual([
       'POST /nodes/pve1/qemu/9101/status/shutdown {"timeout":5,"forceStop":true}',
       DELETE("pve1"),
     ]);
-    expect(says.said).toEqual(["report: shutting web-1 down, for up to 5 s", "report: deleting web-1"]);
+    expect(messages.said).toEqual(["report: shutting web-1 down, for up to 5 s", "report: deleting web-1"]);
   });
 
   it("at once when it does not run; wherever it was moved", async () => {

@@ -1,7 +1,7 @@
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { shutDownVm } from "../../proxmox/power.ts";
 import { removeVm } from "../../proxmox/removeVm.ts";
-import type { Says } from "../dynamic/progress.ts";
+import type { Messages } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
 import type { FoundContainer, FoundVm } from "../guest/lookUp.ts";
 import type { Run } from "../run/run.ts";
@@ -30,7 +30,7 @@ function isThisClone(found: FoundVm | FoundContainer, { spec, made }: CloneState
 }
 
 /** Shuts the clone's VM down and deletes it, with its disks. A VM that is gone already is fine. */
-export async function remove(run: Run, state: CloneState, says: Says): Promise<void> {
+export async function remove(run: Run, state: CloneState, messages: Messages): Promise<void> {
   const { client } = run;
   const { spec, made } = state;
   const { vmId, shutdownSeconds: seconds = SHUTDOWN_SECONDS, name = `VM ${vmId}` } = spec;
@@ -39,16 +39,16 @@ export async function remove(run: Run, state: CloneState, says: Says): Promise<v
   await stage({ stage: `delete ${name}`, node, vmId }, async () => {
     // It may be migrated between the look and the deletion, which then finds nothing where it was.
     for (let moves = 0; moves < MOVES; moves++) {
-      const found = await atRest(client, target, node, says.report);
+      const found = await atRest(client, target, node, messages.report);
       if (!found || !isThisClone(found, state)) return;
       assertUnprotected(found, vmId);
       const vm = { node: found.node, vmId };
       const onBegin = () =>
-        says.report(seconds > 0 ? `shutting ${name} down, for up to ${seconds} s` : `stopping ${name}`);
+        messages.report(seconds > 0 ? `shutting ${name} down, for up to ${seconds} s` : `stopping ${name}`);
       await shutDownVm(client, vm, seconds, { onBegin });
       const datastore = made?.datastore ?? spec.templateDatastore ?? "";
-      const removed = await run.turns.take({ node: vm.node, datastore, onWait: says.report }, () => {
-        says.report(`deleting ${name}`);
+      const removed = await run.limiter.run({ node: vm.node, datastore, onWait: messages.report }, () => {
+        messages.report(`deleting ${name}`);
         return removeVm(client, vm);
       });
       if (removed) return;

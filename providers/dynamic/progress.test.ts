@@ -52,7 +52,7 @@ const heardSoFar = (messages: unknown) => vi.waitFor(() => expect(heard).toEqual
 
 describe("what is said to the user", () => {
   it("arrives in order", async () => {
-    const { report, warn, info } = progress.saysOf(urn);
+    const { report, warn, info } = progress.messagesOf(urn);
     report("cloning");
     warn("the node does not answer");
     report("cloning again");
@@ -65,7 +65,7 @@ describe("what is said to the user", () => {
     takes = new Promise((resolve) => {
       take = resolve;
     });
-    const { report, warn } = progress.saysOf(urn);
+    const { report, warn } = progress.messagesOf(urn);
     for (let n = 0; n < 5000; n++) report(`step ${n} of many`);
     warn("the node does not answer");
     take();
@@ -76,7 +76,7 @@ describe("what is said to the user", () => {
   });
 
   it("to an engine that is gone is lost, and holds nothing up", async () => {
-    const { report } = progress.saysOf(urn);
+    const { report } = progress.messagesOf(urn);
     report("cloning");
     await heardSoFar(["cloning"]);
     engine.forceShutdown();
@@ -96,7 +96,7 @@ describe("how far something is", () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
 
   it("is said at first, every ten seconds, and once when it is done", async () => {
-    const { progress: howFar } = progress.saysOf(urn);
+    const { progress: howFar } = progress.messagesOf(urn);
     for (const percent of [1, 2, 3]) howFar("cloning VM 9000 to 9101", percent);
     vi.advanceTimersByTime(9_999);
     howFar("cloning VM 9000 to 9101", 40);
@@ -107,7 +107,7 @@ describe("how far something is", () => {
   });
 
   it("is said of each thing, and of each resource", async () => {
-    const [one, other] = [progress.saysOf(urn), progress.saysOf(`${urn}9`)];
+    const [one, other] = [progress.messagesOf(urn), progress.messagesOf(`${urn}9`)];
     one.progress("cloning VM 9000 to 9101", 1);
     other.progress("cloning VM 9000 to 9101", 1);
     one.progress("migrating web-1 to pve2", 1);

@@ -6,7 +6,7 @@ import engineProto from "@pulumi/pulumi/proto/engine_pb.js";
 export type Report = (message: string) => void;
 
 /** How a resource speaks to the user. */
-export interface Says {
+export interface Messages {
   report: Report;
   /** How far something is that takes long, in percent. */
   progress: (doing: string, percent: number) => void;
@@ -77,7 +77,7 @@ export const reporter = (urn: string): Report => seldom(sender(urn, engineProto.
 /** Shows warnings that stay on the screen. */
 export const warner = (urn: string): Report => sender(urn, engineProto.LogSeverity.WARNING, false);
 
-export function saysOf(urn: string): Says {
+export function messagesOf(urn: string): Messages {
   const report = reporter(urn);
   return {
     report,

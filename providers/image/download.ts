@@ -7,7 +7,7 @@ import { runningTasks } from "../../proxmox/taskList.ts";
 import type { Report } from "../dynamic/progress.ts";
 import { failure } from "../failure.ts";
 import type { Checksum } from "./checksumList.ts";
-import { isBrokenFile, isRecoverable, isThereAlready, nextStep } from "./trouble.ts";
+import { isBrokenFile, isRecoverable, isThereAlready, nextStep } from "./downloadErrors.ts";
 
 /** A file of the cache and where it comes from. */
 export interface CachedFile {

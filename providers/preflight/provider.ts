@@ -7,7 +7,7 @@ import { vmIdsOf } from "../../config/rules/vmIds.ts";
 import type { TemplateNames } from "../../fleet/templateNames.ts";
 import { changedKeys } from "../dynamic/diff.ts";
 import type { ConfigReader, Handlers } from "../dynamic/handlers.ts";
-import { saysOf } from "../dynamic/progress.ts";
+import { messagesOf } from "../dynamic/progress.ts";
 import { readStackConfig, runOf } from "../run/connect.ts";
 import { checksFor } from "./checks/index.ts";
 import { mappingUses } from "./deviceNeeds.ts";
@@ -110,7 +110,7 @@ export const provider: Handlers<PreflightInputs, PreflightState> = {
   stateVersion: 1,
 
   async check(config, olds, news) {
-    const { report, warn, info } = saysOf(news.statusUrn);
+    const { report, warn, info } = messagesOf(news.statusUrn);
     report("looking at the config and the cluster");
     const { inputs, results } = await preflight(config, olds, news);
     if (hasFailed(results)) return { inputs, failures: [{ property: "", reason: failureReport(results) }] };

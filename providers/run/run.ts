@@ -1,11 +1,11 @@
 import type { Cluster } from "../../config/cluster.ts";
 import type { PveClient } from "../../proxmox/client.ts";
 import { Deletions } from "./deletions.ts";
+import { Limiter } from "./limits.ts";
 import { NodeMemory } from "./nodeMemory.ts";
 import { isOutage } from "./outage.ts";
 import { Queues } from "./queues.ts";
 import { Rollouts } from "./rollout.ts";
-import { Turns } from "./turns.ts";
 import { VmLists } from "./vmLists.ts";
 
 /** For tests, which have less time. */
@@ -20,7 +20,7 @@ export interface Pace {
 export class Run {
   readonly client: PveClient;
   readonly cluster: Cluster;
-  readonly turns: Turns;
+  readonly limiter: Limiter;
   readonly rollouts = new Rollouts();
   readonly nodeMemory: NodeMemory;
   readonly vmLists: VmLists;
@@ -35,7 +35,7 @@ export class Run {
   constructor(client: PveClient, cluster: Cluster, { freshMs, quietMs }: Pace = {}) {
     this.client = client;
     this.cluster = cluster;
-    this.turns = new Turns(client, cluster.limits);
+    this.limiter = new Limiter(client, cluster.limits);
     this.nodeMemory = new NodeMemory(client);
     this.vmLists = new VmLists(client, freshMs === undefined ? {} : { freshMs });
     this.deletions = new Deletions(quietMs === undefined ? {} : { quietMs });

@@ -6,7 +6,7 @@ import { parseProperties } from "../../proxmox/propertyString.ts";
 import { listVolumes, removeVolume } from "../../proxmox/storage.ts";
 import { diffByKeys } from "../dynamic/diff.ts";
 import type { Handlers } from "../dynamic/handlers.ts";
-import { type Report, saysOf } from "../dynamic/progress.ts";
+import { messagesOf, type Report } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
 import { linkedName } from "../guest/linkedTo.ts";
 import { runOf } from "../run/connect.ts";
@@ -114,7 +114,7 @@ export const provider: Handlers<SnippetsInputs, SnippetsInputs> = {
     // A file has a trigger in its state only once this version of the program has run.
     const triggered = olds.restored !== undefined;
     const then = triggered ? "it is uploaded again" : "the next `pulumi up` uploads it again";
-    for (const name of gone) saysOf(news.statusUrn).info(`${name} is gone from datastore ${datastore}; ${then}`);
+    for (const name of gone) messagesOf(news.statusUrn).info(`${name} is gone from datastore ${datastore}; ${then}`);
     const times = (name: string) => (olds.restored?.[name] ?? 0) + Number(triggered && gone.includes(name));
     return { inputs: { ...news, restored: Object.fromEntries(current.map((name) => [name, times(name)])) } };
   },
@@ -139,7 +139,7 @@ export const provider: Handlers<SnippetsInputs, SnippetsInputs> = {
   },
   async delete(config, _id, state) {
     const run = runOf(config);
-    const { info } = saysOf(state.statusUrn);
+    const { info } = messagesOf(state.statusUrn);
     await run.deletions.attempt(() => stage(where(state), () => sweep(run.client, state, [], info)));
   },
 };

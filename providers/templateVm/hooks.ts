@@ -8,7 +8,7 @@ import { type FoundVm, nameOf } from "../guest/lookUp.ts";
 import { clientOf } from "../run/connect.ts";
 import { atRest } from "./atRest.ts";
 import { freeVmId, halfMade, type Slot } from "./freeVmId.ts";
-import { createFailed, plainText, type Says, updateFailed } from "./onError.ts";
+import { createFailed, type Messages, plainText, updateFailed } from "./onError.ts";
 import { otherOwner } from "./takenOver.ts";
 
 /** Before the plugin creates a VM: see `freeVmId`. */
@@ -49,10 +49,12 @@ export function afterFailure(
   connection: Connection,
   slot: Slot,
   { operation, errors }: { operation: string; errors: readonly string[] },
-  says: Says,
+  messages: Messages,
 ): Promise<boolean> {
   const client = clientOf(connection);
-  return operation === "create" ? createFailed(client, slot, errors, says) : updateFailed(client, slot, errors, says);
+  return operation === "create"
+    ? createFailed(client, slot, errors, messages)
+    : updateFailed(client, slot, errors, messages);
 }
 
 /** A snippet that the plugin could not upload: what it was for, and what to do. */

@@ -10,7 +10,7 @@ import { lastFailure } from "./tasks.ts";
 
 const RETRIES = 3;
 
-export interface Says {
+export interface Messages {
   /** Progress. */
   report: Report;
   /** What a person needs to know when it is over. */
@@ -36,37 +36,42 @@ async function failed(
   client: PveClient,
   { node, vmId }: Slot,
   { stage, failures, prepare }: { stage: string; failures: readonly string[]; prepare: () => Promise<unknown> },
-  says: Says,
+  messages: Messages,
 ): Promise<boolean> {
   const answer = plainText(failures[0] ?? "");
   // The text is the plugin's; the task's log is only with PVE.
   const task = await lastFailure(client, node, vmId).catch(() => undefined);
   const known = task && answer.includes(task.exitStatus) ? task : undefined;
   if (saysTransient(answer) && failures.length <= RETRIES) {
-    says.report(`PVE is busy (${known?.exitStatus ?? answer}); try ${failures.length + 1} of ${RETRIES + 1}`);
+    messages.report(`PVE is busy (${known?.exitStatus ?? answer}); try ${failures.length + 1} of ${RETRIES + 1}`);
     await pause(2 * client.pauseMs * 2 ** (failures.length - 1) * (1 + Math.random()));
     try {
       await prepare();
       return true;
     } catch (error) {
       // The engine says nothing of an error that a hook throws here.
-      says.error(error instanceof Error ? error.message : String(error));
+      messages.error(error instanceof Error ? error.message : String(error));
       return false;
     }
   }
-  says.error(failure(known ?? new ProxmoxError("plugin", answer), { stage, node, vmId }).message);
+  messages.error(failure(known ?? new ProxmoxError("plugin", answer), { stage, node, vmId }).message);
   return false;
 }
 
 /** The plugin could not create a VM: what is left of it is removed, or taken over by the next try if it is finished. */
-export const createFailed = (client: PveClient, slot: Slot, failures: readonly string[], says: Says) =>
-  failed(client, slot, { stage: "create the VM", failures, prepare: () => freeVmId(client, slot, says.report) }, says);
+export const createFailed = (client: PveClient, slot: Slot, failures: readonly string[], messages: Messages) =>
+  failed(
+    client,
+    slot,
+    { stage: "create the VM", failures, prepare: () => freeVmId(client, slot, messages.report) },
+    messages,
+  );
 
 /** The plugin could not change a VM, which may be half changed by now; the next try finishes it. */
-export const updateFailed = (client: PveClient, slot: Slot, failures: readonly string[], says: Says) =>
+export const updateFailed = (client: PveClient, slot: Slot, failures: readonly string[], messages: Messages) =>
   failed(
     client,
     slot,
     { stage: "change the VM", failures, prepare: () => waitForTasksOf(client, slot.node, slot.vmId) },
-    says,
+    messages,
   );

@@ -83,10 +83,13 @@ export async function removeTemplateVm(
       const at = { node: found.node, vmId };
       await shutDownVm(client, at, 0, { onBegin: () => report(`stopping VM ${vmId}`) });
       const [volume = ""] = Object.values(diskVolumes(found.config));
-      const removed = await run.turns.take({ node: found.node, datastore: datastoreOf(volume), onWait: report }, () => {
-        report(`deleting VM ${vmId}`);
-        return removeVm(client, at);
-      });
+      const removed = await run.limiter.run(
+        { node: found.node, datastore: datastoreOf(volume), onWait: report },
+        () => {
+          report(`deleting VM ${vmId}`);
+          return removeVm(client, at);
+        },
+      );
       if (removed) return;
     }
     throw new ProxmoxError("moving", `VM ${vmId} moved to another node ${MOVES} times while it was to be deleted`);

@@ -9,7 +9,7 @@ import {
 import type { PveClient } from "../../../proxmox/client.ts";
 import { ApiError, answerOf, ConnectionError, ProxmoxError } from "../../../proxmox/errors.ts";
 import { readConfig } from "../../../proxmox/guests.ts";
-import type { Says } from "../../dynamic/progress.ts";
+import type { Messages } from "../../dynamic/progress.ts";
 import { type Addresses, addressesOf, isIpv4, outward } from "./addresses.ts";
 import { COMMANDS, parseStatus } from "./cloudInitStatus.ts";
 import { type Deadline, deadline } from "./deadline.ts";
@@ -96,7 +96,7 @@ async function until<T>(
   look: () => Promise<Look<T>>,
   guest: Guest,
   { first, silent }: { first: string; silent: string },
-  { report }: Pick<Says, "report">,
+  { report }: Pick<Messages, "report">,
   time: Deadline,
 ): Promise<T> {
   const say = (missing: string) =>
@@ -209,17 +209,17 @@ export async function waitUntilReady(
   client: PveClient,
   guest: Guest,
   options: { waitFor: "agent" | "cloud-init"; timeoutSeconds: number; static: boolean },
-  says: Pick<Says, "report">,
+  messages: Pick<Messages, "report">,
 ): Promise<Readiness> {
   const { pauseMs } = client;
   const time = deadline(options.timeoutSeconds, pauseMs / 2, pauseMs * 10);
   let addresses: Addresses | undefined;
   try {
     const agent = { first: "its guest agent", silent: NO_AGENT };
-    addresses = await until(addressLook(client, guest, options.static, time), guest, agent, says, time);
+    addresses = await until(addressLook(client, guest, options.static, time), guest, agent, messages, time);
     if (options.waitFor === "cloud-init") {
       const cloudInit = { first: "cloud-init", silent: AGENT_LOST };
-      await until(cloudInitLook(client, guest, time), guest, cloudInit, says, time);
+      await until(cloudInitLook(client, guest, time), guest, cloudInit, messages, time);
     }
     return { ready: true, addresses };
   } catch (error) {

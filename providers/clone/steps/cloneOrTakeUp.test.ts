@@ -88,7 +88,7 @@ describe("a clone is made", () => {
     await own.run();
     expect(own.asked[0]?.options).toMatchObject({ full: true, storage: "hdd" });
     expect(own.work.state.made).toMatchObject({ full: true, datastore: "hdd" });
-    expect(own.work.says.said).toContain("progress: cloning VM 9000 to 9101: 12%");
+    expect(own.work.messages.said).toContain("progress: cloning VM 9000 to 9101: 12%");
     const templates = cloning({}, { full: true });
     await templates.run();
     expect(templates.asked[0]?.options).toMatchObject({ storage: "local-lvm" });
@@ -114,7 +114,7 @@ describe("a clone is made", () => {
     expect(asked).toHaveLength(2);
     expect(begun).toEqual([[upid(1)]]);
     expect(work.isNew).toBe(true);
-    expect(work.says.said).toContainEqual(expect.stringMatching(/clone failed \(.*got timeout\); try 2 of 4/));
+    expect(work.messages.said).toContainEqual(expect.stringMatching(/clone failed \(.*got timeout\); try 2 of 4/));
   });
 
   it("also where the state knows values of an earlier try, of which the new VM has none", async () => {

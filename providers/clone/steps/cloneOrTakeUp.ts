@@ -70,18 +70,18 @@ function noteFound(work: Work, { node, config, mark, owner }: FoundVm): void {
  * got lost.
  */
 export async function cloneOrTakeUp(api: CloneApi, work: Work, place: Place): Promise<void> {
-  const { inputs, says } = work;
+  const { inputs, messages } = work;
   const { vmId, name, full, templateDatastore, datastore = templateDatastore, pool, template } = inputs;
   const { node, sourceVmId, sourceNode = node } = place;
   const ownTasks = new Set<string>();
-  const onSilence = (error: unknown) => says.report(`waiting for an answer of ${sourceNode} (${answerOf(error)})`);
+  const onSilence = (error: unknown) => messages.report(`waiting for an answer of ${sourceNode} (${answerOf(error)})`);
   const onLog = (line: string) => {
     const percent = percentOf(line);
-    if (percent !== undefined) says.progress(`cloning VM ${sourceVmId} to ${vmId}`, percent);
+    if (percent !== undefined) messages.progress(`cloning VM ${sourceVmId} to ${vmId}`, percent);
   };
   const attempt = async (): Promise<FoundVm | undefined> => {
     try {
-      says.report(`cloning VM ${sourceVmId} to ${vmId}`);
+      messages.report(`cloning VM ${sourceVmId} to ${vmId}`);
       const upid = await api.clone(sourceNode, sourceVmId, {
         newid: vmId,
         name,
@@ -107,7 +107,7 @@ export async function cloneOrTakeUp(api: CloneApi, work: Work, place: Place): Pr
     when: (error) => isTransient(error) || isTaken(error),
     pauseMs: api.pauseMs,
     onRetry: (error, number, attempts) =>
-      says.report(`clone failed (${answerOf(error)}); try ${number + 1} of ${attempts}`),
+      messages.report(`clone failed (${answerOf(error)}); try ${number + 1} of ${attempts}`),
   });
   if (found) noteFound(work, found);
   else noteNew(work, place);

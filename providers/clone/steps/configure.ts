@@ -38,7 +38,7 @@ function withOptions(spec: Work["state"]["spec"], inputs: CloneInputs): Work["st
 
 /** Sets the VM's options by one request. */
 export async function configure(api: ConfigureApi, work: Work): Promise<void> {
-  const { inputs, state, says, isNew, freshUuid } = work;
+  const { inputs, state, messages, isNew, freshUuid } = work;
   const vm = vmOf(work);
   const place = inputs.places.find(({ node }) => node === vm.node);
   const cicustom = freshUuid === undefined ? undefined : place?.cicustom;
@@ -48,7 +48,7 @@ export async function configure(api: ConfigureApi, work: Work): Promise<void> {
     // Only with the clones' own vendor-data does a guest take another address as the instance that it is.
     ...(freshUuid !== undefined && cicustom !== undefined && { instanceId: freshUuid }),
   };
-  says.report(`configuring ${inputs.name}`);
+  messages.report(`configuring ${inputs.name}`);
   if (!isNew || needsConfig(inputs)) work.config ??= await api.readConfig(vm.node, vm.vmId);
   // PVE has given a new clone a UUID; one of ours saves asking for it.
   const smbios1 = isNew && { smbios1: `uuid=${freshUuid}` };

@@ -26,15 +26,15 @@ async function growing(
   };
   const error = await growDisk(api, work).catch((one: Error) => one);
   const { diskGiB, bootDisk } = work.state.spec;
-  return { asked, error, reads, says: work.says.said, spec: { diskGiB, bootDisk } };
+  return { asked, error, reads, messages: work.messages.said, spec: { diskGiB, bootDisk } };
 }
 const grown = { diskGiB: 40, bootDisk: "scsi0" };
 
 describe("the boot disk", () => {
   it("is grown to what the config says, and the state has it when it is", async () => {
-    const { asked, says, spec } = await growing(grown, { config: CONFIG });
+    const { asked, messages, spec } = await growing(grown, { config: CONFIG });
     expect(asked).toEqual([{ node: "pve1", vmId: 9101, drive: "scsi0", sizeGiB: 40, config: CONFIG }]);
-    expect(says).toEqual(["report: growing scsi0 of web-1 to 40 GiB"]);
+    expect(messages).toEqual(["report: growing scsi0 of web-1 to 40 GiB"]);
     expect(spec).toEqual(grown);
   });
 

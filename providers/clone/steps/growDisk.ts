@@ -12,7 +12,7 @@ export interface GrowDiskApi {
 
 /** Grows the boot disk where it has less than the config says. */
 export async function growDisk(api: GrowDiskApi, work: Work): Promise<void> {
-  const { inputs, state, says } = work;
+  const { inputs, state, messages } = work;
   const { diskGiB: sizeGiB, bootDisk: drive, name } = inputs;
   const { diskGiB: _size, bootDisk: _drive, ...rest } = state.spec;
   if (sizeGiB === undefined || drive === undefined) {
@@ -22,7 +22,7 @@ export async function growDisk(api: GrowDiskApi, work: Work): Promise<void> {
   const vm = vmOf(work);
   const config = work.config ?? (await api.readConfig(vm.node, vm.vmId)) ?? {};
   await api.growDisk(vm, { drive, sizeGiB, config }, () =>
-    says.report(`growing ${drive} of ${name} to ${sizeGiB} GiB`),
+    messages.report(`growing ${drive} of ${name} to ${sizeGiB} GiB`),
   );
   state.spec = { ...rest, diskGiB: sizeGiB, bootDisk: drive };
 }

@@ -48,7 +48,7 @@ describe("a clone goes to another node", () => {
     const { work, asked } = await migrating({ cicustom: "" });
     expect(asked).toEqual(["migrate 9101 from pve1 to pve2"]);
     expect(work.state).toMatchObject({ node: "pve2", spec: { places: [TO] } });
-    expect(work.says.said).toEqual([
+    expect(work.messages.said).toEqual([
       "report: migrating web-1 from pve1 to pve2",
       "progress: migrating web-1 to pve2: 12%",
     ]);

@@ -19,16 +19,16 @@ const isLinked = (error: unknown): boolean =>
 
 /** Moves a clone to another node, running or not. */
 export async function migrate(api: MigrateApi, work: Work, place: Place): Promise<void> {
-  const { inputs, state, says } = work;
+  const { inputs, state, messages } = work;
   const { vmId, name } = inputs;
   const { node: target, sourceVmId, sourceNode } = place;
   const vm = vmOf(work);
-  says.report(`migrating ${name} from ${vm.node} to ${target}`);
+  messages.report(`migrating ${name} from ${vm.node} to ${target}`);
   try {
     await api.migrate(vm, target, {
       onLog: (line) => {
         const percent = percentOf(line);
-        if (percent !== undefined) says.progress(`migrating ${name} to ${target}`, percent);
+        if (percent !== undefined) messages.progress(`migrating ${name} to ${target}`, percent);
       },
     });
   } catch (error) {

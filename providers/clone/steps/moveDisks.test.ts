@@ -42,7 +42,7 @@ describe("the disks of a full clone", () => {
     expect(moved).toEqual(["scsi0 on pve1 to hdd", "efidisk0 on pve1 to hdd", "ide2 on pve1 to hdd"]);
     expect(work.state.made).toEqual(fakeMade({ full: true, datastore: "hdd" }));
     expect(work.config).toBeUndefined();
-    expect(work.says.said).toContain("progress: moving scsi0 of web-1 to datastore hdd: 10%");
+    expect(work.messages.said).toContain("progress: moving scsi0 of web-1 to datastore hdd: 10%");
   });
 
   it("are where they were for the state until all of them have moved", async () => {

@@ -16,7 +16,7 @@ export interface MoveDisksApi {
 
 /** Moves the disks of a full clone to the datastore that the config names, running or not. */
 export async function moveDisks(api: MoveDisksApi, work: Work): Promise<void> {
-  const { inputs, state, says } = work;
+  const { inputs, state, messages } = work;
   const { datastore, name } = inputs;
   if (datastore === undefined || !movesDisks(state, inputs)) return;
   const vm = vmOf(work);
@@ -26,10 +26,10 @@ export async function moveDisks(api: MoveDisksApi, work: Work): Promise<void> {
   const elsewhere = Object.entries(volumes).filter(([, volume]) => datastoreOf(volume) !== datastore);
   for (const [drive] of elsewhere) {
     const doing = `moving ${drive} of ${name} to datastore ${datastore}`;
-    says.report(doing);
+    messages.report(doing);
     const onLog = (line: string) => {
       const percent = percentOf(line);
-      if (percent !== undefined) says.progress(doing, percent);
+      if (percent !== undefined) messages.progress(doing, percent);
     };
     await api.moveDisk(vm, { drive, datastore }, { onLog });
   }

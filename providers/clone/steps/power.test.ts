@@ -40,7 +40,7 @@ async function powering(
     reboot: async (_vm: object, seconds: number) => ask(`reboot ${seconds}`, stays)(),
   };
   const error = await power(api, doing, before).catch((one: Error) => one);
-  return { asked, error, state: doing.state, started: doing.started, says: doing.says.said };
+  return { asked, error, state: doing.state, started: doing.started, messages: doing.messages.said };
 }
 
 describe("a clone that is off", () => {
@@ -52,11 +52,15 @@ describe("a clone that is off", () => {
       pendingReboot: ["memory"],
       booted: { ipConfigs: ["ip=dhcp"] },
     });
-    const { asked, state, started, says } = await powering({}, { warnings: ["no efidisk configured!"] }, { before });
+    const { asked, state, started, messages } = await powering(
+      {},
+      { warnings: ["no efidisk configured!"] },
+      { before },
+    );
     expect(asked).toEqual(["status", "start"]);
     expect(state).toEqual(fakeState({ status: "running" }));
     expect(started).toBe(true);
-    expect(says).toEqual(["report: starting web-1", "warn: web-1 started with a warning: no efidisk configured!"]);
+    expect(messages).toEqual(["report: starting web-1", "warn: web-1 started with a warning: no efidisk configured!"]);
   });
 
   it("is started without being asked how it is, when it was made just now", async () => {
@@ -97,15 +101,15 @@ describe("a clone that runs", () => {
 
   it("is left alone when nothing waits for its next start, also where the config does not start it", async () => {
     for (const start of [true, false]) {
-      const { asked, state, says } = await powering({ start }, running);
+      const { asked, state, messages } = await powering({ start }, running);
       expect(asked).toEqual(["status", "pending"]);
       expect(state).toEqual(fakeState({ spec: fakeClone({ start }) }));
-      expect(says).toEqual([]);
+      expect(messages).toEqual([]);
     }
   });
 
   it("has its old address until PVE starts it: that is said, and stays its address for everybody", async () => {
-    const { state, says, started } = await powering(news, { ...running, pending: readdressed }, configured());
+    const { state, messages, started } = await powering(news, { ...running, pending: readdressed }, configured());
     expect(state).toMatchObject({
       pendingReboot: ["ipconfig0"],
       booted: { ipConfigs: fakeClone().ipConfigs },
@@ -113,19 +117,19 @@ describe("a clone that runs", () => {
       status: "ready",
     });
     expect(started).toBe(false);
-    expect(says).toHaveLength(1);
-    expect(says[0]).toMatch(
+    expect(messages).toHaveLength(1);
+    expect(messages[0]).toMatch(
       /^warn: web-1 runs with its old ipconfig0 until PVE starts it next: set rebootOnChange: true/,
     );
-    expect(says[0]).toContain("or run `qm reboot 9101` on pve1");
+    expect(messages[0]).toContain("or run `qm reboot 9101` on pve1");
   });
 
   it("is told to come back as a new cloud-init instance, where it has no instance-id of its own", async () => {
     const { instanceId: _, ...old } = fakeMade();
-    const { says } = await powering(news, { ...running, pending: readdressed }, configured(old));
-    expect(says[0]).toContain("starts it next, as a new cloud-init instance: packages and runCommands run again");
+    const { messages } = await powering(news, { ...running, pending: readdressed }, configured(old));
+    expect(messages[0]).toContain("starts it next, as a new cloud-init instance: packages and runCommands run again");
     const memory = await powering({}, { ...running, pending: [{ key: "memory" }] }, configured(old));
-    expect(memory.says[0]).not.toContain("instance");
+    expect(memory.messages[0]).not.toContain("instance");
   });
 
   it("is rebooted where the config says so, and has the new address then", async () => {
@@ -146,10 +150,14 @@ describe("a clone that runs", () => {
   it("keeps waiting for it when its guest does not shut down", async () => {
     const stays = "VM quit/powerdown failed - got timeout";
     const change = { ...news, rebootOnChange: true };
-    const { state, says, started } = await powering(change, { ...running, pending: readdressed, stays }, configured());
+    const { state, messages, started } = await powering(
+      change,
+      { ...running, pending: readdressed, stays },
+      configured(),
+    );
     expect(state).toMatchObject({ pendingReboot: ["ipconfig0"], address: "10.0.0.21" });
     expect(started).toBe(false);
-    expect(says).toContain(`warn: web-1 was not rebooted: ${stays}`);
+    expect(messages).toContain(`warn: web-1 was not rebooted: ${stays}`);
   });
 
   it("has nothing to wait for any more once somebody has rebooted it", async () => {

@@ -30,18 +30,18 @@ function notePower({ inputs, state }: Work, status: "running" | "stopped"): void
 }
 
 async function start(api: PowerApi, work: Work): Promise<void> {
-  const { inputs, says } = work;
+  const { inputs, messages } = work;
   const { name, waitFor } = inputs;
   const vm = vmOf(work);
-  says.report(`starting ${name}`);
+  messages.report(`starting ${name}`);
   if (waitFor === "none") await api.requestStart(vm);
   else {
     const warnings = await api.start(vm, {
-      onSilence: (error) => says.report(`waiting for an answer of ${vm.node} (${answerOf(error)})`),
+      onSilence: (error) => messages.report(`waiting for an answer of ${vm.node} (${answerOf(error)})`),
       onRetry: (error, number, attempts) =>
-        says.report(`start failed (${answerOf(error)}); try ${number + 1} of ${attempts}`),
+        messages.report(`start failed (${answerOf(error)}); try ${number + 1} of ${attempts}`),
     });
-    for (const warning of warnings) says.warn(`${name} started with a warning: ${warning}`);
+    for (const warning of warnings) messages.warn(`${name} started with a warning: ${warning}`);
   }
   work.started = true;
   notePower(work, "running");
@@ -62,7 +62,7 @@ function noteWaiting(state: CloneState, ipConfigs: readonly string[], found: Ret
 }
 
 async function leaveRunning(api: PowerApi, work: Work, before: CloneState): Promise<void> {
-  const { inputs, state, says } = work;
+  const { inputs, state, messages } = work;
   const { vmId, name, rebootOnChange, shutdownSeconds, ipConfigs } = inputs;
   const vm = vmOf(work);
   if (state.status !== "ready") state.status = "running";
@@ -70,7 +70,7 @@ async function leaveRunning(api: PowerApi, work: Work, before: CloneState): Prom
   noteWaiting(state, ipConfigs, found);
   if (found.options.length === 0) return;
   if (rebootOnChange) {
-    says.report(`rebooting ${name}`);
+    messages.report(`rebooting ${name}`);
     // Who lets guests be stopped at once when they are deleted does not mean those that stay.
     const reason = await api.reboot(vm, shutdownSeconds || SHUTDOWN_SECONDS);
     if (reason === undefined) {
@@ -78,10 +78,10 @@ async function leaveRunning(api: PowerApi, work: Work, before: CloneState): Prom
       notePower(work, "running");
       return;
     }
-    says.warn(`${name} was not rebooted: ${reason}`);
+    messages.warn(`${name} was not rebooted: ${reason}`);
   }
   const asNew = isNewInstance(found.options, state.made?.instanceId) ? `, ${NEW_INSTANCE}` : "";
-  says.warn(
+  messages.warn(
     `${name} runs with its old ${found.options.join(", ")} until PVE starts it next${asNew}: set rebootOnChange: true, or run \`qm reboot ${vmId}\` on ${vm.node}, or use Reboot in the web interface (a reboot from inside the guest is not enough)`,
   );
 }

@@ -25,7 +25,7 @@ async function waiting(
     return found;
   };
   await waitUntilReady({ waitUntilReady: wait }, work, before);
-  return { asked, state: work.state, says: work.says.said };
+  return { asked, state: work.state, messages: work.messages.said };
 }
 
 describe("a clone is ready", () => {
@@ -71,9 +71,9 @@ describe("a clone is not ready", () => {
   const found = { ready: false, addresses: { eth0: ["10.0.0.21"] }, reason: "cloud-init ended with errors" };
 
   it("and runs on: the reason is told and kept, and what was found out", async () => {
-    const { state, says } = await waiting({ waitFor: "cloud-init" }, { found });
+    const { state, messages } = await waiting({ waitFor: "cloud-init" }, { found });
     expect(state).toMatchObject({ status: "running", error: found.reason, addresses: found.addresses });
-    expect(says).toEqual(["warn: web-1 is not ready: cloud-init ended with errors"]);
+    expect(messages).toEqual(["warn: web-1 is not ready: cloud-init ended with errors"]);
   });
 
   it("any more for the reason that it had, once it is ready", async () => {

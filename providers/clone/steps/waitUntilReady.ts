@@ -8,7 +8,7 @@ export interface ReadyApi {
   waitUntilReady(
     guest: { node: string; vmId: number; name: string },
     options: { waitFor: "agent" | "cloud-init"; timeoutSeconds: number; static: boolean },
-    says: Work["says"],
+    messages: Work["messages"],
   ): Promise<Readiness>;
 }
 
@@ -25,7 +25,7 @@ export function noteReadiness(state: CloneState, found: Readiness, ipConfigs: re
 
 /** Waits until the guest is what `waitFor` asks for. One that was ready before is not asked again until it is started. */
 export async function waitUntilReady(api: ReadyApi, work: Work, before: CloneState): Promise<void> {
-  const { inputs, state, says } = work;
+  const { inputs, state, messages } = work;
   const { name, waitFor = "started", readyTimeoutSeconds = READY_SECONDS } = inputs;
   if (state.status === "stopped") return;
   if (waitFor === "none" || waitFor === "started") {
@@ -34,8 +34,8 @@ export async function waitUntilReady(api: ReadyApi, work: Work, before: CloneSta
     const ipConfigs = state.booted?.ipConfigs ?? inputs.ipConfigs;
     const isStatic = /(?:^|,)ip=[^,]*\//.test(ipConfigs[0] ?? "");
     const options = { waitFor, timeoutSeconds: readyTimeoutSeconds, static: isStatic };
-    const found = await api.waitUntilReady({ ...vmOf(work), name }, options, says);
-    if (!found.ready) says.warn(`${name} is not ready: ${found.reason}`);
+    const found = await api.waitUntilReady({ ...vmOf(work), name }, options, messages);
+    if (!found.ready) messages.warn(`${name} is not ready: ${found.reason}`);
     noteReadiness(state, found, ipConfigs);
   } else {
     state.status = "ready";

@@ -1,5 +1,5 @@
 import type { GuestConfig } from "../../../proxmox/guests.ts";
-import type { Says } from "../../dynamic/progress.ts";
+import type { Messages } from "../../dynamic/progress.ts";
 import type { CloneInputs } from "../inputs.ts";
 import type { CloneState } from "../state.ts";
 
@@ -9,7 +9,7 @@ import type { CloneState } from "../state.ts";
  */
 export interface Work {
   readonly inputs: CloneInputs;
-  readonly says: Says;
+  readonly messages: Messages;
   readonly state: CloneState;
   /** The VM was made just now: it has what its template has, and does not run. */
   isNew: boolean;

@@ -5,7 +5,7 @@ import { parseProperties } from "../../../../proxmox/propertyString.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, type Finding, fail, orPass, pass, warn } from "../../finding.ts";
 import { clonesOf, type KeyedTemplate, templatesOf } from "../../needs.ts";
-import { isSettled, LOOKED_AT, otherGuests } from "../../others.ts";
+import { isSettled, LOOKED_AT, otherGuests } from "../../otherGuests.ts";
 
 interface Network {
   bridge: string;

@@ -6,7 +6,7 @@ import { parseProperties } from "../../../../proxmox/propertyString.ts";
 import { mappingUses } from "../../deviceNeeds.ts";
 import { type Check, each, type Finding, fail, orPass, pass, skip, warn } from "../../finding.ts";
 import { clonesOf, distinct } from "../../needs.ts";
-import { isSettled, otherGuests } from "../../others.ts";
+import { isSettled, otherGuests } from "../../otherGuests.ts";
 
 /** The PCI addresses that a mapping has on a node. */
 export function devicesOn({ map }: PciMapping, node: string): string[] {

@@ -8,7 +8,7 @@ export interface Limits {
   clonesPerDatastore: number;
 }
 
-export interface Turn {
+export interface Slot {
   node: string;
   datastore: string;
   /** VMID of the template, if it is cloned. */
@@ -21,7 +21,7 @@ export interface Turn {
  * How many tasks may write to a datastore, and clone a template, at a time: they wait for the datastore's lock, and fail when
  * that takes ten seconds. A shared datastore has one lock for all nodes.
  */
-export class Turns {
+export class Limiter {
   readonly #client: PveClient;
   readonly #limits: Limits;
   readonly #shared = new Cache<ReadonlySet<string>>();
@@ -33,7 +33,7 @@ export class Turns {
   }
 
   /** Runs work when it is its turn. */
-  async take<T>({ node, datastore, sourceVmId, onWait }: Turn, work: () => Promise<T>): Promise<T> {
+  async run<T>({ node, datastore, sourceVmId, onWait }: Slot, work: () => Promise<T>): Promise<T> {
     const { clonesPerDatastore, clonesPerTemplate } = this.#limits;
     const isShared = (await this.#sharedDatastores(node)).has(datastore);
     const byDatastore = this.#queue(isShared ? datastore : `${node}/${datastore}`, clonesPerDatastore);

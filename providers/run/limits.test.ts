@@ -1,16 +1,16 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { ApiError } from "../../proxmox/errors.ts";
 import { fakeClient } from "../../proxmox/fakeClient.ts";
-import { type Turn, Turns } from "./turns.ts";
+import { Limiter, type Slot } from "./limits.ts";
 
-let turns: Turns;
+let limiter: Limiter;
 let asked: string[];
-let says: string[];
+let messages: string[];
 /** What is being worked on, and how each of it ends. */
 let working: Map<string, () => void>;
 
 beforeEach(() => {
-  says = [];
+  messages = [];
   working = new Map();
   const pve = fakeClient((call) =>
     call.includes("broken")
@@ -18,13 +18,13 @@ beforeEach(() => {
       : [{ storage: "san", shared: 1 }, { storage: "lvm", shared: 0 }, { storage: "local" }],
   );
   asked = pve.asked;
-  turns = new Turns(pve.client, { clonesPerTemplate: 2, clonesPerDatastore: 3 });
+  limiter = new Limiter(pve.client, { clonesPerTemplate: 2, clonesPerDatastore: 3 });
 });
 
-const onWait = (text: string) => says.push(text);
+const onWait = (text: string) => messages.push(text);
 
-function work(name: string, turn: Omit<Turn, "onWait">): Promise<string> {
-  return turns.take({ ...turn, onWait }, () => {
+function work(name: string, turn: Omit<Slot, "onWait">): Promise<string> {
+  return limiter.run({ ...turn, onWait }, () => {
     const { promise, resolve } = Promise.withResolvers<string>();
     working.set(name, () => {
       working.delete(name);
@@ -40,7 +40,7 @@ async function names(): Promise<string[]> {
   return [...working.keys()].sort();
 }
 
-describe("turns", () => {
+describe("limiter", () => {
   it("are so many at a time on a datastore; the next begins when one has ended", async () => {
     const all = ["a", "b", "c", "d", "e"].map((name) => work(name, { node: "pve1", datastore: "lvm" }));
     expect(await names()).toEqual(["a", "b", "c"]);
@@ -57,7 +57,7 @@ describe("turns", () => {
     await names();
     work("d", { node: "pve1", datastore: "lvm" });
     await names();
-    expect(says).toEqual(["waiting for its turn: 3 at a time on lvm"]);
+    expect(messages).toEqual(["waiting for its turn: 3 at a time on lvm"]);
   });
 
   it("are fewer from one template", async () => {
@@ -78,7 +78,7 @@ describe("turns", () => {
   });
 
   it("go on after work that failed", async () => {
-    const failing = turns.take({ node: "pve1", datastore: "lvm", onWait }, async () => {
+    const failing = limiter.run({ node: "pve1", datastore: "lvm", onWait }, async () => {
       throw new Error("no space");
     });
     await expect(failing).rejects.toThrow("no space");
@@ -94,7 +94,7 @@ describe("turns", () => {
   });
 
   it("ask again after an answer that failed", async () => {
-    for (const _ of [1, 2]) await turns.take({ node: "broken", datastore: "san", onWait }, async () => "done");
+    for (const _ of [1, 2]) await limiter.run({ node: "broken", datastore: "san", onWait }, async () => "done");
     expect(asked).toEqual(["GET /nodes/broken/storage", "GET /nodes/broken/storage"]);
   });
 });

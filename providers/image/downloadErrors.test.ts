@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ApiError, ConnectionError, TaskError } from "../../proxmox/errors.ts";
-import { isRecoverable, nextStep } from "./trouble.ts";
+import { isRecoverable, nextStep } from "./downloadErrors.ts";
 
 const ended = (exitStatus: string, ...log: string[]) =>
   new TaskError("UPID:pve1:0000:0000:0000:download:noble.qcow2:fleet@pve!golden:", exitStatus, [
