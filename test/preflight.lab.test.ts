@@ -271,7 +271,7 @@ describe("environment", () => {
     const fingerprint = Array.from({ length: 32 }, () => "AB").join(":");
     const { report } = await preflight({ cluster: { tls: { fingerprint } } });
     expect(failures(report, "api-reachable")[0]).toMatch(
-      /^cluster\.tls\.fingerprint: .*has the fingerprint [0-9A-F:]{95}, the config messages AB:AB/,
+      /^cluster\.tls\.fingerprint: .*has the fingerprint [0-9A-F:]{95}, the config says AB:AB/,
     );
   });
 
