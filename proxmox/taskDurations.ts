@@ -18,20 +18,24 @@ export class TaskDurations {
 /** Shortest pause between two looks at a task, in milliseconds. */
 const SHORTEST = 30;
 
-/** How much longer each pause is than the one before while nothing is known. */
-const GROWTH = 1.5;
+/** Pauses while nothing is known of a kind, in milliseconds: each is three times the task's age, within these. */
+const UNKNOWN = { shortest: 200, longest: 1500 };
+
+/** Steps after the first look, as a part of what such tasks take and of the task's own age. */
+const STEP = 0.25;
+
+const within = (ms: number, shortest: number, longest: number) => Math.min(Math.max(ms, shortest), longest);
 
 /**
  * When to look at a task next, in milliseconds from now: shortly before it should be over, and then in steps that grow with
- * its age, so that a task that takes long costs few requests and one that is quick is seen to end at once.
+ * its age, so that a task that takes long costs few requests and one that is quick is seen to end soon.
  *
  * @param age milliseconds since the task began
  * @param expected what such tasks took lately
  * @param longest longest pause: a failure that comes early is seen so late
  */
 export function nextLook(age: number, expected: number | undefined, longest: number): number {
-  const first = 0.9 * (expected ?? 0);
-  const pause =
-    age < first ? first - age : expected === undefined ? age * (GROWTH - 1) : Math.max(0.2 * expected, 0.2 * age);
-  return Math.min(Math.max(pause, SHORTEST), longest);
+  if (expected === undefined) return within(3 * age, UNKNOWN.shortest, Math.min(UNKNOWN.longest, longest));
+  const first = 0.9 * expected;
+  return within(age < first ? first - age : STEP * Math.max(expected, age), SHORTEST, longest);
 }
