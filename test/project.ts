@@ -137,13 +137,18 @@ async function readEvents(file: string): Promise<EngineEvent[]> {
  * A project folder of its own, as a user's checkout, with a lab of its own.
  *
  * @param name of the folder
+ * @param options.prepareLab puts into the lab's folder what is to be there before it is started
  */
-export async function openProject(name = "project"): Promise<Project> {
+export async function openProject(
+  name = "project",
+  { prepareLab = async () => undefined }: { prepareLab?: (dir: string) => Promise<unknown> } = {},
+): Promise<Project> {
   const parent = await mkdtemp(join(tmpdir(), "golden-fleet-"));
   const dir = join(parent, name);
   await mkdir(dir);
   for (const name of PROGRAM) await cp(join(root, name), join(dir, name), { recursive: true });
   await symlink(join(root, "node_modules"), join(dir, "node_modules"));
+  await prepareLab(join(dir, "lab"));
   const lab = await startLab({ dir: join(dir, "lab"), timeScale: 0.02 });
   const toolchain = await ensureToolchain();
   const env = stackEnvironment(lab);

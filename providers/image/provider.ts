@@ -145,7 +145,7 @@ export const provider: Handlers<ImageInputs, ImageState> = {
       updating: ["keepImage", "diskBytes", ...(sameBytes ? SOURCE : [])],
     });
     if (found.replaces?.length === 0) assertFits(olds.virtualSizeBytes, news.diskBytes);
-    const asked = changedKeys<ImageInputs>(olds, news, ["url", "checksumUrl", "hidden", "statusUrn"]).length > 0;
+    const asked = changedKeys<ImageInputs>(olds, news, ["url", "checksumUrl", "hidden"]).length > 0;
     // Another image is another file, so both can be there: the old one goes when nothing is made from it any more.
     return { ...found, changes: found.changes || asked || olds.missing === true, deleteBeforeReplace: false };
   },
