@@ -30,7 +30,7 @@ export function report(
   pulumi.all([templates, clones]).apply(([made, byKey]) => {
     if (pulumi.runtime.isDryRun()) return;
     const keys = Object.keys(byKey);
-    pulumi.log.info(summary(Object.values(made), byKey, keys.map(userOf).find((user) => user !== undefined) ?? ""));
+    pulumi.log.info(summary(Object.values(made), byKey, userOf));
     const strict = keys.filter((key) => cloneSets[key]?.onError === "fail");
     const failed = failedClones(strict.flatMap((key) => byKey[key] ?? []));
     if (!failed) return;

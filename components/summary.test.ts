@@ -25,7 +25,7 @@ const lines = (text: string) => text.split("\n");
 
 describe("the summary", () => {
   it("shows each template and clone in columns, and how to log in", () => {
-    expect(lines(summary([noble], { web: clones(2) }, "ubuntu")).slice(0, 13)).toEqual([
+    expect(lines(summary([noble], { web: clones(2) }, () => "ubuntu")).slice(0, 13)).toEqual([
       "1 template, 2 clones: 2 ready",
       "",
       "Templates",
@@ -43,7 +43,7 @@ describe("the summary", () => {
   });
 
   it("of an empty stack is about nothing that does not exist", () => {
-    const text = summary([], {}, "");
+    const text = summary([], {}, () => undefined);
     expect(lines(text)[0]).toBe("no templates and no clones yet");
     expect(text).not.toContain("Templates");
     expect(text).not.toContain("ssh ");
@@ -52,7 +52,7 @@ describe("the summary", () => {
   });
 
   it("of templates alone offers no inventory", () => {
-    const text = summary([noble], {}, "ubuntu");
+    const text = summary([noble], {}, () => "ubuntu");
     expect(lines(text)[0]).toBe("1 template, 0 clones");
     expect(text).not.toContain("ansible");
   });
@@ -67,7 +67,7 @@ describe("the summary", () => {
       { ...silent, name: "web-03", status: "running", error: "after 300 s its guest agent did not answer" },
       { ...changed, pendingReboot: ["cores", "memory"] },
     ] satisfies CloneInfo[];
-    expect(lines(summary([noble], { web }, "ubuntu")).slice(0, 14)).toEqual([
+    expect(lines(summary([noble], { web }, () => "ubuntu")).slice(0, 14)).toEqual([
       "1 template, 4 clones: 2 ready, 1 not ready, 1 failed",
       "",
       "Failed",
@@ -86,7 +86,7 @@ describe("the summary", () => {
   });
 
   it("takes a clone that runs, and that nobody waited for, for no trouble", () => {
-    const text = summary([noble], { web: clones(1, { status: "running" }) }, "");
+    const text = summary([noble], { web: clones(1, { status: "running" }) }, () => undefined);
     expect(lines(text)[0]).toBe("1 template, 1 clone: 1 running");
     expect(text).not.toContain("not ready");
   });
@@ -94,7 +94,7 @@ describe("the summary", () => {
   it("of 1000 clones lists twenty, with those in trouble wherever they are", () => {
     const many = clones(1000);
     many[321] = { ...(many[321] as CloneInfo), status: "stopped" };
-    const text = summary([noble], { web: many }, "ubuntu");
+    const text = summary([noble], { web: many }, () => "ubuntu");
     expect(lines(text)[0]).toBe("1 template, 1000 clones: 999 ready, 1 stopped");
     expect(text).toContain("  … and 980 more (980 ready): pulumi stack output clones");
     expect(text).toMatch(/9422 {2}web-322 .* stopped/);
@@ -102,7 +102,11 @@ describe("the summary", () => {
   });
 
   it("of 1000 clones that failed, or are not ready, is no longer than a page", () => {
-    const failed = summary([noble], { web: clones(1000, { status: "failed", error: "could not\n  no\n  more" }) }, "");
+    const failed = summary(
+      [noble],
+      { web: clones(1000, { status: "failed", error: "could not\n  no\n  more" }) },
+      () => undefined,
+    );
     expect(lines(failed)[0]).toBe("1 template, 1000 clones: 1000 failed");
     expect(failed).toContain("  … and 992 more: pulumi stack output clones");
     expect(failed).not.toContain("ssh 10");
@@ -110,25 +114,35 @@ describe("the summary", () => {
     const unready = summary(
       [noble],
       { web: clones(1000, { status: "running", error: "no agent", pendingReboot: ["x"] }) },
-      "",
+      () => undefined,
     );
     expect(lines(unready).length).toBeLessThan(60);
   });
 
   it("offers no login to an address that nobody knows, but to the first clone that has one", () => {
     const unknown = clones(2).map(withoutAddress);
-    expect(summary([noble], { web: unknown }, "")).not.toMatch(/^ {2}ssh /m);
-    expect(summary([noble], { web: unknown }, "")).toContain("  9101  web-1  pve1  address unknown  ready");
-    expect(summary([noble], { web: unknown, db: clones(1, { address: "10.0.0.9" }) }, "")).toContain("  ssh 10.0.0.9");
-    expect(summary([noble], { web: clones(2, { status: "stopped" }) }, "")).not.toMatch(/^ {2}ssh /m);
+    expect(summary([noble], { web: unknown }, () => undefined)).not.toMatch(/^ {2}ssh /m);
+    expect(summary([noble], { web: unknown }, () => undefined)).toContain(
+      "  9101  web-1  pve1  address unknown  ready",
+    );
+    expect(summary([noble], { web: unknown, db: clones(1, { address: "10.0.0.9" }) }, () => undefined)).toContain(
+      "  ssh 10.0.0.9",
+    );
+    // The user is that of the clone's own set.
+    const users: Record<string, string> = { web: "ubuntu", db: "debian" };
+    const both = { web: unknown, db: clones(1, { address: "10.0.0.9" }) };
+    expect(summary([noble], both, (set) => users[set])).toContain("  ssh debian@10.0.0.9");
+    expect(summary([noble], { web: clones(2, { status: "stopped" }) }, () => undefined)).not.toMatch(/^ {2}ssh /m);
   });
 
   it("does not call a plain VM a template, nor an image verified that was not", () => {
     const plain = { ...noble, isTemplate: false, image: { ...noble.image, checksum: "none" } } as TemplateInfo;
-    expect(summary([plain], {}, "")).toContain("  9000  noble  pve1  VM  noble-48bbece7.qcow2 (cached, no checksum)");
+    expect(summary([plain], {}, () => undefined)).toContain(
+      "  9000  noble  pve1  VM  noble-48bbece7.qcow2 (cached, no checksum)",
+    );
   });
 
   it("leaves out a set without clones", () => {
-    expect(summary([noble], { web: [] }, "")).not.toContain("Clones of web");
+    expect(summary([noble], { web: [] }, () => undefined)).not.toContain("Clones of web");
   });
 });

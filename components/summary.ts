@@ -101,19 +101,30 @@ function troubles(clones: readonly CloneInfo[]): string[][] {
   ];
 }
 
-/** What exists now, what is wrong with it, and what to do next, in a few lines. */
+/** The clone to log in to first, with the key of its set: one that is ready, or at least runs. */
+function reachable(cloneSets: Readonly<Record<string, readonly CloneInfo[]>>) {
+  const all = Object.entries(cloneSets).flatMap(([key, set]) => set.map((clone) => ({ key, clone })));
+  return (["ready", "running"] as const)
+    .map((status) => all.find(({ clone }) => clone.status === status && clone.address))
+    .find((found) => found !== undefined);
+}
+
+/**
+ * What exists now, what is wrong with it, and what to do next, in a few lines.
+ *
+ * @param userOf who logs in to the clones of a set
+ */
 export function summary(
   templates: readonly TemplateInfo[],
   cloneSets: Readonly<Record<string, readonly CloneInfo[]>>,
-  user: string,
+  userOf: (set: string) => string | undefined,
 ): string {
   const clones = Object.values(cloneSets).flat();
   if (templates.length + clones.length === 0) {
     return "no templates and no clones yet\n\nNext\n  say in Pulumi.<stack>.yaml which templates you want, and run pulumi up";
   }
-  const reachable = (["ready", "running"] as const)
-    .map((status) => clones.find((clone) => clone.status === status && clone.address))
-    .find((clone) => clone !== undefined);
+  const first = reachable(cloneSets);
+  const user = first && userOf(first.key);
   const existing = [count(templates.length, "template"), count(clones.length, "clone")].join(", ");
   const parts = [
     [clones.length > 0 ? `${existing}: ${tally(clones)}` : existing],
@@ -122,7 +133,7 @@ export function summary(
     ...Object.entries(cloneSets).map(([key, set]) => (set.length > 0 ? [`Clones of ${key}`, ...cloneLines(set)] : [])),
     [
       "Next",
-      ...(reachable ? [`  ssh ${user ? `${user}@` : ""}${reachable.address}`] : []),
+      ...(first ? [`  ssh ${user ? `${user}@` : ""}${first.clone.address}`] : []),
       ...(clones.length > 0
         ? [
             "  pulumi stack output ansibleInventory > inventory.yaml   for ansible -i inventory.yaml",
