@@ -78,10 +78,9 @@ describe("a state with the provider's text of old", () => {
       Object.assign(outputs ?? {}, { __provider: OLD_TEXT(methods, file) });
       names.add(urn.split("::").at(-2)?.split("$").at(-1) ?? "");
     }
-    expect([...names].sort()).toEqual(
-      ["Clone", "Image", "Preflight", "SnippetFiles", "TemplateConversion"].map(
-        (type) => `pulumi-nodejs:dynamic/golden-fleet:${type}`,
-      ),
+    const types = ["Clone", "Image", "Preflight", "SnippetFiles", "TemplateConversion"];
+    expect([...names]).toEqual(
+      expect.arrayContaining(types.map((type) => `pulumi-nodejs:dynamic/golden-fleet:${type}`)),
     );
     await project.importState(JSON.stringify(state));
   });
