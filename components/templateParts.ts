@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { firstKey, type TemplateNames } from "../fleet/templateNames.ts";
 import { TEMPLATE_TYPE, templatePart } from "../fleet/urns.ts";
 import { statusUrn } from "./statusUrn.ts";
 
@@ -10,16 +11,20 @@ export interface Part {
   urn(type: string): string;
 }
 
-export type PartOf = (part: string, oldName?: string) => Part;
+export type PartOf = (part: string) => Part;
 
-/** The resources of a template. In states of earlier versions, its key stands in their names. */
+/** The name of a template's resource in states of earlier versions. */
+const oldName = (key: string, vmId: number, part: string): string =>
+  part === "image" ? `${key}-image` : `${key}-${vmId}-${part}`;
+
+/** The resources of a template. In states of earlier versions, the key that it had then stands in their names. */
 export const partsOf =
-  (key: string, vmId: number, parent: pulumi.Resource): PartOf =>
-  (part, oldName = `${key}-${vmId}-${part}`) => {
+  (key: string, vmId: number, names: pulumi.Output<TemplateNames>, parent: pulumi.Resource): PartOf =>
+  (part) => {
     const name = templatePart(vmId, part);
     return {
       name,
-      opts: { parent, aliases: [{ name: oldName }] },
+      opts: { parent, aliases: [{ name: names.apply((all) => oldName(firstKey(key, vmId, all), vmId, part)) }] },
       urn: (type) => statusUrn(type, name, TEMPLATE_TYPE),
     };
   };

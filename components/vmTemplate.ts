@@ -34,11 +34,11 @@ export interface ImageInfo {
   origin: string;
 }
 
-function templateImage(template: PlacedTemplate, { cluster, secrets }: FleetContext, part: PartOf, key: string): Image {
+function templateImage(template: PlacedTemplate, { cluster, secrets }: FleetContext, part: PartOf): Image {
   const places = [`${template.path}.image.url`, `${template.path}.image.checksumUrl`];
   const { url, checksum, checksumUrl, fileName, format, keepImage } = template.image;
   const parsed = checksum === undefined ? undefined : parseChecksum(checksum);
-  const { name, opts, urn } = part("image", `${key}-image`);
+  const { name, opts, urn } = part("image");
   return new Image(
     name,
     {
@@ -84,9 +84,9 @@ export class VmTemplate extends pulumi.ComponentResource {
     const { fleet, template, connection } = args;
     const { cluster, fleetId, secrets, templateNames } = fleet;
     const { vmId, node, path } = template;
-    const part = partsOf(key, vmId, this);
+    const part = partsOf(key, vmId, templateNames, this);
 
-    const image = templateImage(template, fleet, part, key);
+    const image = templateImage(template, fleet, part);
     const snippets = templateSnippets(key, template, fleet, part);
 
     const content = templateNames.apply((names) => templateContent(template, cluster, names));

@@ -253,6 +253,22 @@ describe("the conversion of a VM to a template", () => {
       expect(await provider.update(config, "300", migrate, inputs)).not.toHaveProperty("pluginDeletes");
     });
 
+    it("leaves a VM alone that another template of the config has by now", async () => {
+      const other = { ...state, statusUrn: URN.replace("300", "noble-300") };
+      const run = runOf(config);
+      await provider.diff(config, "300", state, inputs);
+      expect(await message(provider.delete(config, "300", other))).toBe("");
+      expect(await message(provider.delete(config, "300", { ...other, pluginDeletes: true }))).toMatch(
+        /another template of the config by now.*noble-300-conversion'\n.*VmLegacy::noble-300-vm'/s,
+      );
+      expect(await vm()).toBeDefined();
+      // One that the engine makes anew is the same resource.
+      await provider.diff(config, "300", other, inputs);
+      expect(await message(provider.delete(config, "300", other))).toBe("");
+      expect(await vm()).toBeUndefined();
+      run.conversions.clear();
+    });
+
     it("leaves alone what is not ours, on any node, and says how to go on", async () => {
       await lab.control.deleteVm(300);
       await lab.control.addVm({ vmid: 300, node: "pve2", config: { name: "payroll" } });

@@ -52,6 +52,34 @@ describe("a fleet that the first version of this program has made", () => {
       expect((await project.pulumi(command, ["--expect-no-changes"])).code).toBe(0);
   });
 
+  it("keeps its VMs when templates get other keys in the same run", async () => {
+    const keys: Record<string, string> = { noble: "golden", small: "tiny", plain: "simple" };
+    await project.configure((config) => {
+      const { templates = {}, cloneSets = {} } = config;
+      config.templates = Object.fromEntries(Object.entries(templates).map(([key, one]) => [keys[key] ?? key, one]));
+      for (const set of Object.values(cloneSets)) set.template = keys[set.template] ?? set.template;
+    });
+    const preview = await project.pulumi("preview");
+    const run = await project.pulumi("up", ["--skip-preview"]);
+    for (const { code, steps, diagnostics } of [preview, run]) {
+      expect([code, diagnostics]).toEqual([0, ""]);
+      const lost = steps.filter(({ op }) => op !== "update" && op !== "create");
+      expect(lost.map(({ op, name }) => `${op} ${name}`).sort()).toEqual(
+        // Components are but names.
+        ["noble", "noble-pve2", "plain", "small"].map((name) => `delete ${name}`),
+      );
+    }
+    const { vms, files } = await state();
+    for (const vmId of CLONES) expect(vms[vmId]).toEqual(before.vms[vmId]);
+    for (const vmId of TEMPLATES) expect(vms[vmId]?.config.smbios1).toEqual(before.vms[vmId]?.config.smbios1);
+    expect(vms["9001"]).toMatchObject({
+      name: "golden",
+      config: { description: expect.stringContaining("resource=templates.golden-pve2 ") },
+    });
+    expect(Object.keys(files)).toEqual(expect.arrayContaining(Object.keys(before.files)));
+    expect((await project.pulumi("preview", ["--expect-no-changes"])).code).toBe(0);
+  });
+
   it("is refreshed without a change", async () => {
     const run = await project.pulumi("refresh");
     expect([run.code, run.diagnostics]).toEqual([0, ""]);

@@ -10,9 +10,10 @@ import { type Report, reporter, warner } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
 import { type Look, lookUp, nameOf } from "../guest/lookUp.ts";
 import { runOf } from "../run/connect.ts";
+import type { Run } from "../run/run.ts";
 import { atRest } from "../templateVm/atRest.ts";
 import { findRemovable, removeTemplateVm } from "../templateVm/remove.ts";
-import { otherOwner, takenOver } from "../templateVm/takenOver.ts";
+import { otherOwner, takenOver, takenUp } from "../templateVm/takenOver.ts";
 
 export interface ConversionInputs {
   /** URN under which messages are shown. */
@@ -113,6 +114,11 @@ async function convert(client: PveClient, inputs: ConversionInputs): Promise<Con
   return { ...inputs, isTemplate: makeTemplate };
 }
 
+/** Notes which resource of the config has the VM. */
+function note({ conversions }: Run, vmId: number, ...urns: string[]): void {
+  conversions.set(vmId, new Set([...(conversions.get(vmId) ?? []), ...urns]));
+}
+
 /**
  * The last step of a template: stops the VM if it runs, converts it, and makes sure that it is one. It is the first that is
  * deleted, and deletes the VM: PVE cannot turn a template back, and the plugin would delete what has the VMID, whoever made it.
@@ -121,7 +127,8 @@ export const provider: Handlers<ConversionInputs, ConversionState> = {
   stateVersion: 2,
   migrations: { 1: (old) => ({ ...old, pluginDeletes: true }) },
 
-  async diff(_config, _id, olds, news) {
+  async diff(config, _id, olds, news) {
+    note(runOf(config), news.vmId, olds.statusUrn, news.statusUrn);
     if (olds.isTemplate && news.makeTemplate === false && olds.vmId === news.vmId) {
       throw new ProxmoxError(
         "conversion",
@@ -137,7 +144,9 @@ export const provider: Handlers<ConversionInputs, ConversionState> = {
   },
 
   async create(config, inputs) {
-    return { id: String(inputs.vmId), outs: await convert(runOf(config).client, inputs) };
+    const run = runOf(config);
+    note(run, inputs.vmId, inputs.statusUrn);
+    return { id: String(inputs.vmId), outs: await convert(run.client, inputs) };
   },
 
   /** Never lets itself be taken out of the state: without it, nobody would look whose the VM is before it is deleted. */
@@ -163,7 +172,13 @@ export const provider: Handlers<ConversionInputs, ConversionState> = {
     const report = reporter(statusUrn);
     const notOurs = (found: Exclude<Look, { kind: "absent" }>) =>
       takenOver(found, state, { conversion: statusUrn, pluginDeletes });
-    await run.deletions.attempt(async () => {
+    const { conversions, deletions } = run;
+    await deletions.attempt(async () => {
+      // Another resource of the config has the VM by now.
+      if (conversions.get(state.vmId)?.has(statusUrn) === false) {
+        if (pluginDeletes) throw takenUp(state, statusUrn);
+        return;
+      }
       if (!pluginDeletes) return removeTemplateVm(run, state, report, notOurs);
       const { node, vmId } = state;
       await stage({ stage: "delete the VM", node, vmId }, () => findRemovable(run, state, report, notOurs));

@@ -12,6 +12,7 @@ import { readStackConfig, runOf } from "../run/connect.ts";
 import { checksFor } from "./checks/index.ts";
 import { mappingUses } from "./deviceNeeds.ts";
 import { clusterFacts, type SetMemory } from "./facts.ts";
+import { firstKeys } from "./firstKeys.ts";
 import { failureReport, hasFailed, remarks, summaryText } from "./report.ts";
 import { configResults, type Result, runChecks } from "./run.ts";
 import { sshTargetOf } from "./sshTarget.ts";
@@ -35,10 +36,6 @@ export interface PreflightInputs {
 
 export interface PreflightState extends PreflightInputs {
   fleetId: string;
-}
-
-function templateNamesOf({ templates }: Fleet, before: TemplateNames = {}): TemplateNames {
-  return Object.fromEntries(Object.entries(templates).map(([key, { vmId }]) => [vmId, before[vmId] ?? key]));
 }
 
 function setsOf({ templates, cloneSets }: Fleet): Record<string, SetMemory> {
@@ -78,9 +75,10 @@ export async function preflight(
     .map(({ vmId }) => vmId)
     .sort((a, b) => a - b);
   const claims = claimsOf(fleet);
-  const templateNames = templateNamesOf(fleet, olds.templateNames);
+  const { client } = runOf(config);
+  const templateNames = await firstKeys(client, fleet, olds);
   const facts = clusterFacts(
-    runOf(config).client,
+    client,
     {
       fleet,
       login,

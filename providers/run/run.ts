@@ -27,6 +27,8 @@ export class Run {
   readonly deletions: Deletions;
   /** VMIDs of the clones that this run has made or taken up. */
   readonly created = new Set<number>();
+  /** By VMID of a template: the URNs that its conversion has, and had in the state, as far as the engine has asked for it. */
+  readonly conversions = new Map<number, Set<string>>();
   /** Image files that this run has asked for: they are verified, and not removed by the same run. */
   readonly heldImages = new Set<string>();
   readonly imageQueues = new Queues();

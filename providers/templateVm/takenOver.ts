@@ -10,6 +10,19 @@ export function otherOwner(found: Exclude<Look, { kind: "absent" }>): string {
   return mark ? `stack ${mark.stack} made as ${mark.resource}` : "this stack did not make";
 }
 
+/** Has a person let the state forget these resources. */
+const forget = (urns: readonly string[]): string[] => urns.map((urn) => `  pulumi state delete '${urn}'`);
+
+/** The VM is another template's in the config, and by a state of an earlier version the plugin would delete it all the same. */
+export function takenUp({ vmId, node }: TemplateVm, conversion: string): ProxmoxError {
+  const text = `VM ${vmId} is the VM of another template of the config by now, so it is not deleted`;
+  const next = [
+    "Let the state forget what it was before, and run `pulumi up` again:",
+    ...forget([conversion, vmUrn(conversion)]),
+  ];
+  return failure(new ProxmoxError("taken-up", text), { stage: "delete the VM", node, vmId, next: next.join("\n  ") });
+}
+
 /**
  * Another VM stands on the VMID of a template that is to go. It is left alone, and a person decides.
  *
@@ -28,7 +41,7 @@ export function takenOver(
       ? ["If it is ours and somebody has emptied its notes: `pulumi up --refresh` writes them again."]
       : []),
     "If ours is gone, let the state forget it, and run this again:",
-    ...urns.map((urn) => `  pulumi state delete '${urn}'`),
+    ...forget(urns),
   ].join("\n  ");
   return failure(new ProxmoxError("not-ours", text), { stage: "delete the VM", node, vmId, next });
 }
