@@ -19,10 +19,10 @@ export class TaskDurations {
 const SHORTEST = 30;
 
 /** Pauses while nothing is known of a kind, in milliseconds: each is three times the task's age, within these. */
-const UNKNOWN = { shortest: 200, longest: 1500 };
+const UNKNOWN = { shortest: 500, longest: 1500 };
 
 /** Steps after the first look, as a part of what such tasks take and of the task's own age. */
-const STEP = 0.25;
+const STEP = 0.3;
 
 const within = (ms: number, shortest: number, longest: number) => Math.min(Math.max(ms, shortest), longest);
 
