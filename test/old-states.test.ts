@@ -88,15 +88,20 @@ describe("a fleet that the first version of this program has made", () => {
     expect((await state()).vms).toEqual(before.vms);
   });
 
-  it("is destroyed, also without an up before", async () => {
+  it("is destroyed, also without an up before; a snippet that somebody's VM names stays, and that is said", async () => {
+    const { lab } = project;
+    const [user = ""] =
+      String(before.vms["9010"]?.config.cicustom).match(/local:snippets\/small-9010-user-\w+\.yaml/) ?? [];
+    await lab.control.addVm({ vmid: 500, config: { name: "byhand", cicustom: `user=${user}` } });
     const run = await project.pulumi("destroy");
     expect([run.code, run.diagnostics]).toEqual([0, ""]);
+    expect(run.output).toContain(`${user} stays: VM 500 "byhand" on node pve1 uses it`);
     const { vms, volumes, files } = await state();
-    expect(Object.keys(vms)).toEqual(Object.keys(before.vms).filter((vmId) => Number(vmId) < 9000));
+    expect(Object.keys(vms).filter((vmId) => Number(vmId) >= 9000)).toEqual([]);
     expect(Object.values(volumes).flatMap((all) => Object.keys(all).filter((name) => /-9\d\d\d-/.test(name)))).toEqual(
       [],
     );
-    expect(Object.keys(files).filter((file) => file.includes(":snippets/"))).toEqual([]);
+    expect(Object.keys(files).filter((file) => file.includes(":snippets/"))).toEqual([`pve1/${user}`]);
   });
 
   it("does not have somebody's VM deleted that stands on a template's VMID by now", async () => {

@@ -79,6 +79,13 @@ describe("a template and what hangs on it", () => {
     });
   });
 
+  it("gets its mark back when somebody has emptied its notes", async () => {
+    const notes = (await vm(9000))?.config.description;
+    await project.lab.control.patchConfig(9000, { set: { description: "" } });
+    expect((await project.pulumi("up", ["--refresh"])).code).toBe(0);
+    expect((await vm(9000))?.config).toMatchObject({ template: 1, description: notes });
+  });
+
   it("is replaced when its content changes; a full clone stays as it is, with the snippet it was made with", async () => {
     const [clone, old] = [await vm(9201), await snippets()];
     await project.configure(() => {

@@ -226,11 +226,13 @@ describe("a VM", () => {
     expect((await project.lab.control.state()).vms["9001"]?.config.virtio0).toMatch(/vm-9001-disk-0,.*size=24G/);
   });
 
-  it("is not destroyed while it is protected; then nothing is left", async () => {
+  it("is not destroyed while it is protected, the others are; then nothing is left", async () => {
     const refused = await project.pulumi("destroy");
     expect(refused.code).not.toBe(0);
     expect(refused.diagnostics).toContain('VM 9000 "golden.example.net" is protected. Set protection: false');
-    expect((await project.lab.control.state()).vms["9000"]).toBeDefined();
+    // One that cannot be deleted keeps no other from being deleted.
+    expect((await project.lab.control.state()).vms).toMatchObject({ 9000: {} });
+    expect((await project.lab.control.state()).vms["9001"]).toBeUndefined();
     await configure((config) => {
       Object.assign(config.templates?.full ?? {}, { protection: false });
     });

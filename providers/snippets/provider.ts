@@ -104,7 +104,8 @@ const where = ({ node, datastore }: SnippetsInputs) => ({
  * is not deleted when the template changes, but at the next change, or the end of the template, if no VM names it any more.
  */
 export const provider: Handlers<SnippetsInputs, SnippetsInputs> = {
-  stateVersion: 1,
+  stateVersion: 2,
+  migrations: { 1: (old) => ({ statusUrn: "", ...old }) },
 
   /** Looks whether the files are there, at each run: without them no clone starts, and nothing else would notice. */
   async check(config, olds, news) {
