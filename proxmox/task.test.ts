@@ -52,6 +52,18 @@ describe("waiting for a task", () => {
     expect(await looksAtOnce(client, asked, UPID.replace("qmclone", "qmstart"))).toBe(true);
   });
 
+  it("of those that begin while nothing is known, looks at one, and at the others when that one has ended", async () => {
+    const { promise: gate, resolve: end } = Promise.withResolvers<object>();
+    const second = UPID.replace("0000A", "0000B");
+    const { client, asked } = fakeClient((call) => (call.includes("0000A") ? gate : ok));
+    const both = [waitForTask(client, UPID), waitForTask(client, second)];
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(asked).toEqual([`GET /nodes/pve1/tasks/${UPID}/status`]);
+    end(ok);
+    await Promise.all(both);
+    expect(asked.at(-1)).toBe(`GET /nodes/pve1/tasks/${second}/status`);
+  });
+
   it("a task whose log is shown says nothing of one that is not: full clones and linked ones have one type", async () => {
     const { client, asked } = pve([running, running, running, running, ok]);
     await waitForTask(client, UPID, { onLog: () => {} });

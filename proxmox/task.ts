@@ -27,6 +27,13 @@ export interface WaitOptions {
   onSilence?: ((error: unknown) => void) | undefined;
 }
 
+/** Waits for something, but not for ever. */
+async function atMost(ms: number, something: Promise<void>): Promise<void> {
+  const time = new AbortController();
+  await Promise.race([something, pause(ms, undefined, { signal: time.signal }).catch(() => undefined)]);
+  time.abort();
+}
+
 /**
  * Waits for the end of a task. The task goes on while the node does not answer (a restart of its API, a flaky network), so
  * that is waited for too, for about a minute.
@@ -53,6 +60,8 @@ export async function waitForTask(
   const longest = onLog ? SHOWN_MS : LONGEST_MS;
   const begun = performance.now();
   const age = () => performance.now() - begun;
+  const first = taskDurations.afterFirst(kind);
+  if (first && taskDurations.expected(kind) === undefined) await atMost(longest, first);
   let read = 0;
   for (let looks = 0; ; looks++) {
     const expected = taskDurations.expected(kind);
@@ -68,6 +77,7 @@ export async function waitForTask(
     // What fails ends sooner or later than what does its work.
     const warned = exitstatus.startsWith("WARNINGS");
     if (exitstatus === "OK" || warned) taskDurations.add(kind, age());
+    taskDurations.firstEnded(kind);
     if (exitstatus === "OK") return [];
     const log = await logLines(client, upid, 0).catch(() => []);
     if (!warned) throw new TaskError(upid, exitstatus, log.slice(-5));

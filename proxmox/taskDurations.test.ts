@@ -35,7 +35,7 @@ describe("a task is looked at", () => {
   it("ever more seldom while nobody knows how long it takes", () => {
     const at = looks(10_000, undefined, 60_000);
     const pauses = at.map((time, index) => time - (at[index - 1] ?? 0));
-    expect(pauses[0]).toBe(500);
+    expect(pauses[0]).toBe(200);
     expect(pauses.at(-1)).toBe(1500);
     expect(pauses).toEqual(pauses.toSorted((one, other) => one - other));
     expect(at.length).toBeLessThan(17);

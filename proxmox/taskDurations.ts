@@ -4,9 +4,26 @@ const KEPT = 5;
 /** How long tasks took lately, by kind, in milliseconds. */
 export class TaskDurations {
   readonly #last = new Map<string, number[]>();
+  readonly #first = new Map<string, PromiseWithResolvers<void>>();
 
   add(kind: string, ms: number): void {
     this.#last.set(kind, [...(this.#last.get(kind) ?? []), ms].slice(-KEPT));
+  }
+
+  /**
+   * Of a kind of which nothing is known, one task is looked at, and the others wait for it: each knows then how long it takes.
+   *
+   * @returns undefined for the first; for the others, what resolves when that one has ended
+   */
+  afterFirst(kind: string): Promise<void> | undefined {
+    const first = this.#first.get(kind);
+    if (!first) this.#first.set(kind, Promise.withResolvers());
+    return first?.promise;
+  }
+
+  /** The first one has ended, well or not. */
+  firstEnded(kind: string): void {
+    this.#first.get(kind)?.resolve();
   }
 
   /** The median of the last ones: one that is slow for once changes nothing. undefined: nothing is known. */
@@ -19,7 +36,7 @@ export class TaskDurations {
 const SHORTEST = 30;
 
 /** Pauses while nothing is known of a kind, in milliseconds: each is three times the task's age, within these. */
-const UNKNOWN = { shortest: 500, longest: 1500 };
+const UNKNOWN = { shortest: 200, longest: 1500 };
 
 /** Steps after the first look, as a part of what such tasks take and of the task's own age. */
 const STEP = 0.3;
