@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openProject, type Project } from "./project.ts";
 
-/** All resources of one template and three clones: stack, preflight, plugin's provider, two components, 6 + 3 children. */
-const RESOURCES = 14;
+/** All resources of one template and three clones: stack, preflight, plugin's provider, two components, 8 + 3 children. */
+const RESOURCES = 16;
 
 describe("the main job, from nothing to nothing", () => {
   let project: Project;

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { PveClient } from "../../proxmox/client.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
-import { saysTransient } from "../../proxmox/retry.ts";
+import { saysBusy, saysTransient } from "../../proxmox/retry.ts";
 import { waitForTasksOf } from "../../proxmox/task.ts";
 import type { Report } from "../dynamic/progress.ts";
 import { failure } from "../failure.ts";
@@ -43,7 +43,8 @@ async function failed(
   const task = await lastFailure(client, node, vmId).catch(() => undefined);
   const known = task && answer.includes(task.exitStatus) ? task : undefined;
   if (saysTransient(answer) && failures.length <= RETRIES) {
-    messages.report(`PVE is busy (${known?.exitStatus ?? answer}); try ${failures.length + 1} of ${RETRIES + 1}`);
+    const what = saysBusy(answer) ? "PVE is busy" : "PVE did not answer";
+    messages.report(`${what} (${known?.exitStatus ?? answer}); try ${failures.length + 1} of ${RETRIES + 1}`);
     await pause(2 * client.pauseMs * 2 ** (failures.length - 1) * (1 + Math.random()));
     try {
       await prepare();
