@@ -61,9 +61,9 @@ function templateImage(template: PlacedTemplate, { cluster, secrets }: FleetCont
 /**
  * A golden template: image in the datastore's cache, snippets, VM, conversion.
  *
- * Its children are `<VMID>-` with `image`, `snippets`, `vendor`, `user`, `network`, `clones`, `guard`, `vm` and `conversion`: the VMID is
- * what PVE knows a VM by, so a template keeps its VM when it gets another key. A template of another VMID is made beside the old
- * one, which is deleted at the end of the run, when its clones have moved.
+ * Its children are `<VMID>-` with `image`, `snippets`, `vendor`, `user`, `network`, `clones`, `guard`, `vm` and `conversion`: the
+ * VMID is what PVE knows a VM by, so a template keeps its VM when it gets another key. A template of another VMID is made beside
+ * the old one, which is deleted at the end of the run, when its clones have moved.
  */
 export class VmTemplate extends pulumi.ComponentResource {
   /** VMID; known once the VM is what it is to be. */
