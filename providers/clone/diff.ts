@@ -2,27 +2,11 @@ import { isDeepStrictEqual } from "node:util";
 import type { dynamic } from "@pulumi/pulumi";
 import { guestChanges } from "../../fleet/cloudInit/guestChanges.ts";
 import { changedKeys } from "../dynamic/diff.ts";
-import { type CloneInputs, waits } from "./inputs.ts";
+import { type CloneInputs, CONFIGURED, waits } from "./inputs.ts";
 import type { CloneState } from "./state.ts";
 
 /** Changes of these are brought to a clone that exists. */
-const UPDATING = [
-  "set",
-  "name",
-  "hostname",
-  "ipConfigs",
-  "nics",
-  "nameservers",
-  "searchDomain",
-  "description",
-  "tags",
-  "pool",
-  "onBoot",
-  "cores",
-  "memoryMiB",
-  "balloonMiB",
-  "diskGiB",
-] as const satisfies (keyof CloneInputs)[];
+const UPDATING = [...CONFIGURED, "pool", "diskGiB"] as const satisfies (keyof CloneInputs)[];
 
 /** These say how the clone is treated; `delete` reads them from the state, so a change has to get there. */
 const TREATING = ["start", "waitFor", "shutdownSeconds"] as const satisfies (keyof CloneInputs)[];

@@ -78,6 +78,23 @@ export interface CloneInputs {
   adopt?: boolean;
 }
 
+/** What becomes options of the VM (PVE: `qm set`). */
+export const CONFIGURED = [
+  "set",
+  "name",
+  "hostname",
+  "ipConfigs",
+  "nics",
+  "nameservers",
+  "searchDomain",
+  "description",
+  "tags",
+  "onBoot",
+  "cores",
+  "memoryMiB",
+  "balloonMiB",
+] as const satisfies (keyof CloneInputs)[];
+
 export const SHUTDOWN_SECONDS = 60;
 export const READY_SECONDS = 300;
 

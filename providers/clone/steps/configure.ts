@@ -1,6 +1,6 @@
 import type { Params } from "../../../proxmox/client.ts";
 import type { GuestConfig } from "../../../proxmox/guests.ts";
-import type { CloneInputs } from "../inputs.ts";
+import { type CloneInputs, CONFIGURED } from "../inputs.ts";
 import { needsConfig, options } from "../options.ts";
 import type { Made } from "../state.ts";
 import { withTemplateValues } from "./templateValues.ts";
@@ -12,22 +12,7 @@ export interface ConfigureApi {
 }
 
 /** What this step brings to the VM. */
-const OPTIONS = [
-  "set",
-  "stack",
-  "name",
-  "hostname",
-  "ipConfigs",
-  "nics",
-  "nameservers",
-  "searchDomain",
-  "description",
-  "tags",
-  "onBoot",
-  "cores",
-  "memoryMiB",
-  "balloonMiB",
-] as const satisfies (keyof CloneInputs)[];
+const OPTIONS = ["stack", ...CONFIGURED] as const satisfies (keyof CloneInputs)[];
 
 /** The spec with the options of the config, and without those that it does not have any more. */
 function withOptions(spec: Work["state"]["spec"], inputs: CloneInputs): Work["state"]["spec"] {
