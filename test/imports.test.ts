@@ -12,6 +12,7 @@ const MAY_IMPORT: Record<string, Record<string, "all" | "types">> = {
   components: { providers: "all", fleet: "all", config: "all", proxmox: "types" },
   "index.ts": { components: "all", providers: "all", fleet: "all", config: "all", proxmox: "all" },
   "fastStart.mjs": {},
+  setup: { providers: "all", fleet: "all", config: "all", proxmox: "all", toolchain: "all" },
   toolchain: { "fastStart.mjs": "all", "providers/dynamic/endWithEngine.mjs": "all" },
   lab: { toolchain: "all" },
   bench: { lab: "all", test: "all", toolchain: "all" },
