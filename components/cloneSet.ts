@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { CloneSet as CloneSetConfig, PlacedClone, PlacedTemplate } from "../config/fleet.ts";
 import { replicasOf } from "../config/replicas.ts";
 import type { Template } from "../config/template.ts";
+import { cloneOptions } from "../fleet/cloneOptions.ts";
 import { ipConfig } from "../fleet/cloudInit/ipConfig.ts";
 import { CLONE_SET_TYPE, cloneName } from "../fleet/urns.ts";
 import { diskNames } from "../fleet/vmArgs.ts";
@@ -59,15 +60,23 @@ function ipConfigs(clone: PlacedClone): string[] {
   return [ipConfig(clone), ...further];
 }
 
-/** Bridges and VLANs that are not the template's. */
-function nicChanges({ nics }: PlacedClone): CloneInputs["nics"] {
-  const changes = nics.map(({ bridge, vlan }) => given({ bridge, vlan }));
+/** What is not the template's of the network interfaces, and those that the template does not have. */
+function nicChanges({ nics }: PlacedClone, template: Template, standard: string): CloneInputs["nics"] {
+  const changes = nics.map(({ bridge, vlan, mac }, index) => {
+    if (index < template.nics.length) return given({ bridge, vlan, mac });
+    return { added: true as const, ...given({ bridge: bridge ?? standard, vlan, mac }) };
+  });
   return changes.some((change) => Object.keys(change).length > 0) ? changes : undefined;
 }
 
 /** Hardware that is not the template's. */
-function hardware({ cores, memoryMiB, diskGiB }: PlacedClone, template: Template) {
-  const { balloonMiB = template.gpus.length > 0 ? 0 : memoryMiB } = template;
+function hardware(clone: PlacedClone, template: Template) {
+  const { cores, diskGiB, gpus = template.gpus } = clone;
+  // A guest with a device of its own cannot give memory back: its balloon goes, as the template's does.
+  const getsDevice = gpus.length > 0 && template.gpus.length === 0 && template.balloonMiB === undefined;
+  const memoryMiB = clone.memoryMiB ?? (getsDevice ? template.memoryMiB : undefined);
+  const { balloonMiB = gpus.length > 0 ? 0 : memoryMiB } = template;
+  const options = cloneOptions(clone, template);
   const grows = diskGiB !== undefined && diskGiB > template.disk.sizeGiB;
   return given({
     cores,
@@ -75,6 +84,7 @@ function hardware({ cores, memoryMiB, diskGiB }: PlacedClone, template: Template
     balloonMiB: memoryMiB === undefined ? undefined : Math.min(balloonMiB ?? memoryMiB, memoryMiB),
     diskGiB: grows ? diskGiB : undefined,
     bootDisk: grows ? diskNames(template)[0] : undefined,
+    options: Object.keys(options).length > 0 ? options : undefined,
   });
 }
 
@@ -136,7 +146,7 @@ export class CloneSet extends pulumi.ComponentResource {
               // A linked clone is where its template's disks are.
               datastore: full ? set.datastore : undefined,
               searchDomain: dns.domain,
-              nics: nicChanges(clone),
+              nics: nicChanges(clone, template, cluster.network.bridge),
               description: hide(fleet.secrets, described, clone.description),
               pool: set.pool,
               placement: set.placement,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseRange } from "./addressRange.ts";
+import { gpu, usb } from "./devices.ts";
 import {
   addressing,
   bridge,
@@ -16,7 +17,7 @@ import {
   notes,
   vlan,
 } from "./fields.ts";
-import { datastoreId, nodeName, poolId, tag, vmId } from "./formats.ts";
+import { cpuSet, datastoreId, macAddress, nodeName, poolId, tag, vmId } from "./formats.ts";
 
 /** The most clones that one set may have. */
 const MOST_CLONES = 5000;
@@ -26,6 +27,18 @@ const interfaceOptions = {
   vlan: vlan.describe("VLAN tag; default: the template's (PVE: tag)"),
 };
 
+const startup = z
+  .strictObject({
+    order: z.int().min(0).optional().describe("lower ones start first, and stop last"),
+    upSeconds: z.int().min(0).optional().describe("seconds until the next VM is started (PVE: up)"),
+    downSeconds: z.int().min(0).optional().describe("seconds that the guest gets to shut down (PVE: down)"),
+  })
+  .refine((value) => Object.values(value).some((part) => part !== undefined), {
+    error: "expected order, upSeconds or downSeconds",
+  });
+
+export type Startup = z.output<typeof startup>;
+
 /** What a set may change of its template, and a clone of its set. */
 const hardware = (whose: string) => ({
   cores: cores.optional().describe(`cores a socket; default: ${whose} (PVE: cores)`),
@@ -33,7 +46,39 @@ const hardware = (whose: string) => ({
   diskGiB: diskGiB
     .optional()
     .describe(`size of the boot disk in GiB, which grows to it and never shrinks; default: ${whose}`),
+  cpuLimit: z
+    .number()
+    .min(0)
+    .max(128)
+    .optional()
+    .describe(`CPU time in cores, for example 1.5; 0: no limit; default: ${whose} (PVE: cpulimit)`),
+  cpuUnits: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .optional()
+    .describe(`weight against other VMs of the node; default: ${whose}, in PVE 100 (PVE: cpuunits)`),
+  affinity: cpuSet
+    .optional()
+    .describe(
+      `cores of the node that the VM runs on; needs a root@pam password login; default: ${whose} (PVE: affinity)`,
+    ),
+  numa: z.boolean().optional().describe(`NUMA topology; default: ${whose} (PVE: numa)`),
+  hotplug: z
+    .array(z.enum(["network", "disk", "usb", "cpu", "memory", "cloudinit"]))
+    .optional()
+    .describe(
+      `what can be plugged in while the guest runs, [] for nothing; memory needs numa; default: ${whose}, in PVE network, disk and usb (PVE: hotplug)`,
+    ),
+  startup: startup
+    .optional()
+    .describe(`when it starts and stops with its node; needs Sys.Modify on /; default: ${whose} (PVE: startup)`),
+  gpus: z.array(gpu).max(16).optional().describe(`PCI devices in place of ${whose}; []: none (PVE: hostpciN)`),
+  usb: z.array(usb).max(14).optional().describe(`USB devices in place of ${whose}; []: none (PVE: usbN)`),
 });
+
+/** The keys of `hardware`: a clone has its own, or its set's. */
+export const HARDWARE = Object.keys(hardware("")) as (keyof ReturnType<typeof hardware>)[];
 
 const common = {
   template: key.describe("key of the template in `templates`"),
@@ -78,7 +123,7 @@ const common = {
     .array(z.strictObject(interfaceOptions))
     .max(8)
     .default([])
-    .describe("changes to the template's network interfaces, in their order"),
+    .describe("changes to the template's network interfaces, in their order; further ones are added (virtio)"),
   onError: z
     .enum(["continue", "fail"])
     .default("continue")
@@ -100,6 +145,9 @@ const common = {
     .describe("true: reboot a running clone for a change that needs it; false: the change waits for its next reboot"),
 };
 
+/** What a set and a clone may change of their hardware, apart from network interfaces. */
+export type Hardware = Partial<Pick<z.output<typeof listed>, (typeof HARDWARE)[number]>>;
+
 const OWN_ADDRESSES = ["ip", "gateway", "ip6", "gateway6"] as const;
 
 const cloneNics = z
@@ -107,6 +155,10 @@ const cloneNics = z
     z.strictObject({
       bridge: bridge.describe("bridge; default: the set's"),
       vlan: vlan.describe("VLAN tag; default: the set's (PVE: tag)"),
+      mac: macAddress
+        .transform((text) => text.toUpperCase())
+        .optional()
+        .describe("MAC address, for a DHCP reservation; default: PVE makes one (PVE: netN)"),
       ip: ipv4
         .optional()
         .describe("IPv4: dhcp, or address/prefix; default: cloud-init does not set it up (PVE: ipconfigN ip=)"),
@@ -133,7 +185,9 @@ const clone = z.strictObject({
   ...hardware("the set's"),
   description: notes.optional().describe("notes, Markdown; default: the set's"),
   tags: z.array(tag).default([]).describe("PVE tags, added to the set's"),
-  nics: cloneNics.default([]).describe("changes to the set's network interfaces, in the template's order"),
+  nics: cloneNics
+    .default([])
+    .describe("changes to the set's network interfaces, in the template's order; further ones are added (virtio)"),
   adopt: z
     .boolean()
     .default(false)

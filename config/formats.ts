@@ -66,6 +66,9 @@ export const pciAddress = text(
 /** A type of mediated device (`mdev` of `hostpciN` in PVE::QemuServer::PCI). */
 export const mdevType = text(/^[^/.:,\s]+$/, "the type of a mediated device, for example nvidia-63");
 
+/** A list of a node's cores (`pve-cpuset` in PVE::CpuSet). */
+export const cpuSet = text(/^\d+(-\d+)?(,\d+(-\d+)?)*$/, 'a list of cores of the node, for example "0,5,8-11"');
+
 /** `user@realm` in PVE::Auth::Plugin. The name may hold `@`, `!` and `=`: the realm is what follows the last `@`. */
 const USER = "([^\\s:/]+)@([a-zA-Z][\\w.-]+)";
 

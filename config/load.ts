@@ -13,6 +13,7 @@ import { fitting } from "./rules/cloneSets.ts";
 import { hardware } from "./rules/hardware.ts";
 import { importable } from "./rules/image.ts";
 import { publicKeys } from "./rules/keys.ts";
+import { uniqueMacs } from "./rules/macs.ts";
 import { knownTemplates, uniqueNames } from "./rules/names.ts";
 import { uniqueVmIds } from "./rules/vmIds.ts";
 import { holdsSecret, type SecretValue } from "./secrets.ts";
@@ -133,7 +134,8 @@ export function loadConfig(
     ...uniqueNames(partial),
     ...validAddresses(partial),
     ...effectiveAddresses(partial),
-    ...fitting(partial),
+    ...fitting(partial, usableLogin),
+    ...uniqueMacs(partial),
   );
   for (const [, template] of originals(templates)) {
     const { path } = template;

@@ -1,5 +1,5 @@
 import { type AddressRange, parseRange } from "./addressRange.ts";
-import { type CloneConfig, type CloneSetConfig, type CountedSet, numberedName } from "./cloneSet.ts";
+import { type CloneConfig, type CloneSetConfig, type CountedSet, HARDWARE, numberedName } from "./cloneSet.ts";
 import type { CloneSet, PlacedClone } from "./fleet.ts";
 import { vmId as vmIdSchema } from "./formats.ts";
 import type { Problem } from "./problem.ts";
@@ -88,7 +88,10 @@ function countedClones(set: CountedSet, at: string, problems: Problem[]): Placed
 
 /** A clone with what it does not say itself filled in from its set. */
 function placed(clone: CloneConfig, set: CloneSetConfig, path: string): PlacedClone {
-  const { cores = set.cores, memoryMiB = set.memoryMiB, diskGiB = set.diskGiB } = clone;
+  const hardware = HARDWARE.flatMap((key) => {
+    const value = clone[key] ?? set[key];
+    return value === undefined ? [] : [[key, value]];
+  });
   const nics = Array.from({ length: Math.max(set.nics.length, clone.nics.length) }, (_, index) => ({
     ...set.nics[index],
     ...clone.nics[index],
@@ -96,9 +99,7 @@ function placed(clone: CloneConfig, set: CloneSetConfig, path: string): PlacedCl
   return {
     ...clone,
     path,
-    ...(cores !== undefined && { cores }),
-    ...(memoryMiB !== undefined && { memoryMiB }),
-    ...(diskGiB !== undefined && { diskGiB }),
+    ...Object.fromEntries(hardware),
     description: clone.description ?? set.description,
     tags: [...new Set([...set.tags, ...clone.tags])],
     nics,

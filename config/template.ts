@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { gpu } from "./devices.ts";
 import {
   addressing,
   bridge,
@@ -13,7 +14,7 @@ import {
   notes,
   vlan,
 } from "./fields.ts";
-import { datastoreId, macAddress, mappingId, mdevType, nodeName, pciAddress, poolId, tag, vmId } from "./formats.ts";
+import { datastoreId, macAddress, nodeName, poolId, tag, vmId } from "./formats.ts";
 
 const HEX_LENGTH = { md5: 32, sha1: 40, sha224: 56, sha256: 64, sha384: 96, sha512: 128 } as const;
 export type ChecksumAlgorithm = keyof typeof HEX_LENGTH;
@@ -88,19 +89,6 @@ const nic = z.strictObject({
     .optional()
     .describe("MAC of the template itself; clones always get their own"),
 });
-
-const gpu = z
-  .strictObject({
-    mapping: mappingId.optional().describe("PCI mapping of the cluster; the way that works with an API token"),
-    id: pciAddress.optional().describe("raw PCI address; needs a root@pam password login"),
-    pcie: z.boolean().default(true).describe("PCIe port instead of PCI; needs machine q35"),
-    primary: z.boolean().default(false).describe("primary GPU, replaces the emulated display (PVE: x-vga)"),
-    romBar: z.boolean().default(true).describe("show the device's ROM to the guest (PVE: rombar)"),
-    mdev: mdevType.optional().describe("type of mediated device (PVE: mdev)"),
-  })
-  .refine((value) => (value.mapping === undefined) !== (value.id === undefined), {
-    error: "expected exactly one of mapping and id",
-  });
 
 const cloudConfig = z.record(z.string(), z.json());
 

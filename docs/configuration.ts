@@ -50,7 +50,8 @@ function typeOf(schema: Schema, plural = false): string {
   const s = plural ? "s" : "";
   if (here instanceof z.ZodEnum) return list(Object.values(here.enum).map(code), "or");
   if (here instanceof z.ZodBoolean) return "`true` or `false`";
-  if (here instanceof z.ZodNumber) return `whole number${s}${plural ? "" : range(here)}`;
+  if (here instanceof z.ZodNumber)
+    return `${here.format === "safeint" ? "whole number" : "number"}${s}${plural ? "" : range(here)}`;
   if (here instanceof z.ZodArray) return `list${s} of ${typeOf(here.element, true)}`;
   if (here instanceof z.ZodUnion)
     return list(

@@ -517,8 +517,8 @@ export class LabControl {
   }
 
   /** Entries like `id=10de:2684,node=pve1,path=0000:01:00.0`; null removes the mapping. */
-  mapping(id: string, map: readonly string[] | null): Promise<null> {
-    return this.#do("mapping", { id, map });
+  mapping(id: string, map: readonly string[] | null, kind: "pci" | "usb" = "pci"): Promise<null> {
+    return this.#do("mapping", { id, map, kind });
   }
 
   images(knobs: ImageKnobs): Promise<null> {

@@ -96,17 +96,21 @@ export function listVnets(client: PveClient): Promise<VnetEntry[]> {
   return client.get("/cluster/sdn/vnets");
 }
 
-export interface PciMapping {
+/** Devices of nodes under one name for the whole cluster. */
+export interface Mapping {
   id: string;
   /** Property strings, one a device: `node=pve1,path=0000:01:00.0,id=10de:2684`. */
   map: string[];
-  /** What PVE finds wrong with the mapping on the node asked for. */
+  /** What PVE finds wrong with the mapping on the node asked for: of PCI devices `checks`, of USB devices `errors`. */
   checks?: { severity: string; message: string }[];
+  errors?: { severity: string; message: string }[];
 }
 
-/** The PCI mappings that the login may see, with PVE's checks for one node. */
-export function listPciMappings(client: PveClient, node: string): Promise<PciMapping[]> {
-  return client.get("/cluster/mapping/pci", { "check-node": node });
+export type MappingKind = "pci" | "usb";
+
+/** The mappings of a kind that the login may see, with PVE's checks for one node. */
+export function listMappings(client: PveClient, node: string, kind: MappingKind): Promise<Mapping[]> {
+  return client.get(`/cluster/mapping/${kind}`, { "check-node": node });
 }
 
 export interface PoolEntry {

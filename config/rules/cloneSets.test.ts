@@ -16,6 +16,10 @@ test.each([
   [{ clones: [{ ...clone, diskGiB: 21 }] }, { disk: { sizeGiB: 21 } }],
   [{ nics: [{}, { vlan: 5 }] }, { nics: [{}, {}] }],
   [{ nics: [{}], clones: [{ ...clone, nics: [{}, { ip: "dhcp" }] }] }, { nics: [{}, {}] }],
+  [{ clones: [{ ...clone, nics: [{}, { vlan: 7 }] }] }, {}],
+  [{ gpus: [{ mapping: "gpu", pcie: false }] }, { machine: "pc" }],
+  [{ hotplug: ["memory"], clones: [{ ...clone, numa: true }], numa: true }, {}],
+  [{ hotplug: ["memory"] }, { cpu: { numa: true } }],
 ])("%j goes with a template with %j", (set, template) => {
   expect(of(set, template)).toEqual([]);
 });
@@ -37,11 +41,25 @@ test.each([
     { disk: { sizeGiB: 30 } },
     "clones[1].diskGiB: found 29; expected at least templates.noble.disk.sizeGiB (30): a disk cannot shrink",
   ],
-  [{ nics: [{}, {}] }, {}, "nics: found 2 network interfaces; expected at most 1, as templates.noble.nics has"],
   [
-    { clones: [{ ...clone, nics: [{}, { vlan: 7 }] }] },
+    { gpus: [{ mapping: "gpu" }] },
+    { machine: "pc" },
+    'gpus[0].pcie: found true with machine "pc"; expected machine q35, or pcie: false',
+  ],
+  [
+    { clones: [{ ...clone, gpus: [{ id: "0000:01:00.0" }] }] },
     {},
-    "clones[0].nics: found 2 network interfaces; expected at most 1, as templates.noble.nics has",
+    'clones[0].gpus[0].id: found "0000:01:00.0", a raw PCI address, which PVE takes from root@pam with a password only; expected a mapping, which works with an API token',
+  ],
+  [
+    { affinity: "0-3" },
+    {},
+    'affinity: found "0-3", which PVE takes from root@pam with a password only; expected none with this login',
+  ],
+  [
+    { clones: [{ ...clone, hotplug: ["memory"] }] },
+    {},
+    'clones[0].hotplug: found "memory", which needs NUMA; expected numa: true with it',
   ],
 ])("%j does not go with a template with %j", (set, template, expected) => {
   expect(of(set, template)).toEqual([`cloneSets.web.${expected}`]);

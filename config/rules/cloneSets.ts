@@ -1,15 +1,21 @@
-import { type CloneSet, type Fleet, placeOf } from "../fleet.ts";
+import type { Hardware } from "../cloneSet.ts";
+import type { CloneSet, Fleet } from "../fleet.ts";
+import type { Login } from "../login.ts";
 import type { Problem } from "../problem.ts";
 import type { Template } from "../template.ts";
+import { gpuProblems, isNotRoot } from "./hardware.ts";
 
 /** What a clone set asks for is what its template, and a clone that is stopped, can give. */
-export function fitting({ templates, cloneSets }: Pick<Fleet, "templates" | "cloneSets">): Problem[] {
+export function fitting(
+  { templates, cloneSets }: Pick<Fleet, "templates" | "cloneSets">,
+  login: Login | undefined,
+): Problem[] {
   return Object.entries(cloneSets).flatMap(([key, set]) => {
     const at = `cloneSets.${key}`;
     const template = templates[set.template];
     return [
       ...readiness(set, template, at),
-      ...(template ? [...disks(set, template, at), ...nics(set, template, at)] : []),
+      ...(template ? [...disks(set, template, at), ...devices(set, template, at, login)] : []),
     ];
   });
 }
@@ -38,22 +44,29 @@ function disks(set: CloneSet, { disk }: Template, at: string): Problem[] {
   ];
 }
 
-function nics(set: CloneSet, template: Template, at: string): Problem[] {
-  const count = template.nics.length;
-  const check = (path: string, found: number): Problem[] =>
-    found > count
+/** What a set says of its clones' hardware, and what a clone says itself. */
+function devices(set: CloneSet, template: Template, at: string, login: Login | undefined): Problem[] {
+  const { machine, cpu } = template;
+  const check = (path: string, { gpus, affinity, hotplug, numa = cpu.numa }: Hardware): Problem[] => [
+    ...gpuProblems(gpus ?? [], `${path}.gpus`, machine, login),
+    ...(affinity !== undefined && isNotRoot(login)
       ? [
           {
-            path,
-            message: `found ${found} network interfaces; expected at most ${count}, as templates.${set.template}.nics has`,
+            path: `${path}.affinity`,
+            message: `found "${affinity}", which PVE takes from root@pam with a password only; expected none with this login`,
           },
         ]
-      : [];
+      : []),
+    ...(hotplug?.includes("memory") && !numa
+      ? [{ path: `${path}.hotplug`, message: 'found "memory", which needs NUMA; expected numa: true with it' }]
+      : []),
+  ];
+  const ofSet = check(at, set);
+  const told = new Set(ofSet.map(({ message }) => message));
   return [
-    ...check(`${at}.nics`, set.nics.length),
-    // A clone's interfaces are the set's with its own; where they are no more than the set's, the set has been told.
-    ...set.clones.flatMap(({ path, nics: own }) =>
-      own.length > set.nics.length ? check(placeOf(path, "nics"), own.length) : [],
+    ...ofSet,
+    ...set.clones.flatMap((clone) =>
+      clone.path === at ? [] : check(clone.path, clone).filter(({ message }) => !told.has(message)),
     ),
   ];
 }

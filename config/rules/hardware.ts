@@ -1,9 +1,46 @@
+import type { Gpu } from "../devices.ts";
 import type { Login } from "../login.ts";
 import type { Problem } from "../problem.ts";
 import type { Template } from "../template.ts";
 
 /** Disks that PVE takes on a bus: sata0 to sata5, virtio0 to virtio15; a scsi bus has more than a template may have. */
 const DISKS = { sata: 6, virtio: 16 };
+
+/** Whether PVE refuses what it takes of root@pam alone, whose token is not root to it. */
+export const isNotRoot = (login: Login | undefined): boolean =>
+  login !== undefined && !(login.kind === "password" && login.username === "root@pam");
+
+/** PCI devices that the machine cannot have, or the login not give. */
+export function gpuProblems(
+  gpus: readonly Gpu[],
+  path: string,
+  machine: Template["machine"],
+  login: Login | undefined,
+): Problem[] {
+  return [
+    ...gpus.flatMap(({ pcie, id }, index): Problem[] => [
+      ...(pcie && machine !== "q35"
+        ? [
+            {
+              path: `${path}[${index}].pcie`,
+              message: `found true with machine "${machine}"; expected machine q35, or pcie: false`,
+            },
+          ]
+        : []),
+      ...(id !== undefined && isNotRoot(login)
+        ? [
+            {
+              path: `${path}[${index}].id`,
+              message: `found "${id}", a raw PCI address, which PVE takes from root@pam with a password only; expected a mapping, which works with an API token`,
+            },
+          ]
+        : []),
+    ]),
+    ...(gpus.filter(({ primary }) => primary).length > 1
+      ? [{ path, message: "found more than one primary GPU; expected one at most" }]
+      : []),
+  ];
+}
 
 /** Hardware that cannot work together, before PVE refuses it one piece at a time. */
 export function hardware(template: Template, path: string, login: Login | undefined): Problem[] {
@@ -17,18 +54,7 @@ export function hardware(template: Template, path: string, login: Login | undefi
   if (uefi.enabled && uefi.secureBoot && machine !== "q35") {
     wrong("machine", `found "${machine}"; expected q35 with uefi.secureBoot`);
   }
-  gpus.forEach((gpu, index) => {
-    if (gpu.pcie && machine !== "q35")
-      wrong(`gpus[${index}].pcie`, `found true with machine "${machine}"; expected machine q35, or pcie: false`);
-    if (gpu.id && login && !(login.kind === "password" && login.username === "root@pam")) {
-      wrong(
-        `gpus[${index}].id`,
-        `found "${gpu.id}", a raw PCI address, which PVE takes from root@pam with a password only; expected a mapping, which works with an API token`,
-      );
-    }
-  });
-  if (gpus.filter((gpu) => gpu.primary).length > 1)
-    wrong("gpus", "found more than one primary GPU; expected one at most");
+  problems.push(...gpuProblems(gpus, `${path}.gpus`, machine, login));
   if (template.balloonMiB !== undefined && template.balloonMiB > template.memoryMiB) {
     wrong("balloonMiB", `found ${template.balloonMiB}; expected at most memoryMiB (${template.memoryMiB})`);
   }

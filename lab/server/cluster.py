@@ -24,6 +24,7 @@ class ClusterApi:
         self.bridges: set[str] = {"vmbr0"}
         self.mappings: dict[str, list[str]] = {}
         self.mapping_notes: dict[str, str] = {}
+        self.usb_mappings: dict[str, list[str]] = {}
         self.cluster_name = "lab"
         self.set_version(DEFAULT_VERSION)
         # What the last round of pvestatd saw: {vmid: resource}, {node: usage}.
@@ -48,7 +49,8 @@ class ClusterApi:
                 ("GET", network, self.network_list), ("GET", network + "/{iface}", self.network_get),
                 ("GET", pci, self.mapping_list), ("POST", pci, self.mapping_create),
                 ("GET", pci + "/{id}", self.mapping_get), ("PUT", pci + "/{id}", self.mapping_update),
-                ("DELETE", pci + "/{id}", self.mapping_delete)]
+                ("DELETE", pci + "/{id}", self.mapping_delete),
+                ("GET", "/cluster/mapping/usb", self.usb_mapping_list)]
 
     async def version_get(self, values: dict, user: str) -> dict:
         return {"version": self.version, "release": self.release_version, "repoid": REPOID}
@@ -200,18 +202,32 @@ class ClusterApi:
     def _mapping_digest(self) -> str:
         return sha1(repr(sorted(self.mappings.items())))
 
+    def _visible_mappings(self, kind: str, mappings: dict[str, list[str]], user: str) -> list[str]:
+        privileges = ("Mapping.Audit", "Mapping.Use", "Mapping.Modify")
+        return [name for name in sorted(mappings)
+                if any(self.allowed(user, f"/mapping/{kind}/{name}", p) for p in privileges)]
+
+    @staticmethod
+    def _checked(node: str, entries: list[str]) -> list[dict]:
+        here = any(f"node={node}," in entry + "," for entry in entries)
+        return [] if here else [{"severity": "warning", "message": f"No mapping for node {node}."}]
+
     async def mapping_list(self, values: dict, user: str) -> list[dict]:
-        visible = [name for name in sorted(self.mappings) if any(
-            self.allowed(user, "/mapping/pci/" + name, p) for p in ("Mapping.Audit", "Mapping.Use", "Mapping.Modify"))]
         items = []
-        for name in visible:
+        for name in self._visible_mappings("pci", self.mappings, user):
             item = self._mapping_view(name)
-            node = values.get("check-node")
-            if node:
-                here = any(f"node={node}," in entry + "," for entry in self.mappings[name])
-                item["checks"] = [] if here else [{"severity": "warning", "message": f"No mapping for node {node}."}]
+            if node := values.get("check-node"):
+                item["checks"] = self._checked(node, self.mappings[name])
             items.append(item)
         return items
+
+    async def usb_mapping_list(self, values: dict, user: str) -> list[dict]:
+        """PVE::API2::Cluster::Mapping::USB: what is wrong is called `errors` here."""
+        digest = sha1(repr(sorted(self.usb_mappings.items())))
+        node = values.get("check-node")
+        return [{"id": name, "type": "usb", "map": list(self.usb_mappings[name]), "digest": digest,
+                 **({"errors": self._checked(node, self.usb_mappings[name])} if node else {})}
+                for name in self._visible_mappings("usb", self.usb_mappings, user)]
 
     def _mapping(self, name: str) -> None:
         if name not in self.mappings:

@@ -451,12 +451,13 @@ class Control:
     def do_bridges(self, bridges: list[str]) -> None:
         self.pve.bridges = set_(bridges)
 
-    def do_mapping(self, id: str, map: list[str] | None = None) -> None:  # noqa: A002
-        """Set a PCI mapping; null removes it."""
+    def do_mapping(self, id: str, map: list[str] | None = None, kind: str = "pci") -> None:  # noqa: A002
+        """Set a mapping of PCI or USB devices; null removes it."""
+        mappings = {"pci": self.pve.mappings, "usb": self.pve.usb_mappings}[kind]
         if map is None:
-            self.pve.mappings.pop(id, None)
+            mappings.pop(id, None)
         else:
-            self.pve.mappings[id] = map
+            mappings[id] = map
 
     def do_images(self, bytesPerSecond: float | None = None, drops: int | None = None, dropAfter: int | None = None,
                   errors: int | None = None, status: int | None = None, corrupt: int | None = None,

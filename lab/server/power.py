@@ -52,6 +52,10 @@ class PowerApi:
             mapping = re.search(r"(?:^|,)mapping=([^,]+)", str(vm.config[key])) if one_of(key, "hostpci") else None
             if mapping:
                 self._check_mapping(vm, mapping.group(1))
+            usb = re.search(r"(?:^|,)mapping=([^,]+)", str(vm.config[key])) if one_of(key, "usb") else None
+            if usb and not any(f"node={vm.node}," in entry + "," for entry in self.usb_mappings.get(usb.group(1), [])):
+                # PVE::QemuServer::USB; that another VM has the device is no error.
+                raise TaskError(f"USB device mapping not found for '{usb.group(1)}'")
         for drive in drives.of_config(vm.config):
             if drive.storage and drive.storage in self.storages and not drive.is_cdrom \
                     and self.volume(drive.volume, vm.node) is None:

@@ -26,7 +26,7 @@ VM_FIELDS = ("vmid", "node", "config", "pending", "status", "qmpstatus", "templa
              "agent", "agent_hangs", "acpi", "shutdown_secs", "start_secs", "stop_secs", "start_error",
              "agent_after", "cloud_init", "generated", "special", "guest_memory")
 PLAIN = ("nodes", "cluster_name", "version", "release_version", "quorate", "users", "password", "mappings", "mapping_notes", "tickets",
-         "ha_resources", "ha_services")
+         "ha_resources", "ha_services", "usb_mappings")
 
 
 class StateStore:
@@ -84,7 +84,7 @@ class StateStore:
             raise SystemExit(f"{self.settings.state_file} was written by another version of the lab. "
                              "Throw the old lab away: npm run lab:reset")
         for name in PLAIN:
-            setattr(self, name, saved[name])
+            setattr(self, name, saved.get(name, getattr(self, name)))
         self.bridges = set(saved["bridges"])
         self.expired_tokens = set(saved["expired"])
         self.storages = {k: {**v, "files": set(v["files"])} for k, v in saved["storages"].items()}

@@ -1,3 +1,4 @@
+import type { PveOptions } from "../../fleet/cloneOptions.ts";
 import { fleetTag } from "../../fleet/tags.ts";
 
 /** Where a clone can be, and what it is cloned from there. */
@@ -14,7 +15,12 @@ export interface Place {
 /** What a clone's network interface has unlike the template's. */
 export interface NicChange {
   bridge?: string;
+  /** 0: none. */
   vlan?: number;
+  /** In upper case, as PVE writes it. */
+  mac?: string;
+  /** The template has no such interface. */
+  added?: true;
 }
 
 /** What the config says of a clone. The state holds it twice for each, so whatever has a default is there only where it differs. */
@@ -62,6 +68,8 @@ export interface CloneInputs {
   bootDisk?: string;
   /** By number of the interface. */
   nics?: NicChange[];
+  /** More options of the VM, by their name in PVE; an empty text: the VM does not have that option. */
+  options?: PveOptions;
   /** Default: `started`. */
   waitFor?: "none" | "started" | "agent" | "cloud-init";
   /** How long `waitFor` may take, in seconds. Default: 300. */
@@ -93,6 +101,7 @@ export const CONFIGURED = [
   "cores",
   "memoryMiB",
   "balloonMiB",
+  "options",
 ] as const satisfies (keyof CloneInputs)[];
 
 export const SHUTDOWN_SECONDS = 60;

@@ -26,7 +26,11 @@ describe("what is observed of a clone", () => {
     cores: 4,
     memoryMiB: 1024,
     balloonMiB: 512,
-    nics: [{ bridge: "vmbr1", vlan: 20 }, {}],
+    nics: [
+      { bridge: "vmbr1", vlan: 20, mac: "BC:24:11:00:00:99" },
+      { added: true, bridge: "vmbr2" },
+    ],
+    options: { startup: "order=2,up=30", hostpci0: "mapping=gpu,pcie=1", hostpci1: "" },
     diskGiB: 3,
     bootDisk: "scsi0",
     onBoot: true,
@@ -47,8 +51,17 @@ describe("what is observed of a clone", () => {
       tags: "web;fleet-c1d2be9a;a",
       description: `ask Ann\n\n${config.description}\n\nor Bob`,
       scsi0: "local-lvm:vm-9101-disk-0,size=8G",
+      startup: "up=30,order=2",
     };
     expect(observed(rich, lived, undefined)).toEqual(rich);
+  });
+
+  it("is what somebody has done to hardware of the clone's own", () => {
+    const { net1: _, hostpci0: __, ...lost } = configured(rich, disk);
+    const lived = { ...lost, startup: "order=1", hostpci1: "mapping=other" };
+    const { nics = [], options = {} } = observed(rich, lived, undefined);
+    expect(nics[1]).toEqual({});
+    expect(options).toEqual({ startup: "order=1", hostpci0: "", hostpci1: "mapping=other" });
   });
 
   it("is nothing of what the config does not speak of", () => {

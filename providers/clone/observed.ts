@@ -21,10 +21,21 @@ export const guestIdentity = (smbios: unknown): ReturnType<typeof parseSmbiosSer
 /** As PVE has an interface, in the fields that the config speaks of. */
 export function observedNic(value: unknown, nic: NicChange): NicChange {
   const fields = parseProperties(value);
+  const [address] = fields.values();
+  if (nic.added && value === undefined) return {};
   return {
+    ...(nic.added && { added: true }),
+    ...(nic.mac !== undefined && { mac: address ?? "" }),
     ...(nic.bridge !== undefined && { bridge: fields.get("bridge") ?? "" }),
     ...(nic.vlan !== undefined && { vlan: Number(fields.get("tag") ?? 0) }),
   };
+}
+
+/** An option as PVE has it; one that says the same in another order is as it should be. */
+function observedOption(wanted: string, value: unknown): string {
+  const have = String(value ?? "");
+  const parts = (text: string) => text.split(/[,;]/).sort();
+  return isDeepStrictEqual(parts(have), parts(wanted)) ? wanted : have;
 }
 
 /** PVE's `ipconfig0`, `ipconfig1`, … without empty ones at the end; at least `count` of them. */
@@ -54,7 +65,7 @@ const strangeTags = (tags: string[], fleet: string): string[] =>
  */
 export function observed(spec: CloneState["spec"], config: GuestConfig, pool: string | undefined): CloneState["spec"] {
   const { searchDomain: _s, pool: _p, ...rest } = spec;
-  const { hostname, fleetId, set, description, cores, memoryMiB, balloonMiB, diskGiB, nics, ipConfigs } = spec;
+  const { hostname, fleetId, set, description, cores, memoryMiB, balloonMiB, diskGiB, nics, ipConfigs, options } = spec;
   const tags = words(config.tags).sort();
   const wanted = spec.tags ?? [];
   return {
@@ -73,6 +84,11 @@ export function observed(spec: CloneState["spec"], config: GuestConfig, pool: st
     ...(memoryMiB !== undefined && { memoryMiB: Number(config.memory ?? 512) }),
     ...(balloonMiB !== undefined && { balloonMiB: Number(config.balloon ?? config.memory ?? 512) }),
     ...(diskGiB !== undefined && { diskGiB: observedDisk(spec, config) }),
+    ...(options !== undefined && {
+      options: Object.fromEntries(
+        Object.entries(options).map(([key, wanted]) => [key, observedOption(wanted, config[key])]),
+      ),
+    }),
     ...(nics !== undefined && { nics: nics.map((nic, index) => observedNic(config[`net${index}`], nic)) }),
   };
 }

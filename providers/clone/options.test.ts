@@ -54,10 +54,27 @@ describe("the options of a clone", () => {
     ]);
   });
 
+  it("add an interface that the template does not have, and take it away again", () => {
+    const nics = [{}, { added: true as const, bridge: "vmbr1", vlan: 7 }];
+    expect(of(fakeClone({ nics }), { net0: NET0 })).toMatchObject({ net1: "virtio,bridge=vmbr1,tag=7" });
+    const mac = "BC:24:11:00:00:99";
+    expect(of(fakeClone({ nics: [{}, { added: true, bridge: "vmbr1", mac }] }), { net0: NET0 }).net1) //
+      .toBe(`virtio=${mac},bridge=vmbr1`);
+    const had = { spec: fakeClone({ nics }) };
+    expect(String(of(fakeClone(), { net0: NET0, net1: "virtio=BC:24:11:00:00:02,bridge=vmbr1" }, had).delete)) //
+      .toContain("net1");
+  });
+
+  it("are more of PVE's own, and without one that is empty", () => {
+    const told = of(fakeClone({ options: { cpulimit: "1.5", hostpci0: "" } }));
+    expect(told).toMatchObject({ cpulimit: "1.5", delete: "hostpci0" });
+  });
+
   it("put an interface on another bridge or VLAN, and leave its card, MAC address and firewall", () => {
     const net0 = (nic: object, current = NET0) => of(fakeClone({ nics: [nic] }), { net0: current }).net0;
     expect(net0({ bridge: "vmbr1" })).toBe("virtio=BC:24:11:00:00:01,bridge=vmbr1,firewall=1,tag=7");
     expect(net0({ vlan: 20 })).toBe("virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1,tag=20");
+    expect(net0({ mac: "BC:24:11:00:00:99" })).toBe("virtio=BC:24:11:00:00:99,bridge=vmbr0,firewall=1,tag=7");
     expect(net0({ vlan: 0 })).toBe("virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1");
     expect(net0({ vlan: 20 }, "virtio=BC:24:11:00:00:01,bridge=vmbr0")).toBe(
       "virtio=BC:24:11:00:00:01,bridge=vmbr0,tag=20",

@@ -9,9 +9,12 @@ import { markOf, notesOf } from "./mark.ts";
 import { guestIdentity } from "./observed.ts";
 import type { Made } from "./state.ts";
 
-/** PVE's `netN` on another bridge or VLAN (0: none); card, MAC address and everything else stay. */
-function withNic(current: unknown, { bridge, vlan }: NicChange): string {
-  const fields = parseProperties(current);
+/** PVE's `netN` with another bridge, VLAN (0: none) or MAC address; the card and everything else stay. */
+function withNic(current: unknown, { bridge, vlan, mac }: NicChange): string {
+  const [[model = "", address = ""] = [], ...others] = parseProperties(current);
+  // The card comes first, with its address; one that has none yet stands alone.
+  const card = model === "" ? address : model;
+  const fields = new Map([mac === undefined ? [model, address] : [card, mac], ...others]);
   if (bridge !== undefined) fields.set("bridge", bridge);
   if (vlan === 0) fields.delete("tag");
   else if (vlan !== undefined) fields.set("tag", String(vlan));
@@ -58,8 +61,13 @@ export function options(inputs: CloneInputs, current: Current): Params {
   );
   const nics = (inputs.nics ?? []).flatMap((nic, index) => {
     const key = `net${index}`;
-    return Object.keys(nic).length > 0 && config[key] !== undefined ? [[key, withNic(config[key], nic)]] : [];
+    const nicNow = config[key] ?? (nic.added ? "virtio" : undefined);
+    return Object.keys(nic).length > 0 && nicNow !== undefined ? [[key, withNic(nicNow, nic)]] : [];
   });
+  const lostNics = (spec.nics ?? []).flatMap(({ added }, index) =>
+    added && Object.keys(inputs.nics?.[index] ?? {}).length === 0 ? [`net${index}`] : [],
+  );
+  const more = Object.entries({ ...inputs.options }).map(([key, value]) => [key, value || undefined]);
   const values: Params = {
     name,
     description: notesOf(inputs.description, markOf(inputs, made), {
@@ -74,8 +82,9 @@ export function options(inputs: CloneInputs, current: Current): Params {
     searchdomain: searchDomain || undefined,
     ...Object.fromEntries(ips),
     ...Object.fromEntries(nics),
+    ...Object.fromEntries(more),
   };
-  const unset = [...Object.keys(values).filter((key) => values[key] === undefined), ...extraIps];
+  const unset = [...Object.keys(values).filter((key) => values[key] === undefined), ...extraIps, ...lostNics];
   return {
     ...values,
     ...(cicustom !== undefined && { cicustom }),

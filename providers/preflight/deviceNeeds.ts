@@ -1,5 +1,6 @@
+import type { Gpu } from "../../config/devices.ts";
 import type { Fleet } from "../../config/fleet.ts";
-import { candidatesOf, clonesOf, distinct, type KeyedTemplate, sourceOn, templatesOf } from "./needs.ts";
+import { clonesOf, distinct, type KeyedTemplate, type SetClone, templatesOf } from "./needs.ts";
 
 /** What the stack config needs of the nodes' bridges and devices, and of the cluster's pools. Nothing here asks the cluster. */
 
@@ -25,14 +26,16 @@ export function bridgeUses(fleet: Fleet): BridgeUse[] {
   const templates = templatesOf(fleet).flatMap((one) =>
     one.template.nics.map(({ vlan }, index) => use(one.node, ofTemplate(one, index), vlan)),
   );
-  const clones = clonesOf(fleet).flatMap(({ key, set, clone, nodes, source }) =>
-    (source?.template.nics ?? []).flatMap((nic, index) => {
+  const clones = clonesOf(fleet).flatMap(({ key, set, clone, nodes, source }) => {
+    if (!source) return [];
+    const { nics } = source.template;
+    return Array.from({ length: Math.max(nics.length, clone.nics.length) }, (_none, index) => {
       const own = clone.nics[index];
       const at = own?.bridge === set.nics[index]?.bridge ? `cloneSets.${key}` : clone.path;
       const place = own?.bridge && { bridge: own.bridge, path: `${at}.nics[${index}].bridge` };
-      return source ? nodes.map((node) => use(node, place || ofTemplate(source, index), own?.vlan ?? nic.vlan)) : [];
-    }),
-  );
+      return nodes.map((node) => use(node, place || ofTemplate(source, index), own?.vlan ?? nics[index]?.vlan));
+    }).flat();
+  });
   return distinct([...templates, ...clones], ({ node, bridge, vlan, path }) => `${node} ${bridge} ${vlan} ${path}`);
 }
 
@@ -49,36 +52,45 @@ export function poolUses(fleet: Fleet): { pool: string; path: string }[] {
 }
 
 export interface MappingUse {
+  kind: "pci" | "usb";
   node: string;
   mapping: string;
   path: string;
-  template: KeyedTemplate;
   /** A mediated device can be shared by several VMs. */
   shared: boolean;
 }
 
-/** PCI mappings on the nodes of the templates, and on those where their clones may be put. */
-export function mappingUses(fleet: Fleet): MappingUse[] {
-  const elsewhere = Object.entries(fleet.cloneSets).flatMap(([key, set]) =>
-    candidatesOf(fleet, key).flatMap(({ node }) => {
-      const source = sourceOn(fleet, set, node);
-      return source && source.node !== node ? [{ ...source, node }] : [];
+type Mapped = Pick<MappingUse, "kind" | "mapping" | "path" | "shared">;
+
+const gpusAt = (path: string, gpus: readonly Gpu[]): Mapped[] =>
+  gpus.flatMap(({ mapping, mdev }, index) =>
+    mapping === undefined
+      ? []
+      : [{ kind: "pci", mapping, path: `${path}.gpus[${index}].mapping`, shared: mdev !== undefined }],
+  );
+
+/** The mapped devices that a clone gets: its own, its set's, or its template's. */
+export function devicesOf({ key, set, clone, source }: SetClone): Mapped[] {
+  const at = (field: "gpus" | "usb") => (clone[field] === set[field] ? `cloneSets.${key}` : clone.path);
+  const gpus = clone.gpus ? gpusAt(at("gpus"), clone.gpus) : source ? gpusAt(source.path, source.template.gpus) : [];
+  const usb = (clone.usb ?? []).map(
+    ({ mapping }, index): Mapped => ({
+      kind: "usb",
+      mapping,
+      path: `${at("usb")}.usb[${index}].mapping`,
+      shared: false,
     }),
   );
-  const all = distinct([...templatesOf(fleet), ...elsewhere], ({ key, node }) => `${key} ${node}`);
-  return all.flatMap((template) =>
-    template.template.gpus.flatMap((gpu, index) =>
-      gpu.mapping === undefined
-        ? []
-        : [
-            {
-              node: template.node,
-              mapping: gpu.mapping,
-              path: `${template.path}.gpus[${index}].mapping`,
-              template,
-              shared: gpu.mdev !== undefined,
-            },
-          ],
-    ),
+  return [...gpus, ...usb];
+}
+
+/** Mappings on the nodes of the templates, and on those where clones may be put. */
+export function mappingUses(fleet: Fleet): MappingUse[] {
+  const templates = templatesOf(fleet).flatMap(({ path, node, template }) =>
+    gpusAt(path, template.gpus).map((one) => ({ ...one, node })),
   );
+  const clones = clonesOf(fleet).flatMap((clone) =>
+    devicesOf(clone).flatMap((one) => clone.nodes.map((node) => ({ ...one, node }))),
+  );
+  return distinct([...templates, ...clones], ({ kind, node, mapping, path }) => `${kind} ${node} ${mapping} ${path}`);
 }

@@ -62,7 +62,7 @@ export interface Facts {
   interfaces(node: string): Promise<pve.NetworkInterface[]>;
   /** Bridges of the node with those of SDN, which the plain list leaves out. */
   bridges(node: string): Promise<pve.NetworkInterface[]>;
-  pciMappings(node: string): Promise<pve.PciMapping[]>;
+  mappings(node: string, kind: pve.MappingKind): Promise<pve.Mapping[]>;
   /** The snippets folder of the node, as the SSH login sees it. */
   snippetsFolder(node: string): Promise<NodeFolder>;
 }
@@ -136,7 +136,7 @@ export function clusterFacts(
     }),
     interfaces: ofNode((node) => pve.listInterfaces(client, node)),
     bridges: ofNode((node) => pve.listInterfaces(client, node, "any_bridge")),
-    pciMappings: ofNode((node) => pve.listPciMappings(client, node)),
+    mappings: ofNode((node, kind: pve.MappingKind) => pve.listMappings(client, node, kind)),
     snippetsFolder: ofNode(async (node) => {
       try {
         return await probeFolder(await sshTarget(facts, node));

@@ -67,7 +67,7 @@ export function fakeFacts(facts: Partial<Facts> = {}): Facts {
     imageDiskSize: async () => undefined,
     interfaces: async () => [{ iface: "vmbr0", type: "bridge" }],
     bridges: async () => [{ iface: "vmbr0", type: "bridge" }],
-    pciMappings: async () => [],
+    mappings: async () => [],
     snippetsFolder: async () => ({ login: "root@10.0.0.11:22", folder: "/var/lib/vz/snippets", exists: true }),
     ...facts,
   };

@@ -3,6 +3,7 @@ import type { Fleet } from "../../config/fleet.ts";
 import type { Problem } from "../../config/problem.ts";
 import { replicasOf } from "../../config/replicas.ts";
 import { addressedOf } from "../../config/rules/addresses.ts";
+import { macsOf } from "../../config/rules/macs.ts";
 import { vmIdsOf } from "../../config/rules/vmIds.ts";
 import type { TemplateNames } from "../../fleet/templateNames.ts";
 import { changedKeys } from "../dynamic/diff.ts";
@@ -48,12 +49,13 @@ function setsOf({ templates, cloneSets }: Fleet): Record<string, SetMemory> {
   );
 }
 
-/** The addresses and devices of the config, which other guests may have too. */
+/** The addresses and devices of the config, and MAC addresses, which other guests may have too. */
 function claimsOf(fleet: Fleet): string {
   const addresses = addressedOf(fleet).flatMap(({ ip, ip6 }) => [ip, ip6].filter((one) => one?.includes("/")));
   const devices = mappingUses(fleet).map(({ node, mapping, path }) => `${node} ${mapping} ${path}`);
+  const macs = macsOf(fleet).map(({ mac }) => mac);
   return createHash("sha256")
-    .update(JSON.stringify([addresses, devices]))
+    .update(JSON.stringify([addresses, devices, ...(macs.length > 0 ? [macs] : [])]))
     .digest("hex")
     .slice(0, 12);
 }

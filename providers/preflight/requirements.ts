@@ -111,14 +111,21 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
     if (!template.image.keepImage) need(`/storage/${datastores.images}`, ["Datastore.Allocate"]);
   }
   const vms = clones.map(({ clone, set }) => ({ vmId: clone.vmId, pool: set.pool }));
-  for (const [index, { clone, set, nodes }] of clones.entries()) {
+  for (const [index, { clone, set, nodes, source }] of clones.entries()) {
     const vm = vms[index] ?? clone;
     needOnVm(vm, [
       ...CLONE,
-      ...(clone.cores === undefined ? [] : ["VM.Config.CPU"]),
-      ...(clone.memoryMiB === undefined ? [] : ["VM.Config.Memory"]),
+      ...([clone.cores, clone.cpuLimit, clone.cpuUnits, clone.numa].every((one) => one === undefined)
+        ? []
+        : ["VM.Config.CPU"]),
+      // With a device of its own a guest loses its balloon.
+      ...(clone.memoryMiB === undefined && !clone.gpus?.length ? [] : ["VM.Config.Memory"]),
       ...(clone.diskGiB === undefined ? [] : ["VM.Config.Disk"]),
-      ...(clone.nics.some(({ bridge, vlan }) => bridge ?? vlan) ? ["VM.Config.Network"] : []),
+      ...(clone.nics.some(
+        ({ bridge, vlan, mac }, index) => bridge ?? vlan ?? mac ?? index >= (source?.template.nics.length ?? 0),
+      )
+        ? ["VM.Config.Network"]
+        : []),
       ...(nodes.length > 1 ? ["VM.Migrate"] : []),
       ...(set.waitFor === "agent" ? [agent] : []),
       // That the first boot has ended is asked by a command in the guest.
@@ -137,6 +144,8 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
   }
   for (const { path, privilege } of onPools([...templates.map(({ template }) => template), ...vms], surroundings))
     need(path, [privilege]);
-  for (const { mapping } of mappingUses(fleet)) need(`/mapping/pci/${mapping}`, ["Mapping.Use"]);
+  for (const { kind, mapping } of mappingUses(fleet)) need(`/mapping/${kind}/${mapping}`, ["Mapping.Use"]);
+  // It changes how the node starts.
+  if (clones.some(({ clone }) => clone.startup)) need("/", ["Sys.Modify"]);
   return distinct(needs, ({ path, privilege }) => `${path} ${privilege}`);
 }

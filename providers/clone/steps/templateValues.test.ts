@@ -45,6 +45,13 @@ it("loses only what the config has taken back; the rest is as the config says", 
     .toEqual({ ...news, nics: [{ bridge: "vmbr2", vlan: 7 }, { vlan: 30 }] });
 });
 
+it("gets the template's option, or none, for one that the config has taken back", async () => {
+  const { api } = pve({ cpuunits: 50 });
+  const olds = having({ options: { cpuunits: "200", hostpci0: "mapping=gpu", cpulimit: "2" } });
+  const news = fakeClone({ options: { cpulimit: "4" } });
+  expect((await withTemplateValues(api, olds, news)).options).toEqual({ cpuunits: "50", hostpci0: "", cpulimit: "4" });
+});
+
 it("has no notes of its own any more when the config has none", async () => {
   const { api, asked } = pve();
   expect(await withTemplateValues(api, having({ description: "old" }), fakeClone())) //

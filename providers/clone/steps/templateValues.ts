@@ -24,10 +24,11 @@ export async function withTemplateValues(
 ): Promise<CloneInputs> {
   const lost = (key: "cores" | "memoryMiB") => olds[key] !== undefined && news[key] === undefined;
   const withNics = lostNics(olds, news);
+  const lostOptions = Object.keys(olds.options ?? {}).filter((key) => news.options?.[key] === undefined);
   const inputs = olds.description !== undefined && news.description === undefined ? { ...news, description: "" } : news;
   // The template on the clone's own node, where there is one: another node may be off.
   const place = news.places.find((one) => one.node === node) ?? news.places[0];
-  if (!place || !(lost("cores") || lost("memoryMiB") || withNics)) return inputs;
+  if (!place || !(lost("cores") || lost("memoryMiB") || withNics || lostOptions.length > 0)) return inputs;
   const template = await api.readConfig(place.sourceNode ?? place.node, place.sourceVmId);
   if (!template) return inputs;
   const { cores = 1, memory = 512, balloon = memory } = template;
@@ -41,5 +42,8 @@ export async function withTemplateValues(
     ...(lost("cores") && { cores: Number(cores) }),
     ...(lost("memoryMiB") && { memoryMiB: Number(memory), balloonMiB: Number(balloon) }),
     ...(withNics && { nics }),
+    ...(lostOptions.length > 0 && {
+      options: { ...Object.fromEntries(lostOptions.map((key) => [key, String(template[key] ?? "")])), ...news.options },
+    }),
   };
 }

@@ -2,6 +2,7 @@ import type { Problem } from "../../../config/problem.ts";
 import type { Check } from "../finding.ts";
 import { addressFree } from "./configuration/addressFree.ts";
 import { clonesDeleted } from "./configuration/clonesDeleted.ts";
+import { macFree } from "./configuration/macFree.ts";
 import { vmIdFree } from "./configuration/vmIdFree.ts";
 import { apiReachable } from "./environment/apiReachable.ts";
 import { login } from "./environment/login.ts";
@@ -13,8 +14,8 @@ import { privileges } from "./permissions/privileges.ts";
 import { snippetsWritable, sshLogin } from "./permissions/ssh.ts";
 import { bridgeExists } from "./resources/bridges.ts";
 import { datastoreActive, datastoreContent, datastoreExists, datastoreSpace } from "./resources/datastores.ts";
+import { deviceFree, deviceMapping } from "./resources/devices.ts";
 import { diskSize } from "./resources/diskSize.ts";
-import { pciDeviceFree, pciMapping } from "./resources/pci.ts";
 import { poolExists } from "./resources/pools.ts";
 import { snippetsFolder } from "./resources/snippetsFolder.ts";
 import { templateInUse } from "./resources/templateInUse.ts";
@@ -39,12 +40,13 @@ export const CHECKS: readonly Check[] = [
   snippetsFolder,
   bridgeExists,
   poolExists,
-  pciMapping,
-  pciDeviceFree,
+  deviceMapping,
+  deviceFree,
   templateOnNode,
   diskSize,
   vmIdFree,
   addressFree,
+  macFree,
   clonesDeleted,
   templateInUse,
 ];
