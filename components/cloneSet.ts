@@ -175,6 +175,8 @@ export class CloneSet extends pulumi.ComponentResource {
         {
           parent: this,
           aliases: [{ name: `${key}-${vmId}` }],
+          // The engine refuses what would delete the VM at preview, before anything is done.
+          ...(clone.protection && { protect: true }),
           // Inputs are in the state as `spec`, where the engine does not know them again.
           ...(anySecret(fleet.secrets, described) && { additionalSecretOutputs: ["spec"] }),
         },

@@ -70,6 +70,12 @@ const hardware = (whose: string) => ({
     .describe(
       `what can be plugged in while the guest runs, [] for nothing; memory needs numa; default: ${whose}, in PVE network, disk and usb (PVE: hotplug)`,
     ),
+  protection: z
+    .boolean()
+    .optional()
+    .describe(
+      `neither Pulumi nor PVE deletes the VM, and no change that needs a new one is taken; default: ${whose} (PVE: protection, Pulumi: protect)`,
+    ),
   startup: startup
     .optional()
     .describe(`when it starts and stops with its node; needs Sys.Modify on /; default: ${whose} (PVE: startup)`),

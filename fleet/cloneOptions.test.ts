@@ -15,6 +15,7 @@ it("options are written as PVE does", () => {
     cpuUnits: 200,
     affinity: "0,5,8-11",
     numa: false,
+    protection: true,
     startup: { order: 0, downSeconds: 60 },
   };
   expect(cloneOptions(own, template())).toEqual({
@@ -22,6 +23,7 @@ it("options are written as PVE does", () => {
     cpuunits: "200",
     affinity: "0,5,8-11",
     numa: "0",
+    protection: "1",
     startup: "order=0,down=60",
   });
 });

@@ -41,7 +41,7 @@ function display(gpus: readonly Gpu[], { gpus: inherited, vga }: Template): PveO
 
 /** What of a clone's hardware is not the template's, as far as PVE has an option for it that stands for itself. */
 export function cloneOptions(
-  { cpuLimit, cpuUnits, affinity, numa, hotplug, startup, gpus, usb }: Hardware,
+  { cpuLimit, cpuUnits, affinity, numa, hotplug, protection, startup, gpus, usb }: Hardware,
   template: Template,
 ): PveOptions {
   return {
@@ -50,6 +50,7 @@ export function cloneOptions(
     ...(affinity !== undefined && { affinity }),
     ...(numa !== undefined && { numa: numa ? "1" : "0" }),
     ...(hotplug !== undefined && { hotplug: hotplug.join(",") || "0" }),
+    ...(protection !== undefined && { protection: protection ? "1" : "0" }),
     ...(startup !== undefined && { startup: startupText(startup) }),
     ...(gpus !== undefined && {
       ...numbered("hostpci", gpus.map(hostpci), template.gpus.length),

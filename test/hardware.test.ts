@@ -85,6 +85,31 @@ it("is the template's again when the config says no more of it", async () => {
   expect(stepsOf(await up())).toEqual([]);
 });
 
+it("that protects a clone keeps Pulumi and PVE from deleting it, until the config says otherwise", async () => {
+  await project.configure(special({ protection: true }));
+  expect((await up()).code).toBe(0);
+  expect((await configOf(9102)).protection).toBe(1);
+  const without = ({ cloneSets }: Project["config"]) => {
+    const { clones = [] } = (cloneSets?.web ?? {}) as { clones?: object[] };
+    clones.pop();
+    clones.pop();
+  };
+  await project.configure(without);
+  const refused = await project.pulumi("preview");
+  expect([refused.code === 0, refused.output]).toEqual([false, expect.stringMatching(/vm-9102.*protect/s)]);
+  await project.configure(({ cloneSets }) => {
+    const { clones = [] } = (cloneSets?.web ?? {}) as { clones?: object[] };
+    clones.push({ name: "web-2", vmId: 9102, ip: "10.0.0.22/24", gateway: "10.0.0.1", protection: false });
+  });
+  expect((await up()).code).toBe(0);
+  await project.configure(({ cloneSets }) => {
+    const { clones = [] } = (cloneSets?.web ?? {}) as { clones?: object[] };
+    clones.pop();
+  });
+  expect((await up()).code).toBe(0);
+  expect(Object.keys(await control().vms())).not.toContain("9102");
+});
+
 it("leaves nothing behind", async () => {
   const run = await project.pulumi("destroy");
   expect(run.code, run.output).toBe(0);
