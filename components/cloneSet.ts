@@ -1,11 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
+import { diskNames } from "../config/diskNames.ts";
 import type { CloneSet as CloneSetConfig, PlacedClone, PlacedTemplate } from "../config/fleet.ts";
 import { replicasOf } from "../config/replicas.ts";
 import type { Template } from "../config/template.ts";
 import { cloneOptions } from "../fleet/cloneOptions.ts";
 import { ipConfig } from "../fleet/cloudInit/ipConfig.ts";
 import { CLONE_SET_TYPE, cloneName } from "../fleet/urns.ts";
-import { diskNames } from "../fleet/vmArgs.ts";
 import { staticAddress } from "../providers/clone/booted.ts";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import { type CloneInputs, READY_SECONDS, SHUTDOWN_SECONDS } from "../providers/clone/inputs.ts";

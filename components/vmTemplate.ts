@@ -1,10 +1,11 @@
 import * as proxmox from "@muhlba91/pulumi-proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
+import { diskNames } from "../config/diskNames.ts";
 import type { PlacedTemplate } from "../config/fleet.ts";
 import { parseChecksum } from "../config/template.ts";
 import { templateContent } from "../fleet/templateContent.ts";
 import { TEMPLATE_TYPE } from "../fleet/urns.ts";
-import { diskNames, vmArgs } from "../fleet/vmArgs.ts";
+import { vmArgs } from "../fleet/vmArgs.ts";
 import { TemplateConversion } from "../providers/conversion/resource.ts";
 import { Image } from "../providers/image/resource.ts";
 import { VmGuard } from "../providers/templateVm/resource.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { gateway6, hostName, ip, ipv4, ipv6, key } from "./fields.ts";
+import { fileUrl, gateway6, hostName, ip, ipv4, ipv6, key } from "./fields.ts";
 
 const takes = (schema: { safeParse: (value: unknown) => { success: boolean } }, value: unknown) =>
   schema.safeParse(value).success;
@@ -97,4 +97,16 @@ test("short names", () => {
     false,
     false,
   ]);
+  // What every object has would be found where nobody put it.
+  expect(["constructor", "toString", "hasOwnProperty"].map((name) => takes(key, name))).toEqual([false, false, false]);
+});
+
+test.each(["https:///noble.img", "https://", "ftp://example.net/noble.img"])("%s is no URL to download from", (url) => {
+  expect(takes(fileUrl, url)).toBe(false);
+});
+
+test("a folder is no file", () => {
+  expect(takes(fileUrl, "https://example.net/images/")).toBe(false);
+  expect(takes(fileUrl, "https://example.net")).toBe(false);
+  expect(takes(fileUrl, "https://example.net/noble.img?signature=x/")).toBe(true);
 });

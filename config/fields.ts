@@ -17,9 +17,15 @@ export const hostName = z
   });
 
 /** The key of a template or clone set. It becomes part of the names of Pulumi resources. */
-export const key = z.string().regex(/^[a-zA-Z][a-zA-Z0-9-]{0,62}$/, {
-  error: "expected a short name: a letter first, then letters, digits and hyphens, 63 at most",
-});
+export const key = z
+  .string()
+  .regex(/^[a-zA-Z][a-zA-Z0-9-]{0,62}$/, {
+    error: "expected a short name: a letter first, then letters, digits and hyphens, 63 at most",
+  })
+  // Every object has these; as keys they would be found where nobody put them.
+  .refine((text) => !(text in {}), {
+    error: "expected another name: JavaScript has a meaning of its own for this one",
+  });
 
 export const isIpv4 = (text: string): boolean => ipaddr.IPv4.isValidFourPartDecimal(text);
 /** Without a zone (`%eth0`), which would name an interface of one machine. */
@@ -91,4 +97,15 @@ export const dns = z.strictObject({
 /** A file on the machine that runs Pulumi. `~` is the home folder; a relative path starts at the project's folder. */
 export const localFile = z.string().min(1);
 
-export const httpUrl = z.url({ protocol: /^https?$/, error: "expected an http:// or https:// URL" });
+export const httpUrl = z
+  .url({ protocol: /^https?$/, error: "expected an http:// or https:// URL", abort: true })
+  // A URL parser takes the first part of the path for the host that is missing.
+  .refine((url) => /^https?:\/\/[^/?#]/.test(url), {
+    error: "expected an http:// or https:// URL with a host",
+    abort: true,
+  });
+
+/** A URL of a file, not of a folder. */
+export const fileUrl = httpUrl.refine((url) => !new URL(url).pathname.endsWith("/"), {
+  error: "expected the URL of a file; this one is a folder's",
+});

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type SecretValue, secretValues } from "./secrets.ts";
-import { plainSecrets, shownSecrets } from "./stack.ts";
+import { plainSecrets, shownSecrets, strayKeys } from "./stack.ts";
 import { load, noble } from "./testing.ts";
 
 const CIPHER = { secure: "v1:abc" };
@@ -52,4 +52,22 @@ test("what would show although it is encrypted is refused, what stays secret is 
   ]);
   // Nobody encrypted just this.
   expect(shownSecrets(secretValues(value, CIPHER, ["templates"]))).toEqual([]);
+});
+
+describe("keys of other projects", () => {
+  const of = (...keys: string[]) => lines(strayKeys(keys, "proxmox-golden-fleet"));
+
+  test.each(["proxmox-golden-flet:cloneSets", "proxmox-golden-fleets:cluster", "proxmox_golden_fleet:templates"])(
+    "%s is refused: what it holds would be deleted",
+    (key) => {
+      const [, name] = key.split(":");
+      expect(of(key)).toEqual([`${key}: found a key of another project; did you mean "proxmox-golden-fleet:${name}"?`]);
+    },
+  );
+
+  test("of the engine, of providers and of other programs are theirs", () => {
+    expect(
+      of("proxmox-golden-fleet:cloneSets", "pulumi:tags", "proxmoxve:endpoint", "aws:region", "web:cluster"),
+    ).toEqual([]);
+  });
 });

@@ -1,10 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hasCredentials } from "./credentials.ts";
-import { type LoadedConfig, loadConfig } from "./load.ts";
+import { KEYS, type LoadedConfig, loadConfig } from "./load.ts";
 import type { Problem } from "./problem.ts";
 import { originals } from "./replicas.ts";
 import { canBeSecret, holdsSecret, type SecretValue, secretValues } from "./secrets.ts";
 import { readStackFile } from "./stackFile.ts";
+import { didYouMean } from "./text.ts";
 
 /** The program's config, and which of it is secret. */
 export interface StackConfig extends LoadedConfig {
@@ -43,6 +44,20 @@ export function shownSecrets(secrets: readonly SecretValue[]): Problem[] {
     }));
 }
 
+/**
+ * Keys of another project that are meant to be ours: with a typo in the project's name a whole section would be missing,
+ * and what it holds would be deleted. Other programs and providers have keys of their own, which are left alone.
+ */
+export function strayKeys(all: readonly string[], project: string): Problem[] {
+  return all.flatMap((full): Problem[] => {
+    const [namespace = "", name = ""] = full.split(/:(.*)/s);
+    if (namespace === project) return [];
+    const isMeant = (KEYS as readonly string[]).includes(name) || didYouMean(name, ["templates", "cloneSets"]);
+    if (!isMeant || !didYouMean(namespace, [project])) return [];
+    return [{ path: full, message: `found a key of another project; did you mean "${project}:${name}"?` }];
+  });
+}
+
 /** A section as the engine gives it: a map is JSON. */
 function decrypted(text: string): unknown {
   try {
@@ -69,5 +84,9 @@ export function loadStackConfig(): StackConfig {
   const more = [...plainSecrets(config, names, secrets), ...shownSecrets(secrets)].filter(
     ({ path }) => !told.has(path),
   );
-  return { ...config, secrets, problems: [...config.problems, ...more] };
+  return {
+    ...config,
+    secrets,
+    problems: [...strayKeys(Object.keys(all), pulumi.getProject()), ...config.problems, ...more],
+  };
 }

@@ -54,3 +54,21 @@ test.each([
   expect(found).toHaveLength(1);
   expect(found[0]).toContain(expected);
 });
+
+test.each(["Europe/Vienna", "Etc/UTC", "UTC", "US/Eastern"])("%s is a time zone", (timezone) => {
+  expect(templateProblems({ cloudInit: { timezone } })).toEqual([]);
+});
+
+test.each([
+  ["europe/vienna", "did you mean Europe/Vienna?"],
+  ["Europe/Wien", "did you mean"],
+  ["CET+1h", "for example Europe/Vienna"],
+])("%s is none", (timezone, hint) => {
+  expect(templateProblems({ cloudInit: { timezone } })).toEqual([expect.stringContaining(hint)]);
+});
+
+test("two packages in one text are refused", () => {
+  expect(templateProblems({ cloudInit: { packages: ["nginx curl"] } })).toEqual([
+    expect.stringMatching(/^templates\.noble\.cloudInit\.packages\[0\]: .*expected the name of one package/),
+  ]);
+});

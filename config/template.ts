@@ -6,8 +6,8 @@ import {
   cores,
   diskGiB,
   dns,
+  fileUrl,
   hostName,
-  httpUrl,
   localFile,
   memoryMiB,
   nodeNames,
@@ -15,6 +15,7 @@ import {
   vlan,
 } from "./fields.ts";
 import { datastoreId, macAddress, nodeName, poolId, tag, vmId } from "./formats.ts";
+import { didYouMean } from "./text.ts";
 
 const HEX_LENGTH = { md5: 32, sha1: 40, sha224: 56, sha256: 64, sha384: 96, sha512: 128 } as const;
 export type ChecksumAlgorithm = keyof typeof HEX_LENGTH;
@@ -36,9 +37,9 @@ const checksum = z.string().refine((text) => parseChecksum(text) !== undefined, 
 
 const image = z
   .strictObject({
-    url: httpUrl.describe("where the node downloads the cloud image from"),
+    url: fileUrl.describe("where the node downloads the cloud image from"),
     checksum: checksum.optional().describe('"sha256:…" of the downloaded file (PVE: checksum, checksum-algorithm)'),
-    checksumUrl: httpUrl.optional().describe("list that holds the file's checksum, as SHA256SUMS or BSD style"),
+    checksumUrl: fileUrl.optional().describe("list that holds the file's checksum, as SHA256SUMS or BSD style"),
     fileName: z
       .string()
       .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,120}$/, { error: "expected a file name without folders" })
@@ -90,6 +91,27 @@ const nic = z.strictObject({
     .describe("MAC of the template itself; clones always get their own"),
 });
 
+const ZONES = Intl.supportedValuesOf("timeZone");
+
+/** A name of the time zone database. Node knows other names and spellings of a zone too; a guest has files of these names. */
+const timeZone = z.string().check(({ value, issues }) => {
+  const sameZone = ZONES.find((zone) => zone.toLowerCase() === value.toLowerCase());
+  if (sameZone === value) return;
+  const meant = sameZone ?? (isZone(value) ? undefined : didYouMean(value, ZONES));
+  if (meant === undefined && isZone(value)) return;
+  const hint = meant === undefined ? "for example Europe/Vienna" : `did you mean ${meant}?`;
+  issues.push({ code: "custom", message: `expected a name of the time zone database; ${hint}`, input: value });
+});
+
+function isZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return /^[A-Z]/.test(name);
+  } catch {
+    return false;
+  }
+}
+
 const cloudConfig = z.record(z.string(), z.json());
 
 const networkConfig = cloudConfig.check(({ value, issues }) => {
@@ -114,9 +136,20 @@ const cloudInit = z
       .describe("its password, hashed (SHA-512 crypt) before it leaves the program"),
     sshPublicKeyFile: localFile.optional().describe("file with the user's public keys, one a line"),
     sshPublicKeys: z.array(z.string()).default([]).describe("the user's public keys themselves"),
-    packages: z.array(z.string().min(1)).default([]).describe("packages to install at first boot"),
+    packages: z
+      .array(
+        z
+          .string()
+          .min(1)
+          // A group of dnf may have blanks in its name.
+          .regex(/^(@.+|\S*)$/, {
+            error: "expected the name of one package, without blanks; each has an entry of its own",
+          }),
+      )
+      .default([])
+      .describe("packages to install at first boot"),
     packageUpgrade: z.boolean().default(false).describe("upgrade all packages at first boot"),
-    timezone: z.string().min(1).optional().describe("for example Europe/Vienna"),
+    timezone: timeZone.optional().describe("for example Europe/Vienna"),
     locale: z.string().min(1).optional().describe("for example en_US.UTF-8"),
     runCommands: z
       .array(

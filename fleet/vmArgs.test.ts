@@ -1,8 +1,9 @@
 import type { VmLegacyArgs } from "@muhlba91/pulumi-proxmoxve";
 import { describe, expect, it } from "vitest";
 import { clusterSchema } from "../config/cluster.ts";
+import { diskNames } from "../config/diskNames.ts";
 import { type TemplateInput, templateSchema } from "../config/template.ts";
-import { cloudInitDrive, diskNames, vmArgs } from "./vmArgs.ts";
+import { cloudInitDrive, vmArgs } from "./vmArgs.ts";
 
 type Fields = Omit<Partial<TemplateInput>, "vmId" | "image">;
 

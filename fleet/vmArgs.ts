@@ -1,6 +1,7 @@
 import type { types, VmLegacyArgs } from "@muhlba91/pulumi-proxmoxve";
 import type * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../config/cluster.ts";
+import { diskNames } from "../config/diskNames.ts";
 import type { DiskOptions, Template } from "../config/template.ts";
 
 type Disk = types.input.VmLegacyDisk;
@@ -21,16 +22,6 @@ export interface VmParts {
 export function cloudInitDrive({ cloudInit, scsiController }: Template): "scsi30" | "ide2" {
   const bus = cloudInit.drive ?? (scsiController.startsWith("virtio") ? "scsi" : "ide");
   return bus === "scsi" ? "scsi30" : "ide2";
-}
-
-/** Names of the disks in config order: the boot disk first, then the next free number of each disk's bus. */
-export function diskNames(template: Template): string[] {
-  const used = new Map<string, number>();
-  return [template.disk, ...template.extraDisks].map(({ bus }) => {
-    const index = used.get(bus) ?? 0;
-    used.set(bus, index + 1);
-    return `${bus}${index}`;
-  });
 }
 
 function disk(options: DiskOptions, name: string, datastore: string, template: Template): Disk {

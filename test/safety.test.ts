@@ -1,3 +1,5 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { listGuests } from "../proxmox/guests.ts";
 import { ensureToolchain } from "../toolchain/install.ts";
@@ -172,6 +174,19 @@ describe("a mistake in the config of a fleet that runs", () => {
       });
     },
   );
+
+  it("deletes nothing when the project's name before a section is mistyped", async () => {
+    const file = join(project.dir, "Pulumi.test.yaml");
+    const text = await readFile(file, "utf8");
+    await writeFile(file, text.replace("proxmox-golden-fleet:cloneSets", "proxmox-golden-flet:cloneSets"));
+    const run = await project.pulumi("preview");
+    expect(run.code).not.toBe(0);
+    expect(run.diagnostics).toContain(
+      'proxmox-golden-flet:cloneSets: found a key of another project; did you mean "proxmox-golden-fleet:cloneSets"?',
+    );
+    expect(run.steps.filter(({ op }) => op === "delete")).toEqual([]);
+    await writeFile(file, text);
+  });
 
   it("refuses a token that stands in the stack's file in plain text", async () => {
     await project.configure((config) => Object.assign(config, { apiToken: project.lab.apiToken }));

@@ -11,6 +11,7 @@ test.each([
   [{ ip: "10.0.0.21/24", gateway: "10.0.0.1" }],
   [{ ip: "10.0.0.0/31", gateway: "10.0.0.1" }],
   [{ ip: "10.0.0.7/32", gateway: "169.254.0.1" }],
+  [{ ip: "203.0.113.7/32", gateway: "198.51.100.1" }],
   [{ ip6: "2001:db8::21/64", gateway6: "2001:db8::1" }],
   [{ ip6: "2001:db8::21/64", gateway6: "fe80::1" }],
   [{ ip6: "2001:db8::/64" }],
@@ -39,6 +40,17 @@ test.each([
   [
     { ip: "10.0.0.21/24", gateway: "10.0.0.255" },
     "gateway: found 10.0.0.255, the broadcast address of the subnet; expected the router's",
+  ],
+  [{ ip: "127.0.0.5/8" }, "ip: found 127.0.0.5/8, a loopback address; expected an address that a guest can have"],
+  [{ ip: "224.0.0.9/24" }, "ip: found 224.0.0.9/24, a multicast address; expected an address that a guest can have"],
+  [
+    { ip: "0.0.0.7/8" },
+    "ip: found 0.0.0.7/8, an address that stands for none; expected an address that a guest can have",
+  ],
+  [{ ip6: "ff02::1/64" }, "ip6: found ff02::1/64, a multicast address; expected an address that a guest can have"],
+  [
+    { ip6: "::ffff:10.0.0.1/120" },
+    "ip6: found ::ffff:10.0.0.1/120, an IPv4 address written as IPv6; expected an address that a guest can have",
   ],
   [{ gateway: "10.0.0.1" }, "gateway: found 10.0.0.1, but ip is dhcp; expected a static ip with it"],
   [{ gateway6: "fe80::1" }, "gateway6: found fe80::1, but ip6 is not set; expected a static ip6 with it"],

@@ -39,6 +39,15 @@ function notForHosts(address: ipaddr.IPv4 | ipaddr.IPv6, cidr: string, prefix: n
   return [ipaddr.IPv4.networkAddressFromCIDR(cidr), ipaddr.IPv4.broadcastAddressFromCIDR(cidr)].map(String);
 }
 
+/** Ranges that no interface of a guest has an address of. */
+const NOT_FOR_GUESTS: Readonly<Record<string, string>> = {
+  unspecified: "an address that stands for none",
+  broadcast: "the broadcast address",
+  multicast: "a multicast address",
+  loopback: "a loopback address",
+  ipv4Mapped: "an IPv4 address written as IPv6",
+};
+
 /** What is wrong with one address and its gateway. */
 function check(path: string, family: "ip" | "ip6", cidr: string | undefined, gateway: string | undefined): Problem[] {
   const gatewayKey = family === "ip" ? "gateway" : "gateway6";
@@ -57,7 +66,13 @@ function check(path: string, family: "ip" | "ip6", cidr: string | undefined, gat
   const own = address.toNormalizedString();
   const [network, broadcast] = notForHosts(address, cidr, prefix);
   const special = (one: string) => (one === network ? "network" : one === broadcast ? "broadcast" : undefined);
-  if (special(own)) {
+  const reserved = NOT_FOR_GUESTS[address.range()];
+  if (reserved) {
+    problems.push({
+      path: placeOf(path, family),
+      message: `found ${cidr}, ${reserved}; expected an address that a guest can have`,
+    });
+  } else if (special(own)) {
     problems.push({
       path: placeOf(path, family),
       message: `found ${cidr}, the ${special(own)} address of its subnet; expected an address between ${network} and ${broadcast}`,
@@ -67,7 +82,10 @@ function check(path: string, family: "ip" | "ip6", cidr: string | undefined, gat
     const parsed = ipaddr.parse(gateway);
     // A link-local gateway is reachable whatever the prefix.
     const linkLocal = parsed.range() === "linkLocal";
-    if (!linkLocal && !(parsed.kind() === address.kind() && parsed.match(address, prefix))) {
+    // So is any in a subnet of one address: PVE's users write it so where the provider routes single addresses.
+    const isAlone = prefix === (address.kind() === "ipv4" ? 32 : 128);
+    const isReachable = linkLocal || isAlone || (parsed.kind() === address.kind() && parsed.match(address, prefix));
+    if (!isReachable) {
       problems.push({
         path: placeOf(path, gatewayKey),
         message: `found ${gateway}; expected an address in the subnet of ${cidr}`,

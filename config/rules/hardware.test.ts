@@ -12,6 +12,8 @@ test.each([
   [{ makeTemplate: false, onBoot: true }],
   [{ balloonMiB: 2048 }],
   [{ extraDisks: Array(6).fill({ bus: "sata" }) }],
+  [{ disk: { aio: "native", cache: "directsync" } }],
+  [{ bootOrder: ["scsi1", "net0", "ide2"], extraDisks: [{}] }],
 ])("%j works", (fields) => {
   expect(templateProblems(fields)).toEqual([]);
 });
@@ -53,6 +55,14 @@ test.each([
   [
     { scsiController: "lsi", cloudInit: { drive: "scsi" } },
     'cloudInit.drive: found "scsi" with scsiController "lsi"; expected a virtio controller, or drive: ide',
+  ],
+  [
+    { disk: { aio: "native", cache: "writeback" } },
+    'disk.aio: found "native" with cache "writeback"; expected cache none or directsync, or another aio',
+  ],
+  [
+    { bootOrder: ["scsi0", "scsi1"] },
+    'bootOrder[1]: found "scsi1", which the VM does not have; expected one of scsi0, net0, ide0, ide2, scsi30',
   ],
   [{ onBoot: true }, "onBoot: found true, but a template never starts; expected false"],
 ])("%j does not", (fields, expected) => {

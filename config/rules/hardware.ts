@@ -1,10 +1,20 @@
 import type { Gpu } from "../devices.ts";
+import { diskNames } from "../diskNames.ts";
 import type { Login } from "../login.ts";
 import type { Problem } from "../problem.ts";
 import type { Template } from "../template.ts";
 
 /** Disks that PVE takes on a bus: sata0 to sata5, virtio0 to virtio15; a scsi bus has more than a template may have. */
 const DISKS = { sata: 6, virtio: 16 };
+
+/** Cache modes that bypass the node's page cache, as QEMU asks for with `aio=native`. */
+const DIRECT: readonly string[] = ["none", "directsync"];
+
+/** Devices of the VM that it can boot from; the drives are the cloud-init drive and the CD drive, wherever they are. */
+function bootable(template: Template): string[] {
+  const nics = template.nics.map((_nic, index) => `net${index}`);
+  return [...diskNames(template), ...nics, "ide0", "ide2", "scsi30"];
+}
 
 /** Whether PVE refuses what it takes of root@pam alone, whose token is not root to it. */
 export const isNotRoot = (login: Login | undefined): boolean =>
@@ -55,6 +65,14 @@ export function hardware(template: Template, path: string, login: Login | undefi
     wrong("machine", `found "${machine}"; expected q35 with uefi.secureBoot`);
   }
   problems.push(...gpuProblems(gpus, `${path}.gpus`, machine, login));
+  const devices = bootable(template);
+  for (const [index, device] of (template.bootOrder ?? []).entries()) {
+    if (!devices.includes(device))
+      wrong(
+        `bootOrder[${index}]`,
+        `found "${device}", which the VM does not have; expected one of ${devices.join(", ")}`,
+      );
+  }
   if (template.balloonMiB !== undefined && template.balloonMiB > template.memoryMiB) {
     wrong("balloonMiB", `found ${template.balloonMiB}; expected at most memoryMiB (${template.memoryMiB})`);
   }
@@ -65,6 +83,11 @@ export function hardware(template: Template, path: string, login: Login | undefi
   ]) {
     if (options.ssd && options.bus === "virtio")
       wrong(`${key}.ssd`, "found true with bus virtio; expected bus scsi or sata");
+    if (options.aio === "native" && !DIRECT.includes(options.cache))
+      wrong(
+        `${key}.aio`,
+        `found "native" with cache "${options.cache}"; expected cache none or directsync, or another aio`,
+      );
     if (options.iothread && options.bus === "sata")
       wrong(`${key}.iothread`, "found true with bus sata; expected bus scsi or virtio");
     if (options.iothread && options.bus === "scsi" && scsiController !== "virtio-scsi-single") {

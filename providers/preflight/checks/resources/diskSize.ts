@@ -1,6 +1,6 @@
+import { diskNames } from "../../../../config/diskNames.ts";
 import { parseChecksum } from "../../../../config/template.ts";
 import { ownerOf } from "../../../../fleet/ownership.ts";
-import { diskNames } from "../../../../fleet/vmArgs.ts";
 import { sizeOf } from "../../../../proxmox/disks.ts";
 import { cachedName } from "../../../image/fileName.ts";
 import type { Facts } from "../../facts.ts";

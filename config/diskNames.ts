@@ -1,0 +1,11 @@
+import type { Template } from "./template.ts";
+
+/** Names of the disks in config order: the boot disk first, then the next free number of each disk's bus. */
+export function diskNames({ disk, extraDisks }: Pick<Template, "disk" | "extraDisks">): string[] {
+  const used = new Map<string, number>();
+  return [disk, ...extraDisks].map(({ bus }) => {
+    const index = used.get(bus) ?? 0;
+    used.set(bus, index + 1);
+    return `${bus}${index}`;
+  });
+}
