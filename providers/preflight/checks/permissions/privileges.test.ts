@@ -5,7 +5,7 @@ import type { GuestEntry } from "../../../../proxmox/guests.ts";
 import { privilegesOn } from "../../../../proxmox/permissions.ts";
 import { fakeFacts, fakeFleet } from "../../fakeFacts.ts";
 import { requirementsOf } from "../../requirements.ts";
-import { grantLines, privileges, roleName } from "./privileges.ts";
+import { privileges } from "./privileges.ts";
 
 /** Everything that a config can need. */
 const everything = fakeFleet({
@@ -198,17 +198,4 @@ describe("a login with rights on its pool alone", () => {
     const more = { "/pool/prod/web": { ...VM, ...both }, "/pool/test": both, "/vms/9101": { "VM.Allocate": 0 } };
     expect(await messages(more)).toEqual([expect.stringMatching(/privileges are there$/)]);
   });
-});
-
-test("who gets what", () => {
-  const password = { kind: "password", username: "ops@pve", password: "x" } as const;
-  expect(grantLines("/vms", ["VM.Audit"], password, [])[1]).toBe(
-    "pveum acl modify /vms --roles GoldenFleetVms --users ops@pve",
-  );
-  const root = { kind: "token", id: "root@pam!lab", secret: "x" } as const;
-  expect(grantLines("/", ["Sys.Audit"], root, ["GoldenFleet"])).toEqual([
-    'pveum role modify GoldenFleet --append 1 --privs "Sys.Audit"',
-    "pveum acl modify / --roles GoldenFleet --tokens 'root@pam!lab' --propagate 0",
-  ]);
-  expect(roleName("/storage/local-lvm")).toBe("GoldenFleetStorageLocalLvm");
 });
