@@ -422,9 +422,28 @@ export class LabControl {
    * The API has another certificate from now on, signed by the same CA; returns its fingerprint.
    *
    * @param names host names and addresses that it is made out to
+   * @param options `foreign`: signed by a CA that nobody has; `ended`: not valid any more
    */
-  certificate(names: readonly string[]): Promise<string> {
-    return this.#do("certificate", { names });
+  certificate(
+    names: readonly string[],
+    options: { readonly foreign?: boolean; readonly ended?: boolean } = {},
+  ): Promise<string> {
+    return this.#do("certificate", { names, ...options });
+  }
+
+  /** A user is asked for a second factor at each login with a password. */
+  secondFactor(user: string, needed = true): Promise<null> {
+    return this.#do("second_factor", { user, needed });
+  }
+
+  /** Options of the datacenter that `GET /cluster/options` has besides, for example `next-id`. */
+  datacenter(options: Readonly<Record<string, unknown>>): Promise<null> {
+    return this.#do("datacenter", { options });
+  }
+
+  /** The vnets of SDN, each with its zone. */
+  vnets(vnets: Readonly<Record<string, string>>): Promise<null> {
+    return this.#do("vnets", { vnets });
   }
 
   /**

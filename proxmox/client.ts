@@ -1,7 +1,7 @@
 import type { Agent } from "undici";
 import { request } from "undici";
 import { connectionError } from "./connectionError.ts";
-import { ApiError, ConnectionError } from "./errors.ts";
+import { ApiError, ConnectionError, SecondFactorError } from "./errors.ts";
 import type { Login } from "./login.ts";
 import { isTransient, withRetry } from "./retry.ts";
 import { TaskDurations } from "./taskDurations.ts";
@@ -143,7 +143,7 @@ export class PveClient {
       ({ ticket: text, CSRFPreventionToken, NeedTFA }) => {
         if (NeedTFA) {
           const words = "the user has a second factor, which a program cannot give; use an API token";
-          throw new ApiError(`POST ${request}`, 401, words);
+          throw new SecondFactorError(`POST ${request}`, 401, words);
         }
         // As it is: every character of a ticket may stand in a cookie.
         return { cookie: `PVEAuthCookie=${text}`, csrfpreventiontoken: CSRFPreventionToken };

@@ -46,6 +46,8 @@ export function readPermissions(client: PveClient): Promise<Permissions> {
 
 export interface RoleEntry {
   roleid: string;
+  /** Comma-separated. */
+  privs?: string;
 }
 
 export function listRoles(client: PveClient): Promise<RoleEntry[]> {

@@ -46,6 +46,11 @@ export class ApiError extends ProxmoxError {
   }
 }
 
+/** The login is right as far as it goes, but the user has a second factor (PVE: TFA). */
+export class SecondFactorError extends ApiError {
+  override name = "SecondFactorError";
+}
+
 /** A PVE task ended with an error. */
 export class TaskError extends ProxmoxError {
   override name = "TaskError";

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import uuid
 from dataclasses import dataclass
 
@@ -38,6 +39,8 @@ BUILT_IN: dict[str, set[str]] = {
 }
 # PVE before 9 has one privilege for QEMU's monitor and for all that the guest agent does.
 MONITOR = "VM.Monitor"
+# What an ACL path may begin with (PVE::AccessControl::check_path).
+ACL_ROOTS = ("", "access", "mapping", "nodes", "pool", "sdn", "storage", "vms")
 # Paths that /access/permissions always looks at.
 BASE_PATHS = ("/", "/access", "/access/groups", "/access/realm", "/nodes", "/pool", "/sdn", "/storage", "/vms")
 
@@ -70,6 +73,10 @@ class AccessApi:
         self.roles: dict[str, set[str]] = {name: set(privs) for name, privs in BUILT_IN.items()}
         self.entries: list[AclEntry] = []
         self.tokens: dict[str, Token] = {ROOT_TOKEN: Token(ROOT_TOKEN_SECRET, privsep=0)}
+        # What is not as with every new user: {user: {"enable", "expire", "comment"}}.
+        self.user_info: dict[str, dict] = {}
+        # Users who are asked for a second factor when they log in with a password.
+        self.second_factors: list[str] = []
         # What was worked out of all that: {(user, path): privileges}.
         self._rights: dict[tuple[str, str], dict[str, int]] = {}
         # fakepve asks this one whether there are permissions at all.
@@ -174,6 +181,9 @@ class AccessApi:
             names = re.findall(r"/\{(\w+)\}", check[1])
             for name in (n for n in names if values.get(n) is None):
                 check = [check[0], check[1].replace("/{" + name + "}", ""), *check[2:]]
+        if check[0] == "perm-modify":
+            path = str(values.get("path", ""))
+            return self._may_modify(user, path), f"{path}, Permissions.Modify"
         return super()._check(user, check, values, declared)
 
     # ------------------------------------------------------------------ API
@@ -204,6 +214,7 @@ class AccessApi:
                 ("DELETE", "/access/roles/{roleid}", self.role_delete),
                 ("GET", "/access/acl", self.acl_list), ("PUT", "/access/acl", self.acl_update),
                 ("GET", "/access/users", self.user_list), ("POST", "/access/users", self.user_create),
+                ("GET", "/access/users/{userid}", self.user_get), ("PUT", "/access/users/{userid}", self.user_update),
                 ("DELETE", "/access/users/{userid}", self.user_delete),
                 ("GET", token, self.token_list), ("POST", token + "/{tokenid}", self.token_create),
                 ("DELETE", token + "/{tokenid}", self.token_delete)]
@@ -231,6 +242,8 @@ class AccessApi:
         return dict.fromkeys(sorted(self.roles[values["roleid"]] & self.known_privileges()), 1)
 
     async def role_create(self, values: dict, user: str) -> None:
+        if values["roleid"].upper().startswith("PVE"):
+            raise param_error(roleid="cannot use role ID starting with the (case-insensitive) 'PVE' namespace")
         if values["roleid"] in self.roles:
             raise die(f"create role failed: role '{values['roleid']}' already exists")
         self.roles[values["roleid"]] = self._privileges(values.get("privs"))
@@ -256,46 +269,95 @@ class AccessApi:
             raise param_error(privs=f"invalid format - invalid privilege '{name}'\n")
         return names
 
+    def _may_modify(self, user: str, path: str) -> bool:
+        """PVE::RPCEnvironment::check_perm_modify: who has a thing may also share it."""
+        enough = ["Permissions.Modify"]
+        for kind, privilege in (("storage", "Datastore.Allocate"), ("vms", "VM.Allocate"), ("pool", "Pool.Allocate")):
+            if re.match(f"^/{kind}/.", path):
+                enough.append(privilege)
+        return any(self.allowed(user, path, privilege) for privilege in enough)
+
     async def acl_list(self, values: dict, user: str) -> list[dict]:
+        audit = self.allowed(user, "/access", "Sys.Audit")
         return [{"path": e.path, "ugid": e.who, "roleid": e.role, "propagate": e.propagate,
-                 "type": "token" if "!" in e.who else "user"} for e in self.entries]
+                 "type": "token" if "!" in e.who else "user"} for e in self.entries
+                if audit or self._may_modify(user, e.path)]
 
     async def acl_update(self, values: dict, user: str) -> None:
         path = "/" + values["path"].strip("/")
+        if path.split("/")[1] not in ACL_ROOTS:
+            raise param_error(path=f"invalid ACL path '{values['path']}'")
         for role in split_list(values["roles"]):
             if role not in self.roles:
-                raise die(f"update ACL failed: role '{role}' does not exist")
+                raise die(f"ACL update failed: role '{role}' does not exist")
             for who in split_list(values.get("users")) + split_list(values.get("tokens")):
-                known = who in self.tokens if "!" in who else who in self.users or who == self.user
-                if not known:
-                    kind = "token" if "!" in who else "user"
-                    raise die(f"update ACL failed: no such {kind} ('{who}')")
+                owner, _, token = who.partition("!")
+                if token and who not in self.tokens:
+                    raise die(f"ACL update failed: no such token '{token}' for user '{owner}'")
+                if not token and not self._is_user(who):
+                    raise die(f"ACL update failed: user '{who}' does not exist")
                 self.entries = [e for e in self.entries if (e.path, e.who, e.role) != (path, who, role)]
                 if not values.get("delete"):
                     self.entries.append(AclEntry(path, who, role, int(values.get("propagate", 1))))
 
+    def _is_user(self, name: str) -> bool:
+        return name in self.users or name == self.user
+
+    def _user_view(self, name: str) -> dict:
+        return {"enable": 1, "expire": 0, **self.user_info.get(name, {})}
+
     async def user_list(self, values: dict, user: str) -> list[dict]:
-        return [{"userid": name, "enable": 1, "expire": 0, "realm-type": name.rpartition("@")[2]}
-                for name in sorted({self.user, *self.users})]
+        all_of_them = any(self.allowed(user, "/access/groups", p) for p in ("User.Modify", "Sys.Audit"))
+        return [{"userid": name, "realm-type": name.rpartition("@")[2], **self._user_view(name)}
+                for name in sorted({self.user, *self.users}) if all_of_them or name == user.split("!")[0]]
+
+    async def user_get(self, values: dict, user: str) -> dict:
+        if not self._is_user(values["userid"]):
+            raise die(f"no such user ('{values['userid']}')")
+        return {**self._user_view(values["userid"]), "groups": []}
 
     async def user_create(self, values: dict, user: str) -> None:
-        if values["userid"] in self.users or values["userid"] == self.user:
-            raise die(f"create user failed: user '{values['userid']}' already exists")
-        self.users[values["userid"]] = values.get("password", "")
+        name = values["userid"]
+        if self._is_user(name):
+            raise die(f"create user failed: user '{name}' already exists")
+        # Without a password nobody logs in with one.
+        self.users[name] = values.get("password")
+        self._describe_user(values)
+
+    def _describe_user(self, values: dict) -> None:
+        given = {key: values[key] for key in ("enable", "expire", "comment") if values.get(key) is not None}
+        numbers = {key: int(value) for key, value in given.items() if key != "comment"}
+        self.user_info[values["userid"]] = {**self.user_info.get(values["userid"], {}), **given, **numbers}
+
+    async def user_update(self, values: dict, user: str) -> None:
+        if not self._is_user(values["userid"]):
+            raise die(f"update user failed: no such user ('{values['userid']}')")
+        self._describe_user(values)
+
+    def check_password(self, user: str, password: str) -> bool:
+        view = self._user_view(user)
+        fresh = not view["expire"] or view["expire"] > time.time()
+        return bool(view["enable"]) and fresh and super().check_password(user, password)
 
     async def user_delete(self, values: dict, user: str) -> None:
         name = values["userid"]
-        if self.users.pop(name, None) is None:
+        if name not in self.users:
             raise die(f"delete user failed: user '{name}' does not exist")
+        del self.users[name]
+        self.user_info.pop(name, None)
         self.entries = [e for e in self.entries if e.who.split("!")[0] != name]
         self.tokens = {k: t for k, t in self.tokens.items() if k.split("!")[0] != name}
 
     async def token_list(self, values: dict, user: str) -> list[dict]:
+        if not self._is_user(values["userid"]):
+            raise die(f"no such user ('{values['userid']}')")
         return [{"tokenid": name.split("!")[1], "privsep": t.privsep, "expire": t.expire}
                 for name, t in sorted(self.tokens.items()) if name.split("!")[0] == values["userid"]]
 
     async def token_create(self, values: dict, user: str) -> dict:
         name = f"{values['userid']}!{values['tokenid']}"
+        if not self._is_user(values["userid"]):
+            raise die(f"no such user ('{values['userid']}')")
         if name in self.tokens:
             raise param_error(tokenid="Token already exists.")
         token = Token(str(uuid.uuid4()), int(values.get("privsep", 1)), int(values.get("expire", 0)))

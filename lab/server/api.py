@@ -11,6 +11,7 @@ import logging
 import re
 import time
 import urllib.parse
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -295,6 +296,9 @@ class HttpApi:
         if not self.check_password(name, values.get("password", "")):
             await self.pause(REFUSAL_DELAY)
             raise PveError(401, "authentication failure")
+        if name in self.second_factors:
+            return ok({"ticket": f"PVE:!tfa!{uuid.uuid4().hex}", "CSRFPreventionToken": uuid.uuid4().hex, "username": name,
+                       "NeedTFA": 1, "clustername": self.cluster_name})
         ticket, csrf = self.issue_ticket(name)
         return ok({"ticket": ticket, "CSRFPreventionToken": csrf, "username": name,
                    "clustername": self.cluster_name, "cap": {}})

@@ -63,23 +63,44 @@ def _alternative(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def issue(directory: Path, names: list[str]) -> None:
-    """A new `api.pem` and `api.key`, signed by the lab's CA, for these names and addresses."""
+def issue(directory: Path, names: list[str], foreign: bool = False, ended: bool = False) -> None:
+    """A new `api.pem` and `api.key` for these names and addresses, signed by the lab's CA, or by one that nobody knows."""
     ca_file, cert_file, key_file = directory / "ca.pem", directory / "api.pem", directory / "api.key"
     now = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
+    start, end = (now - YEARS, now) if ended else (now, now + YEARS)
     ca = x509.load_pem_x509_certificate(ca_file.read_bytes())
     ca_key = serialization.load_pem_private_key((directory / "ca.key").read_bytes(), None)
+    issuer = ca.subject
+    if foreign:
+        ca_key, issuer = ec.generate_private_key(ec.SECP256R1()), _name("somebody's own CA")
     key = ec.generate_private_key(ec.SECP256R1())
-    cert = (x509.CertificateBuilder().subject_name(_name("lab API")).issuer_name(ca.subject)
+    cert = (x509.CertificateBuilder().subject_name(_name("lab API")).issuer_name(issuer)
             .public_key(key.public_key()).serial_number(x509.random_serial_number())
-            .not_valid_before(now).not_valid_after(now + YEARS)
+            .not_valid_before(start).not_valid_after(end)
             .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .sign(ca_key, hashes.SHA256()))
     write_private(key_file, _pem(key))
-    cert_file.write_bytes(cert.public_bytes(serialization.Encoding.PEM) + ca_file.read_bytes())
+    chain = b"" if foreign else ca_file.read_bytes()
+    cert_file.write_bytes(cert.public_bytes(serialization.Encoding.PEM) + chain)
+
+
+def describe(file: Path, filename: str) -> dict:
+    """A certificate as `/nodes/{node}/certificates/info` lists it: the first one of the file."""
+    cert = x509.load_pem_x509_certificate(file.read_bytes())
+    one_line = lambda name: "".join(f"/{part.rfc4514_attribute_name}={part.value}" for part in name)  # noqa: E731
+    info = {"filename": filename, "fingerprint": fingerprint(file), "subject": one_line(cert.subject),
+            "issuer": one_line(cert.issuer), "notbefore": int(cert.not_valid_before_utc.timestamp()),
+            "notafter": int(cert.not_valid_after_utc.timestamp()), "public-key-type": "id-ecPublicKey",
+            "public-key-bits": 256, "pem": cert.public_bytes(serialization.Encoding.PEM).decode(), "san": []}
+    try:
+        names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        info["san"] = [str(name.value) for name in names]
+    except x509.ExtensionNotFound:
+        pass
+    return info
 
 
 def fingerprint(cert_file: Path) -> str:

@@ -22,6 +22,12 @@ class ClusterApi:
 
     def init_cluster(self) -> None:
         self.bridges: set[str] = {"vmbr0"}
+        # SDN: {vnet: zone}.
+        self.vnets: dict[str, str] = {}
+        # Options of the datacenter that are not as with every new one.
+        self.datacenter: dict = {}
+        # The API's certificate is the administrator's, and not signed by the cluster's CA.
+        self.own_certificate = False
         self.mappings: dict[str, list[str]] = {}
         self.mapping_notes: dict[str, str] = {}
         self.usb_mappings: dict[str, list[str]] = {}
@@ -45,7 +51,7 @@ class ClusterApi:
     def _routes_lab_cluster(self):
         pci = "/cluster/mapping/pci"
         network = "/nodes/{node}/network"
-        return [("GET", "/cluster/nextid", self.next_id),
+        return [("GET", "/cluster/nextid", self.next_id), ("GET", "/cluster/sdn/vnets", self.vnet_list),
                 ("GET", network, self.network_list), ("GET", network + "/{iface}", self.network_get),
                 ("GET", pci, self.mapping_list), ("POST", pci, self.mapping_create),
                 ("GET", pci + "/{id}", self.mapping_get), ("PUT", pci + "/{id}", self.mapping_update),
@@ -186,7 +192,17 @@ class ClusterApi:
                       if self.allowed(user, f"/sdn/zones/localnetwork/{name}", "SDN.Audit")
                       or self.allowed(user, f"/sdn/zones/localnetwork/{name}", "SDN.Use")
                       or self.allowed(user, "/nodes/" + values["node"], "Sys.Audit")]
+        if kind in ("any_bridge", "any_local_bridge", "include_sdn"):
+            items += [{"iface": name, "type": "vnet", "active": 1, "bridge_ports": ""} for name in self._vnets_for(user)]
         return items
+
+    def _vnets_for(self, user: str) -> list[str]:
+        return [name for name, zone in sorted(self.vnets.items())
+                if any(self.allowed(user, f"/sdn/zones/{zone}/{name}", p) for p in ("SDN.Audit", "SDN.Use", "SDN.Allocate"))]
+
+    async def vnet_list(self, values: dict, user: str) -> list[dict]:
+        return [{"vnet": name, "zone": self.vnets[name], "type": "vnet", "digest": sha1(repr(sorted(self.vnets.items())))}
+                for name in self._vnets_for(user)]
 
     async def network_get(self, values: dict, user: str) -> dict:
         if values["iface"] not in self.bridges:

@@ -273,10 +273,11 @@ class Control:
     def do_revoke_tickets(self) -> None:
         self.pve.revoke_tickets()
 
-    def do_certificate(self, names: list[str]) -> str:
-        """The API has another certificate from now on, signed by the same CA; its fingerprint."""
+    def do_certificate(self, names: list[str], foreign: bool = False, ended: bool = False) -> str:
+        """The API has another certificate from now on, signed by the same CA or a foreign one; its fingerprint."""
         directory = self.pve.settings.directory
-        issue(directory, names)
+        issue(directory, names, foreign, ended)
+        self.pve.own_certificate = foreign
         for site in self.pve.runner.sites:
             site._ssl_context.load_cert_chain(directory / "api.pem", directory / "api.key")
         self.pve.fingerprint = fingerprint(directory / "api.pem")
@@ -462,6 +463,19 @@ class Control:
     def do_remove_file(self, storage: str, content: str, name: str, node: str | None = None) -> None:
         where = node or self.pve.first_node()
         self.pve.real_path(where, f"{self.pve.folder(storage, content)}/{name}").unlink(missing_ok=True)
+
+    def do_second_factor(self, user: str, needed: bool = True) -> None:
+        """A user is asked for a second factor at login."""
+        others = [one for one in self.pve.second_factors if one != user]
+        self.pve.second_factors = [*others, user] if needed else others
+
+    def do_datacenter(self, options: dict) -> None:
+        """Options of the datacenter, for example {"next-id": {"lower": "100", "upper": "200"}}."""
+        self.pve.datacenter = options
+
+    def do_vnets(self, vnets: dict[str, str]) -> None:
+        """The vnets of SDN: {name: zone}."""
+        self.pve.vnets = vnets
 
     def do_bridges(self, bridges: list[str]) -> None:
         self.pve.bridges = set_(bridges)

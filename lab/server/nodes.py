@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from .certs import describe
 from .volumes import GIB
 
 BOOTED_AT = time.time() - 86_400
@@ -31,7 +32,9 @@ class NodeApi:
                 ("GET", node + "/time", self.node_time), ("GET", node + "/hardware/pci", self.hardware_pci),
                 ("GET", node + "/capabilities/qemu/cpu", self.cpu_models),
                 ("GET", node + "/capabilities/qemu/machines", self.machines),
-                ("GET", node + "/sdn/zones", self.node_zones), ("GET", "/access/domains", self.realms),
+                ("GET", node + "/sdn/zones", self.node_zones), ("GET", node + "/dns", self.node_dns),
+                ("GET", node + "/certificates/info", self.node_certificates),
+                ("GET", "/access/domains", self.realms),
                 ("GET", "/cluster/tasks", self.cluster_tasks), ("GET", "/cluster/options", self.cluster_options)]
 
     def node_usage(self, node: str) -> dict:
@@ -93,12 +96,23 @@ class NodeApi:
     async def node_zones(self, values: dict, user: str) -> list[dict]:
         return [{"zone": "localnetwork", "status": "available"}]
 
+    async def node_dns(self, values: dict, user: str) -> dict:
+        return {"dns1": "10.0.0.1", "search": "example.net"}
+
+    async def node_certificates(self, values: dict, user: str) -> list[dict]:
+        """The cluster's CA, and the node's certificate: PVE's own, or the administrator's in its place."""
+        directory = self.settings.directory
+        served = describe(directory / "api.pem", "pve-ssl.pem")
+        if self.own_certificate:
+            served["filename"] = "pveproxy-ssl.pem"
+        return [describe(directory / "ca.pem", "pve-root-ca.pem"), served]
+
     async def realms(self, values: dict, user: str) -> list[dict]:
         return [{"realm": "pam", "type": "pam", "comment": "Linux PAM standard authentication"},
                 {"realm": "pve", "type": "pve", "comment": "Proxmox VE authentication server"}]
 
     async def cluster_options(self, values: dict, user: str) -> dict:
-        return {"keyboard": "en-us", "mac_prefix": "BC:24:11"}
+        return {"keyboard": "en-us", "mac_prefix": "BC:24:11", **self.datacenter}
 
     async def cluster_tasks(self, values: dict, user: str) -> list[dict]:
         """What the nodes tell each other: all that runs, and the last that ended."""

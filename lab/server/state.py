@@ -25,8 +25,9 @@ SAVE_SHARE = 50
 VM_FIELDS = ("vmid", "node", "config", "pending", "status", "qmpstatus", "template", "pool", "snapshots", "started_at",
              "agent", "agent_hangs", "acpi", "shutdown_secs", "start_secs", "stop_secs", "start_error",
              "agent_after", "cloud_init", "generated", "special", "guest_memory")
-PLAIN = ("nodes", "cluster_name", "version", "release_version", "quorate", "users", "password", "mappings", "mapping_notes", "tickets",
-         "ha_resources", "ha_services", "usb_mappings")
+PLAIN = ("nodes", "cluster_name", "version", "release_version", "quorate", "users", "user_info", "second_factors", "password", "mappings", "mapping_notes", "tickets",
+         "ha_resources", "ha_services", "usb_mappings",
+         "vnets", "datacenter", "own_certificate")
 
 
 class StateStore:
