@@ -7,7 +7,7 @@ import type { Fleet } from "../config/fleet.ts";
 import { loadConfig } from "../config/load.ts";
 import { type Lab, startLab } from "../lab/lab.ts";
 import { PveClient } from "../proxmox/client.ts";
-import { readPermissions, readVersion } from "../proxmox/cluster.ts";
+import { readVersion } from "../proxmox/cluster.ts";
 import { verifiedBySystem } from "../proxmox/systemTrust.ts";
 import { applyLogin, checkLogin, planLogin, pveumLines } from "../setup/cluster/access.ts";
 import { isFingerprint, lookAtEndpoint, settleTrust } from "../setup/cluster/certificate.ts";
@@ -42,12 +42,11 @@ afterEach(async () => {
 });
 
 /** A config as setup is about to write it: no login in it yet. */
-function fleetOf(yaml = ""): Fleet {
+function fleetOf(set = ""): Fleet {
   const text = `
 cluster: { endpoint: "${lab.endpoint}", node: pve1 }
 templates: { noble: { vmId: 9000, image: { url: "${lab.image.url}", checksum: "${lab.image.checksum}" } } }
-cloneSets: { web: { template: noble, count: 3, namePattern: "web-{n}", firstVmId: 9101 } }
-${yaml}`;
+cloneSets: { web: { template: noble, count: 3, namePattern: "web-{n}", firstVmId: 9101, ${set} } }`;
   const config = parse(text) as Record<string, unknown>;
   const { cluster, templates, cloneSets, leftOut } = loadConfig(
     (key) => (config[key] === undefined ? undefined : JSON.stringify(config[key])),
@@ -153,3 +152,232 @@ describe("the certificate", () => {
     await expect(settleTrust(client, accepted)).rejects.toMatchObject(changed);
   });
 });
+
+describe("a login", () => {
+  it("with a wrong password is refused, and says what to look at", async () => {
+    await expect(session(password("root@pam", "wrong"))).rejects.toMatchObject({
+      code: "login",
+      message: "PVE refuses root@pam with this password: authentication failure",
+      todo: [expect.stringContaining("the Linux user on the node"), expect.any(String)],
+    });
+    await expect(session(password("root", "x"))).rejects.toMatchObject({
+      code: "login",
+      message: 'found the user "root"; expected user@realm, for example root@pam',
+    });
+  });
+
+  it("with a wrong or unknown token is refused", async () => {
+    const [id = ""] = lab.apiToken.split("=");
+    await expect(session({ kind: "token", id, secret: "0000" })).rejects.toMatchObject({
+      code: "login",
+      message: expect.stringContaining(`PVE refuses the token ${id}: `),
+    });
+    await expect(session({ kind: "token", id: "golden@pve", secret: "0000" })).rejects.toMatchObject({
+      code: "login",
+      message: 'found the token "golden@pve"; expected user@realm!name, for example golden@pve!fleet',
+    });
+  });
+
+  it("of a user with a second factor is not possible, and says what is", async () => {
+    await lab.control.secondFactor("root@pam");
+    await expect(session()).rejects.toMatchObject({
+      code: "second-factor",
+      todo: [expect.stringContaining("API token"), expect.stringContaining("pveum")],
+    });
+    await lab.control.secondFactor("root@pam", false);
+    expect(await session()).toMatchObject({ who: "root@pam", version: "9.2.11", canMakeLogins: true });
+  });
+});
+
+/** What a client of the token is called, and logged in with. */
+const tokenLogin = ({ tokenId: id, secret }: { tokenId: string; secret: string }) =>
+  ({ kind: "token", id, secret }) as const;
+
+/** What a login may do, each as `path privilege`. */
+const held = async (client: PveClient, userid?: string) =>
+  Object.entries(await client.get<Record<string, Record<string, number>>>("/access/permissions", { userid })).flatMap(
+    ([at, privileges]) => Object.keys(privileges).map((privilege) => `${at} ${privilege}`),
+  );
+
+describe("a login of its own", () => {
+  const wanted = (user: string) => ({ user, token: "fleet", fleet: fleetOf() });
+  /** Everything that setup makes is taken away again. */
+  afterEach(async () => {
+    const { client } = await session();
+    for (const { roleid } of await client.get<{ roleid: string }[]>("/access/roles"))
+      if (roleid.startsWith("GoldenFleet")) await client.delete(`/access/roles/${roleid}`);
+    for (const { userid } of await client.get<{ userid: string }[]>("/access/users"))
+      if (!["root@pam", "fleet@pve"].includes(userid)) await client.delete(`/access/users/${userid}`);
+    await lab.control.privileges();
+  });
+  // The lab's own user and roles would be in the way.
+  beforeEach(async () => {
+    const { client } = await session();
+    for (const { roleid } of await client.get<{ roleid: string }[]>("/access/roles"))
+      if (roleid.startsWith("GoldenFleet")) await client.delete(`/access/roles/${roleid}`);
+  });
+
+  it("is made by root's password, with what preflight asks for and nothing more", async () => {
+    const { client } = await session();
+    const plan = await planLogin(client, wanted("golden@pve"));
+    expect(plan).toMatchObject({ tokenId: "golden@pve!fleet", isPossible: true, privilegeSeparation: false });
+    expect(plan.changes.map(({ what, action, name }) => `${action} ${what} ${name}`)).toEqual([
+      "make user golden@pve",
+      "make role GoldenFleetNodesPve1",
+      "make role GoldenFleetSdnZonesLocalnetworkVmbr0",
+      "make role GoldenFleetStorageLocal",
+      "make role GoldenFleetStorageLocalLvm",
+      "make role GoldenFleetVms",
+      "make acl /nodes/pve1",
+      "make acl /sdn/zones/localnetwork/vmbr0",
+      "make acl /storage/local",
+      "make acl /storage/local-lvm",
+      "make acl /vms",
+      "make token golden@pve!fleet",
+    ]);
+    // So far it was a plan.
+    expect((await client.get<{ userid: string }[]>("/access/users")).map(({ userid }) => userid)).not.toContain(
+      "golden@pve",
+    );
+
+    const made = await applyLogin(client, plan);
+    expect(made.made).toHaveLength(12);
+    const own = await session(tokenLogin(made));
+    expect(await checkLogin(own.client, fleetOf())).toEqual([]);
+    expect((await held(own.client)).sort()).toEqual(
+      plan.changes
+        .flatMap(({ what, name, privileges = [] }) => (what === "acl" ? privileges.map((one) => `${name} ${one}`) : []))
+        .sort(),
+    );
+    expect(own.canMakeLogins).toBe(false);
+    const privileges = await held(own.client);
+    expect(privileges).toContain("/vms VM.Clone");
+    // Less than that, and preflight misses it.
+    await client.put("/access/roles/GoldenFleetVms", {
+      privs: privileges.flatMap((one) => /^\/vms (?!VM.Clone)(.*)/.exec(one)?.[1] ?? []).join(","),
+    });
+    expect(await checkLogin(own.client, fleetOf())).toMatchObject([{ path: "/vms", privileges: ["VM.Clone"] }]);
+  });
+
+  it("that exists stays as it is; what a larger config needs is added, and a token is not made twice", async () => {
+    const { client } = await session();
+    await applyLogin(client, await planLogin(client, wanted("golden@pve")));
+    const again = await planLogin(client, wanted("golden@pve"));
+    expect(again).toMatchObject({ isPossible: false, otherToken: "fleet-2", privilegeSeparation: false });
+    expect([...new Set(again.changes.map(({ action }) => action))]).toEqual(["keep", "conflict"]);
+    await expect(applyLogin(client, again)).rejects.toMatchObject({
+      code: "exists",
+      message: expect.stringContaining("token golden@pve!fleet exists: its secret was shown once"),
+    });
+
+    const larger = fleetOf("waitFor: agent");
+    const plan = await planLogin(client, { user: "golden@pve", token: "fleet-2", fleet: larger });
+    expect(plan.changes.filter(({ action }) => action !== "keep").map(({ text }) => text)).toEqual([
+      "role GoldenFleetVms lacks VM.GuestAgent.Audit: that is added, nothing is taken away",
+      "token golden@pve!fleet-2 is made; it has what its user has",
+    ]);
+    const made = await applyLogin(client, plan);
+    expect(await checkLogin((await session(tokenLogin(made))).client, larger)).toEqual([]);
+  });
+
+  it("of a user that has more gets ACLs of its own, so that the token has no more than the config needs", async () => {
+    const { client } = await session();
+    const plan = await planLogin(client, wanted("root@pam"));
+    expect(plan.privilegeSeparation).toBe(true);
+    expect(plan.changes.filter(({ what }) => what === "acl" || what === "token").map(({ line }) => line)).toContain(
+      "pveum acl modify /vms --roles GoldenFleetVms --tokens 'root@pam!fleet'",
+    );
+    const made = await applyLogin(client, plan);
+    const own = await session(tokenLogin(made));
+    expect(await checkLogin(own.client, fleetOf())).toEqual([]);
+    expect((await held(own.client)).filter((one) => /Sys\.Modify|Permissions/.test(one))).toEqual([]);
+    await client.delete("/access/users/root@pam/token/fleet");
+  });
+
+  it("of a user that is disabled is not made", async () => {
+    const { client } = await session();
+    await client.post("/access/users", { userid: "golden@pve", enable: false });
+    expect(await planLogin(client, wanted("golden@pve"))).toMatchObject({
+      isPossible: false,
+      otherUser: "golden-2@pve",
+    });
+  });
+
+  it("can be made by the printed lines, and what is missing until then is told", async () => {
+    const { client } = await session();
+    const lines = await pveumLines(wanted("golden@pve"), client);
+    expect(await pveumLines(wanted("golden@pve"))).toEqual(lines);
+    expect(lines.at(-1)).toMatch(/^pveum user token add golden@pve fleet --privsep 0 /);
+    const value = await asRoot(
+      client,
+      lines.filter((line) => !line.includes("acl modify /vms ")),
+    );
+    const own = await session({ kind: "token", id: "golden@pve!fleet", secret: value });
+    const missing = await checkLogin(own.client, fleetOf());
+    expect(missing.map(({ path }) => path)).toEqual(["/vms"]);
+    await asRoot(client, [...(missing[0]?.todo ?? [])]);
+    expect(await checkLogin(own.client, fleetOf())).toEqual([]);
+  });
+
+  it("cannot be made by a user without the rights: it names them, and has the lines", async () => {
+    const { client } = await session();
+    await client.post("/access/users", { userid: "ops@pve", password: "ops-Secret1" });
+    await client.put("/access/acl", { path: "/", users: "ops@pve", roles: "PVEAuditor" });
+    const ops = await session(password("ops@pve", "ops-Secret1"));
+    expect(ops.canMakeLogins).toBe(false);
+    await expect(planLogin(ops.client, wanted("golden@pve"))).rejects.toMatchObject({
+      code: "rights",
+      message:
+        "ops@pve may not make a login for the stack: it lacks Realm.AllocateUser on /access/realm/pve, User.Modify on /access/groups, Sys.Modify on /access and Permissions.Modify on /",
+      todo: await pveumLines(wanted("golden@pve")),
+    });
+  });
+
+  it("that breaks off half-way says what was made, leaves no token, and is finished by the next run", async () => {
+    const { client } = await session();
+    await lab.control.fail({ method: "PUT", path: "/access/acl", status: 500, message: "ACL update failed: cfs-lock" });
+    const first = await applyLogin(client, await planLogin(client, wanted("golden@pve"))).catch((one) => one);
+    expect(first).toMatchObject({ code: "refused" });
+    expect(first.message).toMatch(
+      /^the ACL on \/nodes\/pve1 was not made: ACL update failed: cfs-lock\. Made before that, and left as it is: user golden@pve, role GoldenFleetNodesPve1, .* and role GoldenFleetVms$/,
+    );
+    const made = await applyLogin(client, await planLogin(client, wanted("golden@pve")));
+    expect(made.made[0]).toBe("ACL on /nodes/pve1");
+    expect(await checkLogin((await session(tokenLogin(made))).client, fleetOf())).toEqual([]);
+
+    // With privilege separation, ACLs come after the token.
+    const plan = await planLogin(client, { ...wanted("root@pam"), token: "half" });
+    await lab.control.fail({ method: "PUT", path: "/access/acl", status: 500, message: "ACL update failed: cfs-lock" });
+    const second = await applyLogin(client, plan).catch((one) => one);
+    expect(second.message).toMatch(/Nothing was made before that$/);
+    expect(await client.get("/access/users/root@pam/token")).not.toContainEqual(
+      expect.objectContaining({ tokenid: "half" }),
+    );
+  });
+});
+
+/** Runs `pveum` lines by the API; gives the secret of the token that they make. */
+async function asRoot(client: PveClient, lines: readonly string[]): Promise<string> {
+  let secret = "";
+  for (const line of lines) {
+    const [, userid, comment] = /^pveum user add (\S+) --comment (\S+)$/.exec(line) ?? [];
+    const [, verb, roleid, privs] =
+      /^pveum role (add|modify) (\S+) (?:--append 1 )?--privs "([^"]+)"$/.exec(line) ?? [];
+    const [, at, roles, who = "", once] =
+      /^pveum acl modify (\S+) --roles (\S+) ((?:--users \S+|--tokens \S+| )+?)( --propagate 0)?$/.exec(line) ?? [];
+    const [, owner, name, privsep] = /^pveum user token add (\S+) (\S+) --privsep ([01])/.exec(line) ?? [];
+    if (userid) await client.post("/access/users", { userid, comment });
+    else if (verb === "add") await client.post("/access/roles", { roleid, privs });
+    else if (verb === "modify") await client.put(`/access/roles/${roleid}`, { privs, append: true });
+    else if (at) {
+      const to = Object.fromEntries(
+        [...who.matchAll(/--(users|tokens) (\S+)/g)].map(([, kind, one = ""]) => [kind, one.replaceAll("'", "")]),
+      );
+      await client.put("/access/acl", { path: at, roles, ...to, propagate: once === undefined });
+    } else if (name) {
+      const made = await client.post<{ value: string }>(`/access/users/${owner}/token/${name}`, { privsep });
+      secret = made.value;
+    } else throw new Error(`no such line: ${line}`);
+  }
+  return secret;
+}
