@@ -18,6 +18,8 @@ export interface NodeEntry {
   /** Memory in use and in all, in bytes; of nodes that are online. */
   mem?: number;
   maxmem?: number;
+  /** Logical processors. */
+  maxcpu?: number;
 }
 
 export function listNodes(client: PveClient): Promise<NodeEntry[]> {
@@ -66,6 +68,8 @@ export interface DatastoreConfig {
   disable?: number;
   /** Thin provisioning of ZFS. */
   sparse?: number;
+  /** Of all datastores' configs together: PVE refuses a change that names another one. */
+  digest?: string;
   preallocation?: string;
   /** Folders that are not where PVE has them by default, for example `snippets=ci`. */
   "content-dirs"?: string;
@@ -78,6 +82,13 @@ export function listDatastoreConfigs(client: PveClient): Promise<DatastoreConfig
 export interface NetworkInterface {
   iface: string;
   type: string;
+  active?: number;
+  /** The administrator's. */
+  comments?: string;
+  bridge_vlan_aware?: number | string;
+  /** Address with prefix. */
+  cidr?: string;
+  cidr6?: string;
   address?: string;
   gateway?: string;
   address6?: string;
@@ -92,6 +103,7 @@ export function listInterfaces(client: PveClient, node: string, type?: "any_brid
 export interface VnetEntry {
   vnet: string;
   zone?: string;
+  alias?: string;
 }
 
 export function listVnets(client: PveClient): Promise<VnetEntry[]> {
@@ -103,6 +115,9 @@ export interface Mapping {
   id: string;
   /** Property strings, one a device: `node=pve1,path=0000:01:00.0,id=10de:2684`. */
   map: string[];
+  description?: string;
+  /** Of PCI devices: whether they are mediated ones. */
+  mdev?: number;
   /** What PVE finds wrong with the mapping on the node asked for: of PCI devices `checks`, of USB devices `errors`. */
   checks?: { severity: string; message: string }[];
   errors?: { severity: string; message: string }[];

@@ -1,4 +1,13 @@
-import type { PveClient } from "../../proxmox/client.ts";
+import ipaddr from "ipaddr.js";
+import pLimit from "p-limit";
+import { parseRange } from "../../config/addressRange.ts";
+import { isIpv4, isIpv6 } from "../../config/fields.ts";
+import { addressesOf } from "../../providers/preflight/checks/configuration/addressFree.ts";
+import { guestInterfaces, hasAgent } from "../../proxmox/agent.ts";
+import { type PveClient, path } from "../../proxmox/client.ts";
+import { listInterfaces, listNodes } from "../../proxmox/cluster.ts";
+import { ProxmoxError } from "../../proxmox/errors.ts";
+import { type GuestConfig, type GuestEntry, listGuests } from "../../proxmox/guests.ts";
 
 /** An address that something in the cluster has. */
 export interface UsedAddress {
@@ -16,12 +25,98 @@ export interface UsedAddresses {
   unread: string[];
 }
 
+/** How many guests are read: the API gives configs one by one. */
+const LOOKED_AT = 200;
+/** Requests at a time. */
+const AT_A_TIME = 8;
+
+/** In its one canonical spelling; undefined of what no two machines share (loopback, link-local) or what is no address. */
+function canonical(text: string | undefined): string | undefined {
+  if (!text || !ipaddr.isValid(text)) return undefined;
+  const address = ipaddr.process(text);
+  return ["loopback", "linkLocal", "unspecified"].includes(address.range()) ? undefined : address.toNormalizedString();
+}
+
+async function ofNodes(client: PveClient): Promise<UsedAddresses> {
+  const online = (await listNodes(client)).filter(({ status }) => status === "online");
+  const all = await Promise.all(
+    online.map(async ({ node }) => {
+      try {
+        const addresses = (await listInterfaces(client, node)).flatMap(({ address, address6 }) => [address, address6]);
+        return { used: own(addresses, `node ${node}`, "node"), unread: [] };
+      } catch (error) {
+        return { used: [], unread: [reason(`node ${node}`, error)] };
+      }
+    }),
+  );
+  return together(all);
+}
+
+const own = (addresses: readonly (string | undefined)[], owner: string, by: UsedAddress["by"]): UsedAddress[] =>
+  [...new Set(addresses.map(canonical))].flatMap((address) => (address === undefined ? [] : [{ address, owner, by }]));
+
+/** Whoever it is about, it does not stop the others. */
+function reason(who: string, error: unknown): string {
+  if (!(error instanceof ProxmoxError)) throw error;
+  return `${who}: ${error.message}`;
+}
+
+const together = (all: readonly UsedAddresses[]): UsedAddresses => ({
+  used: all.flatMap(({ used }) => used),
+  unread: all.flatMap(({ unread }) => unread),
+});
+
+async function ofGuest(client: PveClient, guest: GuestEntry): Promise<UsedAddresses> {
+  const { vmid, node, type, status } = guest;
+  const kind = type === "lxc" ? "container" : "VM";
+  let config: GuestConfig;
+  try {
+    config = await client.get<GuestConfig>(path`/nodes/${node}/${type}/${vmid}/config`);
+  } catch (error) {
+    return { used: [], unread: [reason(`${kind} ${vmid}`, error)] };
+  }
+  const owner = `${kind} ${vmid} "${config.name ?? config.hostname ?? ""}"`;
+  const configured = own(
+    addressesOf(guest, config).map(({ host }) => host),
+    owner,
+    "config",
+  );
+  const asksAgent = type === "qemu" && status === "running" && hasAgent(config);
+  const told = asksAgent ? await agentAddresses(client, guest) : [];
+  const known = new Set(configured.map(({ address }) => address));
+  return {
+    used: [...configured, ...own(told, owner, "agent").filter(({ address }) => !known.has(address))],
+    unread: [],
+  };
+}
+
+/** None if the agent does not answer, or the login may not ask it: that is no trouble of ours. */
+async function agentAddresses(client: PveClient, { node, vmid }: GuestEntry): Promise<string[]> {
+  try {
+    const interfaces = await guestInterfaces(client, node, vmid);
+    return interfaces.flatMap((one) => (one["ip-addresses"] ?? []).map((address) => address["ip-address"]));
+  } catch (error) {
+    if (error instanceof ProxmoxError) return [];
+    throw error;
+  }
+}
+
 /**
  * The addresses that the cluster knows: of nodes, in the configs of guests, and of running guests with an agent. Somebody
  * outside the cluster may have others: nobody can know them here.
  */
-export function readUsedAddresses(_client: PveClient): Promise<UsedAddresses> {
-  throw new Error("not there yet");
+export async function readUsedAddresses(client: PveClient): Promise<UsedAddresses> {
+  const guests = (await listGuests(client)).filter(({ template }) => template !== 1);
+  const running = guests.filter(({ status }) => status === "running");
+  const inOrder = [...running, ...guests.filter((one) => !running.includes(one))];
+  const limit = pLimit(AT_A_TIME);
+  const [nodes, ...found] = await Promise.all([
+    ofNodes(client),
+    ...inOrder.slice(0, LOOKED_AT).map((guest) => limit(() => ofGuest(client, guest))),
+  ]);
+  const left = inOrder.length - LOOKED_AT;
+  const more = left > 0 ? [`${left} guests more than the first ${LOOKED_AT}`] : [];
+  return together([nodes, ...found, { used: [], unread: more }]);
 }
 
 /** What is wrong with a range of addresses for clones. */
@@ -31,6 +126,17 @@ export interface RangeProblem {
   text: string;
 }
 
+/** What a range is held against. */
+export interface RangeContext {
+  used?: readonly UsedAddress[];
+  gateway?: string;
+  /** The node's own network on the bridge, `10.0.0.11/24`. */
+  bridgeCidr?: string;
+}
+
+const fail = (text: string): RangeProblem => ({ severity: "fail", text });
+const warn = (text: string): RangeProblem => ({ severity: "warn", text });
+
 /**
  * Looks at a range before it goes into a config: its form, its size, who has one of its addresses, and the gateway.
  *
@@ -38,9 +144,61 @@ export interface RangeProblem {
  * @param count addresses that are needed
  */
 export function checkRange(
-  _range: string,
-  _count: number,
-  _options: { used?: readonly UsedAddress[]; gateway?: string; bridgeCidr?: string } = {},
+  range: string,
+  count: number,
+  { used = [], gateway, bridgeCidr }: RangeContext = {},
 ): RangeProblem[] {
-  throw new Error("not there yet");
+  const family = range.includes(":") ? "ipv6" : "ipv4";
+  const parsed = parseRange(range.trim(), family);
+  if (!parsed) {
+    const example = family === "ipv4" ? "10.0.0.21-10.0.0.70/24" : "fd00::21-fd00::70/64";
+    return [fail(`found "${range}"; expected first-last/prefix, all of one subnet, for example ${example}`)];
+  }
+  if (parsed.size < count) return [fail(`${range} has ${parsed.size} addresses; ${count} are needed`)];
+  const addresses = Array.from({ length: count }, (_, index) => parsed.at(index));
+  const hosts = addresses.map((cidr) => ipaddr.parseCIDR(cidr)[0].toNormalizedString());
+  const subnet = addresses[0] ?? "";
+  const problems: RangeProblem[] = [];
+  const taken = new Map(used.map((one) => [one.address, one]));
+  for (const host of hosts) {
+    const who = taken.get(host);
+    if (who)
+      problems.push(fail(`${host} is the address of ${who.owner}${who.by === "agent" ? ", as its agent says" : ""}`));
+  }
+  for (const [what, host] of reserved(subnet))
+    if (hosts.includes(host)) problems.push(fail(`${host} is the ${what} of its subnet`));
+  return [...problems, ...gatewayProblems(gateway, subnet, hosts), ...otherNetwork(bridgeCidr, subnet)];
+}
+
+/** Network and broadcast address of an IPv4 subnet. */
+function reserved(cidr: string): [string, string][] {
+  const [address, prefix] = ipaddr.parseCIDR(cidr);
+  if (!(address instanceof ipaddr.IPv4) || prefix >= 31) return [];
+  return [
+    ["network address", String(ipaddr.IPv4.networkAddressFromCIDR(cidr))],
+    ["broadcast address", String(ipaddr.IPv4.broadcastAddressFromCIDR(cidr))],
+  ];
+}
+
+const isIn = (address: string, cidr: string): boolean => {
+  const [one, net] = [ipaddr.parse(address), ipaddr.parseCIDR(cidr)];
+  return one.kind() === net[0].kind() && one.match(net as [ipaddr.IPv4, number] & [ipaddr.IPv6, number]);
+};
+
+function gatewayProblems(gateway: string | undefined, cidr: string, hosts: readonly string[]): RangeProblem[] {
+  if (!gateway) return [warn("without a gateway the clones reach their own subnet alone")];
+  if (!isIpv4(gateway) && !isIpv6(gateway)) return [fail(`found the gateway "${gateway}"; expected an address`)];
+  if (!isIn(gateway, cidr)) return [fail(`the gateway ${gateway} is not in the subnet of the range`)];
+  const own = ipaddr.parse(gateway).toNormalizedString();
+  return hosts.includes(own) ? [fail(`the gateway ${gateway} is in the range`)] : [];
+}
+
+function otherNetwork(bridgeCidr: string | undefined, cidr: string): RangeProblem[] {
+  if (!bridgeCidr) return [];
+  const [address] = ipaddr.parseCIDR(cidr);
+  const [node] = ipaddr.parseCIDR(bridgeCidr);
+  if (address.kind() !== node.kind() || isIn(address.toString(), bridgeCidr)) return [];
+  return [
+    warn(`the range is not in the network that the node has on the bridge (${bridgeCidr}); another VLAN, perhaps`),
+  ];
 }

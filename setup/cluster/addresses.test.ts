@@ -1,0 +1,95 @@
+import { expect, test } from "vitest";
+import { ApiError } from "../../proxmox/errors.ts";
+import { fakeClient } from "../../proxmox/fakeClient.ts";
+import { checkRange, readUsedAddresses } from "./addresses.ts";
+
+test("addresses are those of nodes, of configs and of agents", async () => {
+  const { client } = fakeClient((call) => {
+    const answers: Record<string, unknown> = {
+      "GET /nodes": [
+        { node: "pve1", status: "online" },
+        { node: "pve2", status: "offline" },
+      ],
+      "GET /nodes/pve1/network": [
+        { iface: "lo", address: "127.0.0.1" },
+        { iface: "vmbr0", address: "10.0.0.11", address6: "FD00::11" },
+      ],
+      "GET /cluster/resources": [
+        { vmid: 100, node: "pve1", type: "qemu", status: "running" },
+        { vmid: 101, node: "pve1", type: "lxc", status: "stopped" },
+        { vmid: 102, node: "pve2", type: "qemu", status: "unknown" },
+        { vmid: 900, node: "pve1", type: "qemu", template: 1 },
+      ],
+      "GET /nodes/pve1/qemu/100/config": {
+        name: "nas",
+        agent: "1",
+        ipconfig0: "ip=10.0.0.20/24",
+        net0: "virtio,bridge=vmbr0",
+      },
+      "GET /nodes/pve1/lxc/101/config": { hostname: "dns", net0: "name=eth0,bridge=vmbr0,ip=10.0.0.53/24" },
+      "GET /nodes/pve2/qemu/102/config": new ApiError(call, 595, "No route to host"),
+      "GET /nodes/pve1/qemu/100/agent/network-get-interfaces": {
+        result: [
+          { name: "lo", "ip-addresses": [{ "ip-address": "127.0.0.1" }] },
+          {
+            name: "eth0",
+            "ip-addresses": [{ "ip-address": "10.0.0.20" }, { "ip-address": "fe80::1" }, { "ip-address": "10.0.0.99" }],
+          },
+        ],
+      },
+    };
+    if (!(call in answers)) throw new Error(call);
+    return answers[call];
+  });
+  const { used, unread } = await readUsedAddresses(client);
+  expect(used).toEqual([
+    { address: "10.0.0.11", owner: "node pve1", by: "node" },
+    { address: "fd00:0:0:0:0:0:0:11", owner: "node pve1", by: "node" },
+    { address: "10.0.0.20", owner: 'VM 100 "nas"', by: "config" },
+    { address: "10.0.0.99", owner: 'VM 100 "nas"', by: "agent" },
+    { address: "10.0.0.53", owner: 'container 101 "dns"', by: "config" },
+  ]);
+  expect(unread).toEqual([expect.stringMatching(/^VM 102: .*No route to host$/)]);
+});
+
+const texts = (...[range, count, context]: Parameters<typeof checkRange>) =>
+  checkRange(range, count, { gateway: "10.0.0.1", ...context }).map(({ severity, text }) => `${severity}: ${text}`);
+
+test("a range that fits has nothing to say", () => {
+  expect(texts("10.0.0.21-10.0.0.70/24", 50, { bridgeCidr: "10.0.0.11/24" })).toEqual([]);
+  expect(texts("fd00::21-fd00::70/64", 3, { gateway: "fd00::1", bridgeCidr: "10.0.0.11/24" })).toEqual([]);
+});
+
+test.each([
+  ["10.0.0.21/24", 'fail: found "10.0.0.21/24"; expected first-last/prefix'],
+  ["10.0.0.21-10.0.1.70/24", "all of one subnet"],
+  ["10.0.0.21-10.0.0.22/24", "has 2 addresses; 5 are needed"],
+  ["10.0.0.0-10.0.0.9/24", "10.0.0.0 is the network address of its subnet"],
+])("%s: %s", (range, text) => {
+  expect(texts(range, 5)[0]).toContain(text);
+});
+
+test("addresses that somebody has are named with who it is, as far as they are needed", () => {
+  const used = [
+    { address: "10.0.0.22", owner: 'VM 100 "nas"', by: "config" as const },
+    { address: "10.0.0.23", owner: 'VM 101 "dns"', by: "agent" as const },
+    { address: "10.0.0.30", owner: "node pve1", by: "node" as const },
+  ];
+  expect(texts("10.0.0.21-10.0.0.70/24", 5, { used })).toEqual([
+    'fail: 10.0.0.22 is the address of VM 100 "nas"',
+    'fail: 10.0.0.23 is the address of VM 101 "dns", as its agent says',
+  ]);
+});
+
+test("the gateway is in the subnet and not in the range; the range is in the bridge's network", () => {
+  const range = "10.0.0.21-10.0.0.70/24";
+  expect(texts(range, 5, { gateway: "10.0.1.1" })).toEqual([
+    "fail: the gateway 10.0.1.1 is not in the subnet of the range",
+  ]);
+  expect(texts(range, 5, { gateway: "10.0.0.23" })).toEqual(["fail: the gateway 10.0.0.23 is in the range"]);
+  expect(texts(range, 5, { gateway: "router" })).toEqual(['fail: found the gateway "router"; expected an address']);
+  expect(texts(range, 5, { gateway: "" })).toEqual(["warn: without a gateway the clones reach their own subnet alone"]);
+  expect(texts(range, 5, { bridgeCidr: "192.168.1.10/24" })).toEqual([
+    expect.stringContaining("warn: the range is not in the network that the node has on the bridge (192.168.1.10/24)"),
+  ]);
+});
