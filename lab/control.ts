@@ -255,7 +255,9 @@ export class LabControl {
    */
   justBefore(
     request: { readonly method: string; readonly path: string; readonly times?: number },
-    action: "add_vm" | "clone" | "delete_vm" | "move_vm" | "node_online" | "patch_config" | "power" | "quorum",
+    action:
+      | ("add_vm" | "clone" | "delete_vm" | "move_vm" | "node_online")
+      | ("patch_config" | "power" | "quorum" | "storage"),
     params: Readonly<Record<string, unknown>>,
   ): Promise<null> {
     return this.#do("just_before", { ...request, action, params });

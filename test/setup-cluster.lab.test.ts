@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -10,9 +10,16 @@ import { PveClient } from "../proxmox/client.ts";
 import { readVersion } from "../proxmox/cluster.ts";
 import { verifiedBySystem } from "../proxmox/systemTrust.ts";
 import { applyLogin, checkLogin, planLogin, pveumLines } from "../setup/cluster/access.ts";
+import { checkRange, readUsedAddresses } from "../setup/cluster/addresses.ts";
 import { isFingerprint, lookAtEndpoint, settleTrust } from "../setup/cluster/certificate.ts";
+import { addContent, choiceFor, listNodeDatastores } from "../setup/cluster/datastores.ts";
+import { listNodeMappings } from "../setup/cluster/devices.ts";
 import { normaliseEndpoint } from "../setup/cluster/endpoint.ts";
+import { listBridges } from "../setup/cluster/networks.ts";
+import { listClusterNodes, readNodeDns } from "../setup/cluster/nodes.ts";
 import { logIn, type Session } from "../setup/cluster/session.ts";
+import { lookAtNodeSsh, rememberNodeSsh, trySshLogin } from "../setup/cluster/ssh.ts";
+import { findFreeVmIds } from "../setup/cluster/vmIds.ts";
 
 /** What setup asks of and does on a cluster, against one lab. */
 let lab: Lab;
@@ -353,6 +360,165 @@ describe("a login of its own", () => {
     expect(await client.get("/access/users/root@pam/token")).not.toContainEqual(
       expect.objectContaining({ tokenid: "half" }),
     );
+  });
+});
+
+describe("what the cluster has", () => {
+  it("nodes, with the one that answers, and their DNS", async () => {
+    const { client } = await session();
+    await lab.control.nodeOnline("pve2", false);
+    expect(await listClusterNodes(client)).toEqual([
+      {
+        node: "pve1",
+        online: true,
+        isEndpoint: true,
+        version: "9.2.11",
+        cpus: 16,
+        memory: 64 * 2 ** 30,
+        freeMemory: expect.any(Number),
+      },
+      { node: "pve2", online: false, isEndpoint: false },
+    ]);
+    await lab.control.nodeOnline("pve2", true);
+    expect(await readNodeDns(client, "pve1")).toEqual({ servers: ["10.0.0.1"], searchDomain: "example.net" });
+  });
+
+  it("as far as the login may see it", async () => {
+    const [id = "", secret = ""] = lab.apiToken.split("=");
+    await lab.control.privileges("/nodes/pve1", ["Sys.AccessNetwork"]);
+    await lab.control.privileges("/nodes", []);
+    await lab.control.privileges("/", []);
+    const { client } = await session({ kind: "token", id, secret });
+    expect((await listClusterNodes(client))[0]).toEqual({ node: "pve1", online: true, version: "9.2.11" });
+    expect(await readNodeDns(client, "pve1")).toBeUndefined();
+    expect((await findFreeVmIds(client, 3)).template).toBe(9000);
+    await lab.control.privileges();
+  });
+
+  it("datastores by content type; one that lacks it gets it, and keeps what it has", async () => {
+    const { client } = await session();
+    await lab.control.storage("local", { content: "backup,iso,vztmpl" });
+    const { have, could } = choiceFor(await listNodeDatastores(client, "pve1"), "import");
+    expect(have).toEqual([]);
+    expect(could).toMatchObject([
+      { storage: "local", type: "dir", active: true, couldHave: ["import", "snippets", "images"] },
+    ]);
+    await addContent(client, "local", "import");
+    await addContent(client, "local", "snippets");
+    const after = await listNodeDatastores(client, "pve1");
+    expect(after.find(({ storage }) => storage === "local")?.content.sort()).toEqual([
+      ...["backup", "import", "iso", "snippets", "vztmpl"],
+    ]);
+    expect(choiceFor(after, "images").have.map(({ storage }) => storage)).toEqual(["local-lvm"]);
+    await expect(addContent(client, "local-lvm", "snippets")).rejects.toMatchObject({ code: "refused" });
+    // Somebody else is quicker.
+    await lab.control.justBefore({ method: "PUT", path: "/storage/local" }, "storage", {
+      name: "local-lvm",
+      content: "images",
+    });
+    await lab.control.storage("local", { content: "iso" });
+    await expect(addContent(client, "local", "import")).rejects.toMatchObject({ code: "changed" });
+    await lab.control.storage("local", { content: "backup,import,iso,snippets,vztmpl" });
+    await lab.control.storage("local-lvm", { content: "images,rootdir" });
+  });
+
+  it("a datastore is not changed by a login that may not", async () => {
+    const [id = "", secret = ""] = lab.apiToken.split("=");
+    await lab.control.storage("local", { content: "iso,snippets" });
+    await lab.control.privileges("/storage", []);
+    await lab.control.privileges("/storage/local", ["Datastore.Allocate", "Datastore.Audit"]);
+    const { client } = await session({ kind: "token", id, secret });
+    await expect(addContent(client, "local", "import")).rejects.toMatchObject({
+      code: "rights",
+      message: expect.stringContaining("(/storage, Datastore.Allocate)"),
+      todo: ["pvesm set local --content iso,snippets,import"],
+    });
+    await lab.control.privileges();
+    await lab.control.storage("local", { content: "backup,import,iso,snippets,vztmpl" });
+  });
+
+  it("bridges and vnets, PCI mappings, used addresses", async () => {
+    const { client } = await session();
+    await lab.control.vnets({ web: "dmz" });
+    expect(await listBridges(client, "pve1")).toMatchObject([
+      { name: "vmbr0", kind: "bridge", cidr: "10.0.0.2/24", gateway: "10.0.0.1" },
+      { name: "web", kind: "vnet", zone: "dmz" },
+    ]);
+    const inZone = { user: "golden@pve", token: "fleet", fleet: fleetOf("nics: [{ bridge: web }]") };
+    expect((await planLogin(client, inZone)).changes.map(({ name }) => name)).toContain("/sdn/zones/dmz/web");
+    await lab.control.vnets({});
+    expect(await listNodeMappings(client, "pve1")).toEqual([{ id: "rtx4090", devices: 1, mdev: false, problems: [] }]);
+    expect(await listNodeMappings(client, "pve2")).toEqual([]);
+    await lab.control.addVm({ vmid: 150, config: { name: "mail", ipconfig0: "ip=10.0.0.25/24" } });
+    const { used, unread } = await readUsedAddresses(client);
+    expect(unread).toEqual([]);
+    expect(checkRange("10.0.0.21-10.0.0.30/24", 5, { used, gateway: "10.0.0.1" })).toEqual([
+      { severity: "fail", text: '10.0.0.25 is the address of VM 150 "mail"' },
+    ]);
+    await lab.control.deleteVm(150);
+  });
+
+  it("free VMIDs, in the cluster's range; without any, an error", async () => {
+    const { client } = await session();
+    expect(await findFreeVmIds(client, 50)).toEqual({ template: 9000, clones: { first: 9101, count: 50 } });
+    await lab.control.datacenter({ "next-id": { lower: "100", upper: "105" } });
+    expect(await findFreeVmIds(client, 3)).toMatchObject({ template: 101, clones: { first: 102 } });
+    await expect(findFreeVmIds(client, 4)).rejects.toMatchObject({
+      code: "none",
+      message: "there are no 5 free VMIDs in a row from 100 to 104, for a template and 4 clones",
+    });
+    await lab.control.datacenter({});
+  });
+});
+
+describe("SSH to a node", () => {
+  let home: string | undefined;
+  const env = { ...process.env };
+  beforeAll(() => {
+    home = mkdtempSync(join(folder, "home-"));
+    process.env.HOME = home;
+  });
+  afterAll(() => {
+    process.env.HOME = env.HOME;
+  });
+
+  it("shows its host keys, which go into known_hosts once and are looked for from then on", async () => {
+    const { client } = await session();
+    const { address, port } = lab.ssh;
+    const ssh = await lookAtNodeSsh(client, "pve1", { address, port });
+    const [type = "", blob = ""] = readFileSync(lab.ssh.hostKeyFile, "utf8").split(" ");
+    expect(ssh).toMatchObject({ known: "unknown", knownHostsLines: [`[${address}]:${port} ${type} ${blob.trim()}`] });
+    expect(ssh.keys).toMatchObject([
+      { type, line: `${type} ${blob.trim()}`, fingerprint: expect.stringMatching(/^SHA256:/) },
+    ]);
+    rememberNodeSsh(ssh);
+    const again = await lookAtNodeSsh(client, "pve1", { address, port });
+    expect(again.known).toBe("known");
+    rememberNodeSsh(again);
+    const file = readFileSync(join(home ?? "", ".ssh", "known_hosts"), "utf8");
+    expect(file.trim().split("\n")).toEqual(ssh.knownHostsLines);
+  });
+
+  it("lets in a key that may write the snippets, and says why not", async () => {
+    const { client } = await session();
+    const { address, port, username, privateKeyFile } = lab.ssh;
+    const ssh = await lookAtNodeSsh(client, "pve1", { address, port });
+    const login = { username, privateKeyFile };
+    expect(await trySshLogin(ssh, login, "/var/lib/vz/snippets")).toBeUndefined();
+    expect(await trySshLogin(ssh, login, "/var/lib/none")).toBe(`there is no folder /var/lib/none on ${address}`);
+    expect(await trySshLogin(ssh, { ...login, privateKeyFile: lab.caFile }, "/var/lib/vz/snippets")).toMatch(/key/i);
+    expect(await trySshLogin(ssh, { username }, "/var/lib/vz/snippets", {})).toMatch(
+      /neither a private key nor an SSH agent/,
+    );
+  });
+
+  it("with another key than known_hosts has is left alone", async () => {
+    const { client } = await session();
+    const { address, port } = lab.ssh;
+    await lab.control.hostKeys("pve1");
+    const ssh = await lookAtNodeSsh(client, "pve1", { address, port });
+    expect(ssh.known).toBe("changed");
+    expect(() => rememberNodeSsh(ssh)).toThrow(`~/.ssh/known_hosts has another key for [${address}]:${port}`);
   });
 });
 

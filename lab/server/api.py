@@ -106,6 +106,7 @@ class HttpApi:
                 ("_version", "/version", self.version_get),
                 ("_nodes", "/nodes", self.node_list),
                 ("_resources", "/cluster/resources", self.cluster_resources),
+                ("_cluster_status", "/cluster/status", self.cluster_status),
                 ("_task_list", "/nodes/{node}/tasks", self.task_list),
                 ("_task_status", task + "/status", self.task_status),
                 ("_task_log", task + "/log", self.task_log),

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ssh2 from "ssh2";
@@ -26,6 +28,12 @@ function key(name: string, type: "ed25519" | "rsa", passphrase?: string): string
   return made.public;
 }
 
+function parsed(line: string): ssh2.ParsedKey {
+  const found = ssh2.utils.parseKey(line);
+  if (found instanceof Error || Array.isArray(found)) throw new Error(line);
+  return found;
+}
+
 test("public keys are found, Ed25519 first, with what can be made of the private ones", async () => {
   key("id_rsa", "rsa");
   const line = key("id_ed25519", "ed25519", "words");
@@ -47,6 +55,24 @@ test("public keys are found, Ed25519 first, with what can be made of the private
     inAgent: false,
   });
   expect(usablePrivateKeys(found)).toEqual(["~/.ssh/id_rsa"]);
+});
+
+test("the agent's keys are found too, each key once", async () => {
+  const lines = [key("id_ed25519", "ed25519"), key("other", "ed25519")];
+  rmSync(join(home, ".ssh", "other.pub"));
+  const socket = join(home, "agent");
+  const server = createServer((connection) => {
+    const agent = new ssh2.AgentProtocol(false);
+    agent.on("identities", (request) => agent.getIdentitiesReply(request, lines.map(parsed)));
+    connection.pipe(agent).pipe(connection);
+  }).listen(socket);
+  await once(server, "listening");
+  const found = await findPublicKeys({ HOME: home, SSH_AUTH_SOCK: socket });
+  expect(found.map(({ line, file, inAgent }) => ({ line, file, inAgent }))).toEqual([
+    { line: lines[0], file: "~/.ssh/id_ed25519.pub", inAgent: true },
+    { line: lines[1], file: undefined, inAgent: true },
+  ]);
+  server.close();
 });
 
 test("without a folder, and with an agent that does not answer, there are none", async () => {
