@@ -418,6 +418,24 @@ export class LabControl {
     return this.#do("revoke_tickets");
   }
 
+  /**
+   * The API has another certificate from now on, signed by the same CA; returns its fingerprint.
+   *
+   * @param names host names and addresses that it is made out to
+   */
+  certificate(names: readonly string[]): Promise<string> {
+    return this.#do("certificate", { names });
+  }
+
+  /**
+   * A node's SSH server has other host keys until the lab is started again; returns their public lines.
+   *
+   * @param types for example `ssh-ed25519`, `ecdsa-sha2-nistp256`, `ssh-rsa`
+   */
+  hostKeys(node: string, types: readonly string[] = ["ssh-ed25519"]): Promise<readonly string[]> {
+    return this.#do("host_keys", { node, types });
+  }
+
   /** For example `8.2.4`. */
   version(version: string): Promise<null> {
     return this.#do("version", { version });

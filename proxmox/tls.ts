@@ -5,7 +5,7 @@ import { ConnectionError } from "./errors.ts";
 
 /** How the API's certificate is verified. */
 export interface TlsOptions {
-  /** Absolute path of a PEM file with the CA that signed the certificate. */
+  /** Absolute path of a PEM file with the CA that signed the certificate, or with the certificate itself. */
   caFile?: string;
   /** SHA-256 fingerprint of the certificate itself, `AA:BB:…`. */
   fingerprint?: string;
@@ -61,6 +61,8 @@ export function dispatcher(options: TlsOptions): Agent {
   const { fingerprint } = options;
   if (fingerprint) return new Agent({ ...COMMON, connect: pinned(fingerprint) });
   // With a list of CAs, each new connection would parse all of them again.
-  const secureContext = tls.createSecureContext({ ca: [...new Set(trusted(options))] });
+  const ca = [...new Set(trusted(options))];
+  // The file may hold the certificate itself in place of its CA: for the plugin that is enough too.
+  const secureContext = tls.createSecureContext({ ca, allowPartialTrustChain: true });
   return new Agent({ ...COMMON, connect: { secureContext } });
 }

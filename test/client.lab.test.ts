@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Login } from "../config/login.ts";
 import { type Lab, startLab } from "../lab/lab.ts";
+import { servedCertificate } from "../proxmox/certificate.ts";
 import { PveClient } from "../proxmox/client.ts";
 import { readVersion } from "../proxmox/cluster.ts";
+import { verifiedBySystem } from "../proxmox/systemTrust.ts";
 import type { TlsOptions } from "../proxmox/tls.ts";
 import { runCommand } from "../toolchain/command.ts";
 
@@ -89,6 +91,49 @@ describe("TLS", () => {
   it("verifies nothing when told to", async () => {
     delete process.env.SSL_CERT_FILE;
     expect(await readVersion(clientWith({ insecure: true }))).toMatchObject({ version: "9.2.11" });
+  });
+});
+
+describe("the certificate that an endpoint serves", () => {
+  const ownNames = ["127.0.0.1", "localhost"];
+  afterAll(() => lab.control.certificate(ownNames));
+
+  it("is told with its names, whoever signed it", async () => {
+    delete process.env.SSL_CERT_FILE;
+    await lab.control.certificate([...ownNames, "pve1"]);
+    const served = await servedCertificate(lab.endpoint);
+    expect(served).toMatchObject({ names: [...ownNames, "pve1"], isForHost: true });
+    expect(served.pem).toMatch(/^-----BEGIN CERTIFICATE-----\n[^-]+-----END CERTIFICATE-----\n$/);
+    const next = await lab.control.certificate(["pve1"]);
+    expect(next).not.toBe(served.fingerprint);
+    expect(await servedCertificate(lab.endpoint)).toMatchObject({
+      fingerprint: next,
+      names: ["pve1"],
+      isForHost: false,
+    });
+  });
+
+  it("is trusted by the plugin if it stands in SSL_CERT_FILE itself, until there is another one", async () => {
+    await lab.control.certificate(ownNames);
+    const file = join(folder, "served.pem");
+    writeFileSync(file, (await servedCertificate(lab.endpoint)).pem);
+    expect(await verifiedBySystem(lab.endpoint, { SSL_CERT_FILE: file })).toBeUndefined();
+    expect(await readVersion(clientWith({ caFile: file }))).toMatchObject({ version: "9.2.11" });
+    expect(await verifiedBySystem(lab.endpoint, {})).toBe("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
+    await lab.control.certificate(ownNames);
+    expect(await verifiedBySystem(lab.endpoint, { SSL_CERT_FILE: file })).toBe("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
+  });
+
+  it("is not trusted under another name, even by its CA", async () => {
+    await lab.control.certificate(["pve1"]);
+    expect(await verifiedBySystem(lab.endpoint, { SSL_CERT_FILE: lab.caFile })).toMatch(/127\.0\.0\.1|ALTNAME/);
+  });
+
+  it("of nobody, and of somebody who does not speak TLS, is told", async () => {
+    await expect(servedCertificate("https://127.0.0.1:1")).rejects.toMatchObject({ code: "refused" });
+    await expect(servedCertificate(lab.imagesUrl.replace("http:", "https:"))).rejects.toMatchObject({
+      code: "not-pve",
+    });
   });
 });
 

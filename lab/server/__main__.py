@@ -95,7 +95,7 @@ async def main(options: argparse.Namespace) -> None:
     images.add_folder(directory / "images")
     shells = [SshServer(pve, directory, node) for node in sorted(pve.nodes)]
     about = {"lab": str(directory), "pid": os.getpid(), "instance": options.instance}
-    control = Control(pve, images, about)
+    control = Control(pve, images, shells, about)
     await bind("API", options.api_port, pve.start(str(certificate), str(key)))
     for number, shell in enumerate(shells):
         # Fixed ports of further nodes follow that of the first.

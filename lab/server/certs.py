@@ -50,23 +50,36 @@ def ensure_certificates(directory: Path, nodes: list[str]) -> tuple[Path, Path]:
                                        data_encipherment=False, key_agreement=False, key_cert_sign=True,
                                        crl_sign=True, encipher_only=False, decipher_only=False), critical=True)
           .sign(ca_key, hashes.SHA256()))
+    write_private(directory / "ca.key", _pem(ca_key))
+    ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    issue(directory, ["127.0.0.1", "localhost", *nodes])
+    return cert_file, key_file
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def issue(directory: Path, names: list[str]) -> None:
+    """A new `api.pem` and `api.key`, signed by the lab's CA, for these names and addresses."""
+    ca_file, cert_file, key_file = directory / "ca.pem", directory / "api.pem", directory / "api.key"
+    now = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
+    ca = x509.load_pem_x509_certificate(ca_file.read_bytes())
+    ca_key = serialization.load_pem_private_key((directory / "ca.key").read_bytes(), None)
     key = ec.generate_private_key(ec.SECP256R1())
-    alt = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
-    alt += [x509.DNSName(node) for node in nodes]
-    cert = (x509.CertificateBuilder().subject_name(_name("lab API")).issuer_name(ca_name)
+    cert = (x509.CertificateBuilder().subject_name(_name("lab API")).issuer_name(ca.subject)
             .public_key(key.public_key()).serial_number(x509.random_serial_number())
             .not_valid_before(now).not_valid_after(now + YEARS)
-            .add_extension(x509.SubjectAlternativeName(alt), critical=False)
+            .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key()), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .sign(ca_key, hashes.SHA256()))
-    cert_pem = cert.public_bytes(serialization.Encoding.PEM)
-    ca_pem = ca.public_bytes(serialization.Encoding.PEM)
     write_private(key_file, _pem(key))
-    cert_file.write_bytes(cert_pem + ca_pem)
-    ca_file.write_bytes(ca_pem)
-    return cert_file, key_file
+    cert_file.write_bytes(cert.public_bytes(serialization.Encoding.PEM) + ca_file.read_bytes())
 
 
 def fingerprint(cert_file: Path) -> str:

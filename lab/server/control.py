@@ -15,12 +15,14 @@ from fakepve.model import PveError, TaskError
 from . import drives
 from .access import AclEntry
 from .api import Ambush
+from .certs import fingerprint, issue
 from .conditions import CONDITIONS
 from .ha import MANAGER_SECONDS, RECOVERY_SECONDS
 from .imageserver import ImageServer, Knobs
 from .locks import STORAGE_SLOTS, STORAGE_WAIT
 from .seed import make_folders
 from .settings import FLEET_USER, fleet_role
+from .ssh import SshServer
 from .tasks import Hiccup, TaskFault, TaskHang
 from .volumes import FOLDERS, SHARED_TYPES, Volume
 
@@ -31,8 +33,8 @@ NETWORK = {"latency": 0.0, "jitter": 0.0, "node_latency": {}, "drop_rate": 0.0, 
 class Control:
     """HTTP on loopback: `GET /state`, `GET /requests`, `POST /do/<action>` with a JSON object."""
 
-    def __init__(self, pve, images: ImageServer, about: dict):
-        self.pve, self.images, self.about = pve, images, about
+    def __init__(self, pve, images: ImageServer, shells: list[SshServer], about: dict):
+        self.pve, self.images, self.shells, self.about = pve, images, shells, about
         self.runner: web.AppRunner | None = None
         self.port = 0
 
@@ -270,6 +272,19 @@ class Control:
 
     def do_revoke_tickets(self) -> None:
         self.pve.revoke_tickets()
+
+    def do_certificate(self, names: list[str]) -> str:
+        """The API has another certificate from now on, signed by the same CA; its fingerprint."""
+        directory = self.pve.settings.directory
+        issue(directory, names)
+        for site in self.pve.runner.sites:
+            site._ssl_context.load_cert_chain(directory / "api.pem", directory / "api.key")
+        self.pve.fingerprint = fingerprint(directory / "api.pem")
+        return self.pve.fingerprint
+
+    def do_host_keys(self, node: str, types: list[str]) -> list[str]:
+        """A node's SSH server has other host keys from now on; their public lines."""
+        return next(shell for shell in self.shells if shell.node == node).new_host_keys(types)
 
     def do_version(self, version: str) -> None:
         self.pve.set_version(version)

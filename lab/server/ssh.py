@@ -195,6 +195,12 @@ class SshServer:
             sftp_factory=lambda chan: NodeFiles(chan, self.pve, self.node), process_factory=commands.run, encoding="utf-8")
         self.port = self.server.sockets[0].getsockname()[1]
 
+    def new_host_keys(self, types: list[str]) -> list[str]:
+        """Other host keys from now on, until the lab is started again; their public lines."""
+        keys = [asyncssh.generate_private_key(name) for name in types]
+        self.server.update(server_host_keys=keys)
+        return [key.export_public_key().decode().strip() for key in keys]
+
     async def stop(self) -> None:
         if self.server:
             self.server.close()
