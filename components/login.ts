@@ -11,7 +11,9 @@ export function proxmoxProvider(
   opts: pulumi.ResourceOptions,
 ): proxmox.Provider {
   const key = ssh?.privateKeyFile ? readLocalFile(ssh.privateKeyFile) : undefined;
-  const nodes = Object.entries(ssh?.nodes ?? {}).map(([name, { address, port }]) => ({ name, address, port }));
+  const nodes = Object.entries(ssh?.nodes ?? {}).flatMap(([name, { address, port }]) =>
+    address === undefined ? [] : { name, address, port },
+  );
   return new proxmox.Provider(
     "proxmoxve",
     {

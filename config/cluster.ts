@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { dns, localFile } from "./fields.ts";
 import { bridgeId, datastoreId, nodeName } from "./formats.ts";
+import { hostKeys } from "./hostKey.ts";
 
 const fingerprint = z.string().regex(/^([0-9a-fA-F]{2}:){31}[0-9a-fA-F]{2}$/, {
   error:
@@ -25,7 +26,9 @@ export const clusterSchema = z.strictObject({
   endpoint: endpoint.describe("URL of the PVE API"),
   tls: z
     .strictObject({
-      caFile: localFile.optional().describe("PEM file of the CA that signed the API's certificate"),
+      caFile: localFile
+        .optional()
+        .describe("PEM file of the CA that signed the API's certificate, or of the certificate itself"),
       fingerprint: fingerprint.optional().describe("SHA-256 fingerprint of the API's certificate"),
       insecure: z.boolean().default(false).describe("true: do not verify the certificate at all"),
     })
@@ -39,13 +42,28 @@ export const clusterSchema = z.strictObject({
         .default("root")
         .describe("login on the node; it must be able to write the snippets folder"),
       privateKeyFile: localFile.optional().describe("unencrypted private key; without it the SSH agent is used"),
+      hostKey: hostKeys
+        .optional()
+        .describe(
+          "host key of the nodes, as ssh-keygen shows it: `SHA256:…` or `ssh-ed25519 AAAA…`; of several, each will do; default: what `~/.ssh/known_hosts` has",
+        ),
       nodes: z
         .record(
           nodeName,
-          z.strictObject({
-            address: z.string().min(1).describe("host name or address"),
-            port: z.int().min(1).max(65535).default(22).describe("port of its SSH server"),
-          }),
+          z
+            .strictObject({
+              address: z
+                .string()
+                .min(1)
+                .optional()
+                .describe("host name or address; default: the address that the API names"),
+              port: z.int().min(1).max(65535).default(22).describe("port of its SSH server"),
+              hostKey: hostKeys.optional().describe("host key of this node; default: `ssh.hostKey`"),
+            })
+            .refine(({ address, port }) => address !== undefined || port === 22, {
+              path: ["address"],
+              error: "expected the node's address beside its port",
+            }),
         )
         .default({})
         .describe("where each node's SSH server is; without it, port 22 of the address that the API names"),

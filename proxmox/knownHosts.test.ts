@@ -1,10 +1,16 @@
 import { createHmac } from "node:crypto";
-import { expect, test } from "vitest";
-import { hostKeyVerdict, knownKeyTypes } from "./knownHosts.ts";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import ssh2 from "ssh2";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { hostKeyOf } from "./hostKeys.ts";
+import { hostKeyVerdict, knownHostKeys, rememberHostKey } from "./knownHosts.ts";
 
-const key = Buffer.from("key of the host");
-const blob = key.toString("base64");
-const other = Buffer.from("key of somebody else").toString("base64");
+const newBlob = () => ssh2.utils.generateKeyPairSync("ed25519").public.split(" ")[1] ?? "";
+const blob = newBlob();
+const key = hostKeyOf(Buffer.from(blob, "base64"));
+const other = newBlob();
 
 test.each([
   ["plain", `pve1 ssh-ed25519 ${blob}`, "pve1", 22],
@@ -19,17 +25,19 @@ test.each([
   ],
 ])("a known key: %s", (_title, text, address, port) => {
   expect(hostKeyVerdict(`# hosts\n\n${text}\n`, address, port, key)).toBe("known");
-  expect(knownKeyTypes(text, address, port)).toEqual(["ssh-ed25519"]);
+  expect(knownHostKeys(text, address, port)).toEqual([key]);
 });
 
 test("another key for a known host has changed, even of another type", () => {
   expect(hostKeyVerdict(`pve1 ssh-ed25519 ${other}`, "pve1", 22, key)).toBe("changed");
-  expect(hostKeyVerdict(`pve1 ssh-rsa ${other}`, "pve1", 22, key)).toBe("changed");
-  expect(hostKeyVerdict(`pve1 ssh-rsa ${other}\npve1 ssh-ed25519 ${blob}`, "pve1", 22, key)).toBe("known");
+  const rsa = ssh2.utils.generateKeyPairSync("rsa", { bits: 2048 }).public;
+  expect(hostKeyVerdict(`pve1 ${rsa}`, "pve1", 22, key)).toBe("changed");
+  expect(hostKeyVerdict(`pve1 ${rsa}\npve1 ssh-ed25519 ${blob}`, "pve1", 22, key)).toBe("known");
 });
 
 test("a revoked key is never let in", () => {
-  expect(hostKeyVerdict(`@revoked * ssh-ed25519 ${blob}`, "pve1", 22, key)).toBe("changed");
+  const text = `pve1 ssh-ed25519 ${blob}\n@revoked * ssh-ed25519 ${blob}`;
+  expect(hostKeyVerdict(text, "pve1", 22, key)).toBe("changed");
 });
 
 test("hosts that are not in the file are unknown", () => {
@@ -41,4 +49,37 @@ test("hosts that are not in the file are unknown", () => {
     `@cert-authority pve1 ssh-ed25519 ${other}`,
   ])
     expect(hostKeyVerdict(text, "pve1", 22, key)).toBe("unknown");
+});
+
+test("a line that holds no key is none", () => {
+  expect(knownHostKeys("pve1 ssh-ed25519 AAAA\npve1 ssh-ed25519", "pve1", 22)).toEqual([]);
+});
+
+let home: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "golden-fleet-known-"));
+  vi.stubEnv("HOME", home);
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(home, { recursive: true });
+});
+
+test("a key is added to what is there, on a line of its own, and the file is only the user's", () => {
+  const file = join(home, ".ssh", "known_hosts");
+  rememberHostKey("10.0.0.11", 2222, key);
+  expect(readFileSync(file, "utf8")).toBe(`[10.0.0.11]:2222 ssh-ed25519 ${blob}\n`);
+  expect([statSync(file).mode & 0o777, statSync(join(home, ".ssh")).mode & 0o777]).toEqual([0o600, 0o700]);
+  rememberHostKey("2001:db8::12", 22, key);
+  const text = readFileSync(file, "utf8");
+  expect(text.split("\n")).toHaveLength(3);
+  expect(hostKeyVerdict(text, "2001:db8::12", 22, key)).toBe("known");
+});
+
+test("a last line without an end stays whole", () => {
+  mkdirSync(join(home, ".ssh"));
+  writeFileSync(join(home, ".ssh", "known_hosts"), `pve2 ssh-ed25519 ${other}`);
+  rememberHostKey("pve1", 22, key);
+  const text = readFileSync(join(home, ".ssh", "known_hosts"), "utf8");
+  expect(text).toBe(`pve2 ssh-ed25519 ${other}\npve1 ssh-ed25519 ${blob}\n`);
 });

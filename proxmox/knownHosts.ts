@@ -1,4 +1,8 @@
 import { createHmac } from "node:crypto";
+import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { type HostKey, hostKeyOf } from "./hostKeys.ts";
 
 /** What `~/.ssh/known_hosts` says of a host's key. */
 export type HostKeyVerdict = "known" | "unknown" | "changed";
@@ -42,22 +46,45 @@ function names(hosts: string, name: string): boolean {
   return parts.some((part) => !part.startsWith("!") && pattern(part).test(name));
 }
 
-const entriesFor = (text: string, address: string, port: number): Entry[] => {
-  const name = port === 22 ? address : `[${address}]:${port}`;
-  return entriesOf(text).filter(({ hosts }) => names(hosts, name));
-};
+/** What known_hosts calls an SSH server. */
+export const knownHostsName = (address: string, port: number): string =>
+  port === 22 ? address : `[${address}]:${port}`;
 
-/** The key types that known_hosts has for a host, so that the server is asked for one of them. */
-export function knownKeyTypes(text: string, address: string, port: number): string[] {
-  return [...new Set(entriesFor(text, address, port).flatMap(({ revoked, type }) => (revoked ? [] : [type])))];
+const entriesFor = (text: string, address: string, port: number): Entry[] =>
+  entriesOf(text).filter(({ hosts }) => names(hosts, knownHostsName(address, port)));
+
+/** The keys that known_hosts has for a host, but for revoked ones. */
+export const knownHostKeys = (text: string, address: string, port: number): HostKey[] =>
+  entriesFor(text, address, port).flatMap(({ revoked, type, key }) => {
+    const blob = Buffer.from(key, "base64");
+    return revoked || blob.length <= 4 + type.length ? [] : hostKeyOf(blob);
+  });
+
+/** Compares a host's key with known_hosts, as the proxmoxve plugin does: an unknown host is let in. */
+export function hostKeyVerdict(text: string, address: string, port: number, { line }: HostKey): HostKeyVerdict {
+  const entries = entriesFor(text, address, port);
+  if (entries.some(({ revoked, type, key }) => revoked && `${type} ${key}` === line)) return "changed";
+  const known = knownHostKeys(text, address, port);
+  if (known.length === 0) return "unknown";
+  return known.some((key) => key.line === line) ? "known" : "changed";
 }
 
-/** Compares a host's key (its public blob) with known_hosts, as the proxmoxve plugin does: an unknown host is let in. */
-export function hostKeyVerdict(text: string, address: string, port: number, key: Buffer): HostKeyVerdict {
-  const blob = key.toString("base64");
-  const entries = entriesFor(text, address, port);
-  if (entries.some((entry) => entry.revoked && entry.key === blob)) return "changed";
-  const known = entries.filter(({ revoked }) => !revoked);
-  if (known.length === 0) return "unknown";
-  return known.some((entry) => entry.key === blob) ? "known" : "changed";
+/** The list of known hosts that the proxmoxve plugin goes by. */
+const file = (): string => join(homedir(), ".ssh", "known_hosts");
+
+/** The text of `~/.ssh/known_hosts`; empty if there is none. */
+export function readKnownHosts(): string {
+  try {
+    return readFileSync(file(), "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Adds a host's key to `~/.ssh/known_hosts`. What is in there stays. */
+export function rememberHostKey(address: string, port: number, { line }: HostKey): void {
+  mkdirSync(dirname(file()), { recursive: true, mode: 0o700 });
+  const text = readKnownHosts();
+  const start = text === "" || text.endsWith("\n") ? "" : "\n";
+  appendFileSync(file(), `${start}${knownHostsName(address, port)} ${line}\n`, { mode: 0o600 });
 }

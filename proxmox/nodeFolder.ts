@@ -1,33 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import ssh2 from "ssh2";
-import { NETWORK_CODES, ProxmoxError } from "./errors.ts";
-import { hostKeyVerdict, knownKeyTypes } from "./knownHosts.ts";
-
-export type SshCode =
-  | "setup"
-  | "key"
-  | "agent"
-  | "dns"
-  | "refused"
-  | "unreachable"
-  | "timeout"
-  | "host-key"
-  | "auth"
-  | "sftp";
-
-/** Why a node's folder could not be looked at by SSH. */
-export class SshError extends ProxmoxError {
-  override name = "SshError";
-  declare readonly code: SshCode;
-}
+import { algorithmsOf, type HostKey, hostKeyOf } from "./hostKeys.ts";
+import { type SshHost, trustOf } from "./hostTrust.ts";
+import { type Ssh2Error, SshError, sshError } from "./sshError.ts";
 
 /** How to reach a folder of a node by SFTP. One of key, agent and password. */
-export interface SshTarget {
-  address: string;
-  port: number;
+export interface SshTarget extends SshHost {
   username: string;
   /** Text of an unencrypted private key. */
   privateKey?: string;
@@ -45,50 +23,31 @@ export interface NodeFolder {
   exists: boolean;
   /** Why no file can be made in it; undefined if one can. */
   notWritable?: string;
+  /** The host key, if it was taken on trust: neither the config nor `~/.ssh/known_hosts` has one. */
+  onTrust?: HostKey;
+  /** The host key, if the config pins it and it was added to `~/.ssh/known_hosts` just now. */
+  remembered?: HostKey;
 }
+
+type KeyTrust = Pick<NodeFolder, "onTrust" | "remembered">;
 
 const NO_SUCH_FILE = 2;
 const PERMISSION_DENIED = 3;
 
-/** The plugin's list of known hosts. It is read, never written. */
-function knownHosts(): string {
-  try {
-    return readFileSync(join(homedir(), ".ssh", "known_hosts"), "utf8");
-  } catch {
-    return "";
-  }
-}
-
-const CODES: Record<string, SshCode> = NETWORK_CODES;
-
-type Ssh2Error = Error & { code?: unknown; level?: string };
-
-function sshError(error: Ssh2Error, { address, port, agent }: SshTarget): SshError {
-  const at = `${address}:${port}`;
-  const code = CODES[String(error.code)];
-  const options = { cause: error };
-  if (error.level === "agent") return new SshError("agent", `the SSH agent at ${agent}: ${error.message}`, options);
-  if (code === "dns") return new SshError("dns", `the host name ${address} cannot be resolved`, options);
-  if (code === "refused") return new SshError("refused", `nothing listens on ${at}`, options);
-  if (code === "unreachable") return new SshError("unreachable", `there is no route to ${at}`, options);
-  if (code === "timeout" || error.level === "client-timeout")
-    return new SshError("timeout", `${at} did not answer in time`, options);
-  if (error.level === "client-authentication") return new SshError("auth", `${at} refused the login`, options);
-  return new SshError("sftp", `${at}: ${error.message}`, options);
-}
-
-function connect(target: SshTarget): Promise<ssh2.Client> {
+async function connect(target: SshTarget): Promise<{ client: ssh2.Client; trust: KeyTrust }> {
   const { address, port, username, privateKey, agent, password } = target;
-  const known = knownHosts();
-  const types = knownKeyTypes(known, address, port).flatMap((type) =>
-    type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type],
-  ) as ssh2.ServerHostKeyAlgorithm[];
+  const expected = await trustOf(target);
+  const { types, remembered } = expected;
   const client = new ssh2.Client();
   return new Promise((resolve, reject) => {
-    let changed = false;
+    let shown: HostKey | undefined;
+    let accepted = false;
     // Each question is a packet of its own: none waits to be sent together with the next, 40 ms of it.
     client.once("connect", () => client.setNoDelay(true));
-    client.once("ready", () => resolve(client));
+    client.once("ready", () => {
+      const onTrust = expected.expected.length === 0 ? shown : undefined;
+      resolve({ client, trust: { ...(onTrust && { onTrust }), ...(remembered && { remembered }) } });
+    });
     let agentError: Ssh2Error | undefined;
     // For good: a connection may have several errors, and one that nobody listens to would end the process.
     client.on("error", (error: Ssh2Error) => {
@@ -97,12 +56,10 @@ function connect(target: SshTarget): Promise<ssh2.Client> {
         agentError ??= error;
         return;
       }
+      const otherTypes = types.length > 0 && /no matching host key/.test(error.message);
       reject(
-        changed
-          ? new SshError(
-              "host-key",
-              `the host key of ${address}:${port} is not the one in ~/.ssh/known_hosts: the node was reinstalled, or somebody else answers in its place`,
-            )
+        (shown && !accepted) || otherTypes
+          ? expected.refusal(shown ? [shown] : [])
           : sshError((error.level === "client-authentication" && agentError) || error, target),
       );
       client.destroy();
@@ -116,10 +73,11 @@ function connect(target: SshTarget): Promise<ssh2.Client> {
         ...(agent !== undefined && { agent }),
         ...(password !== undefined && { password }),
         readyTimeout: 10_000,
-        ...(types.length > 0 && { algorithms: { serverHostKey: types } }),
-        hostVerifier: (key: Buffer) => {
-          changed = hostKeyVerdict(known, address, port, key) === "changed";
-          return !changed;
+        ...(types.length > 0 && { algorithms: { serverHostKey: algorithmsOf(types) } }),
+        hostVerifier: (blob: Buffer) => {
+          shown = hostKeyOf(blob);
+          accepted = expected.accepts(shown);
+          return accepted;
         },
       });
     } catch {
@@ -158,7 +116,7 @@ async function tryToWrite(sftp: ssh2.SFTPWrapper, folder: string): Promise<strin
 export async function probeFolder(target: SshTarget): Promise<NodeFolder> {
   const { folder, username, address, port } = target;
   const login = `${username}@${address}:${port}`;
-  const client = await connect(target);
+  const { client, trust } = await connect(target);
   try {
     const sftp = await call<ssh2.SFTPWrapper>((done) => client.sftp(done)).catch((error: Error) => {
       throw new SshError("sftp", `${login} lets us in, but has no SFTP: ${error.message}`, { cause: error });
@@ -168,11 +126,11 @@ export async function probeFolder(target: SshTarget): Promise<NodeFolder> {
     try {
       await call<ssh2.Stats>((done) => sftp.stat(folder, done));
     } catch (error) {
-      if (statusOf(error) === NO_SUCH_FILE) return { login, folder, exists: false };
-      return { login, folder, exists: true, notWritable: (error as Error).message };
+      if (statusOf(error) === NO_SUCH_FILE) return { login, folder, exists: false, ...trust };
+      return { login, folder, exists: true, notWritable: (error as Error).message, ...trust };
     }
     const notWritable = await tryToWrite(sftp, folder);
-    return { login, folder, exists: true, ...(notWritable !== undefined && { notWritable }) };
+    return { login, folder, exists: true, ...(notWritable !== undefined && { notWritable }), ...trust };
   } finally {
     client.end();
   }

@@ -58,6 +58,22 @@ test("without an ssh section only the password of a Linux user will do", async (
   });
 });
 
+test("the host keys of the node, else those of all nodes; the API's password still does where there is no key", async () => {
+  const [all, own] = ["SHA256:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ", `ssh-ed25519 ${keys.public.split(" ")[1]}`];
+  const login = { kind: "password", username: "root@pam", password: "secret" } as const;
+  const facts = (nodes: object) => withSsh({ hostKey: all, nodes }, { login });
+  const interfaces = async () => [{ iface: "vmbr0", type: "bridge", address: "10.0.0.12", gateway: "10.0.0.1" }];
+  expect(await sshTargetOf({ ...facts({}), interfaces }, "pve1", {})).toMatchObject({
+    address: "10.0.0.12",
+    password: "secret",
+    hostKeys: [all],
+  });
+  expect(await sshTargetOf({ ...facts({ pve1: { hostKey: own } }), interfaces }, "pve1", {})).toMatchObject({
+    address: "10.0.0.12",
+    hostKeys: [own],
+  });
+});
+
 test("the node's own address is where its gateway is", () => {
   const plain = { iface: "eno2", type: "eth", address: "192.168.9.9" };
   const routed = { iface: "vmbr0", type: "bridge", address: "10.0.0.12", gateway: "10.0.0.1" };

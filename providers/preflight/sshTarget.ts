@@ -2,7 +2,8 @@ import { lookup } from "node:dns/promises";
 import ssh2 from "ssh2";
 import { readLocalFile } from "../../config/files.ts";
 import type { NetworkInterface } from "../../proxmox/cluster.ts";
-import { SshError, type SshTarget } from "../../proxmox/nodeFolder.ts";
+import type { SshTarget } from "../../proxmox/nodeFolder.ts";
+import { SshError } from "../../proxmox/sshError.ts";
 import type { Facts } from "./facts.ts";
 import { NotAsked } from "./finding.ts";
 
@@ -19,10 +20,13 @@ type Credentials = Pick<SshTarget, "username" | "privateKey" | "agent" | "passwo
 
 function credentials({ fleet, login }: Facts, env: NodeJS.ProcessEnv): Credentials {
   const { ssh } = fleet.cluster;
+  // The plugin takes the API's password for SSH, where both are the same Linux user's.
+  const own =
+    login.kind === "password" && login.username.endsWith("@pam")
+      ? { username: login.username.slice(0, -"@pam".length), password: login.password }
+      : undefined;
   if (!ssh) {
-    // The plugin takes the API's password for SSH, where both are the same Linux user's.
-    if (login.kind === "password" && login.username.endsWith("@pam"))
-      return { username: login.username.slice(0, -"@pam".length), password: login.password };
+    if (own) return own;
     throw new SshError(
       "setup",
       "missing, but snippets can be uploaded by SSH only; expected at least username and privateKeyFile",
@@ -32,6 +36,7 @@ function credentials({ fleet, login }: Facts, env: NodeJS.ProcessEnv): Credentia
   if (privateKeyFile === undefined) {
     const agent = env.SSH_AUTH_SOCK;
     if (agent) return { username, agent };
+    if (own?.username === username) return own;
     throw new SshError("setup", "there is neither privateKeyFile nor an SSH agent (SSH_AUTH_SOCK is not set)");
   }
   const read = readLocalFile(privateKeyFile);
@@ -66,7 +71,14 @@ export async function sshTargetOf(
     throw new NotAsked(`datastore ${datastores.snippets} has no folder (type ${datastore.type}), see snippets-folder`);
   const configured = ssh?.nodes[node];
   const address = configured?.address ?? addressOf(await facts.interfaces(node)) ?? (await resolve(node));
-  return { ...own, address, port: configured?.port ?? 22, folder: `${datastore.path}/snippets` };
+  const hostKeys = configured?.hostKey ?? ssh?.hostKey;
+  return {
+    ...own,
+    address,
+    port: configured?.port ?? 22,
+    ...(hostKeys && { hostKeys }),
+    folder: `${datastore.path}/snippets`,
+  };
 }
 
 async function resolve(node: string): Promise<string> {

@@ -1,6 +1,8 @@
-import { type NodeFolder, type SshCode, SshError } from "../../../../proxmox/nodeFolder.ts";
+import { keyText } from "../../../../proxmox/hostKeys.ts";
+import type { NodeFolder } from "../../../../proxmox/nodeFolder.ts";
+import { HostKeyError, type SshCode, SshError } from "../../../../proxmox/sshError.ts";
 import type { Facts } from "../../facts.ts";
-import { type Check, each, type Finding, fail, NotAsked, orPass, pass } from "../../finding.ts";
+import { type Check, each, type Finding, fail, NotAsked, note, orPass, pass, warn } from "../../finding.ts";
 import { templatesOf } from "../../needs.ts";
 
 /** The nodes that snippets are uploaded to. */
@@ -34,11 +36,46 @@ function todo(code: SshCode, node: string, user: string): string {
       return "Start the agent and load the key into it (eval $(ssh-agent) && ssh-add), or name a privateKeyFile.";
     case "auth":
       return `Add the public key to the authorized_keys of ${user} on ${node}: ssh-copy-id ${user}@<address of ${node}>`;
-    case "host-key":
-      return "If the node was reinstalled: ssh-keygen -R <address>. If not, find out who answers before you go on.";
     default:
       return `Set cluster.ssh.nodes.${node} to the address and port where this machine reaches the node's SSH server.`;
   }
+}
+
+/** Where a node's host key stands in the config, or is to. */
+const pinPath = ({ fleet }: Facts, node: string): string =>
+  fleet.cluster.ssh?.hostKey && !fleet.cluster.ssh.nodes[node]?.hostKey
+    ? "cluster.ssh.hostKey"
+    : `cluster.ssh.nodes.${node}.hostKey`;
+
+const showKeys = (node: string) => `On ${node}: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub (or _ecdsa_, _rsa_)`;
+
+/** What to do about a host key that has changed. */
+function hostKeyTodo({ code, found: [key], forget }: HostKeyError, node: string, path: string): string[] {
+  const pin = code === "pinned-key" && key ? [`${path}: "${key.fingerprint}"`] : [];
+  // The brackets would be a pattern to the shell.
+  const known = forget === undefined ? [] : [`ssh-keygen -R ${forget.startsWith("[") ? `'${forget}'` : forget}`];
+  return [
+    `${showKeys(node)}. If it shows another key than the one found, somebody else answers: find out who.`,
+    `If it is the node's own: ${[...pin, ...known].join(", and ")}`,
+  ];
+}
+
+/** What is to be known of the host key with which a node let us in. */
+function hostKeyFindings({ login, onTrust, remembered }: NodeFolder, node: string, path: string): Finding[] {
+  if (remembered)
+    return [
+      note(`the host key of ${node} is the pinned one, and was added to ~/.ssh/known_hosts for the proxmoxve plugin`),
+    ];
+  if (!onTrust) return [];
+  return [
+    warn(
+      `neither the config nor ~/.ssh/known_hosts has the host key of ${login}; ${keyText(onTrust)} is taken on trust`,
+      {
+        path,
+        todo: [`${showKeys(node)}. If it shows the same, pin it: ${path}: "${onTrust.fingerprint}"`],
+      },
+    ),
+  ];
 }
 
 /** The SSH login for snippets works. */
@@ -48,10 +85,17 @@ export const sshLogin: Check = {
   async run(facts) {
     const user = facts.fleet.cluster.ssh?.username ?? "root";
     return each(snippetNodes(facts), async (node): Promise<Finding[]> => {
+      const pin = pinPath(facts, node);
       try {
-        return [pass(`SSH to ${node} as ${(await facts.snippetsFolder(node)).login}`)];
+        const folder = await facts.snippetsFolder(node);
+        return [pass(`SSH to ${node} as ${folder.login}`), ...hostKeyFindings(folder, node, pin)];
       } catch (error) {
         if (!(error instanceof SshError)) throw error;
+        if (error instanceof HostKeyError) {
+          const path = error.code === "pinned-key" ? pin : `cluster.ssh.nodes.${node}`;
+          const message = `SSH to node ${node}: ${error.message}`;
+          return [fail(message, { path, todo: hostKeyTodo(error, node, pin), cause: error })];
+        }
         return [
           fail(`SSH to node ${node} as ${user}: ${error.message}`, {
             path: PATHS[error.code] ?? `cluster.ssh.nodes.${node}`,

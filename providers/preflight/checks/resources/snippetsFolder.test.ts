@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { SshError } from "../../../../proxmox/nodeFolder.ts";
+import { SshError } from "../../../../proxmox/sshError.ts";
 import { fakeFacts, found } from "../../fakeFacts.ts";
 import { snippetsFolder } from "./snippetsFolder.ts";
 
