@@ -278,12 +278,12 @@ describe("environment", () => {
     const { report } = await preflight({ cluster });
     expect(failedIds(report)).toEqual(["plugin-trust"]);
     expect(failures(report, "plugin-trust")[0]).toMatch(/^cluster\.tls\.fingerprint: /);
-    const lines = report.split("\n").flatMap((line) => /-> (openssl .*|\[ .*)$/.exec(line)?.[1] ?? []);
+    const lines = report.split("\n").flatMap((line) => /-> (mkdir .*|\[ .*)$/.exec(line)?.[1] ?? []);
     const [fetch = "", compare = ""] = lines.map((line) => line.replaceAll(`${process.cwd()}/`, `${folder}/`));
     const run = async (...commands: string[]) =>
       (await runCommand("sh", ["-c", [...commands, 'printf %s "$SSL_CERT_FILE"'].join("\n")])).stdout;
     const file = await run(fetch, compare);
-    expect(file).toBe(join(folder, "127.0.0.1.pem"));
+    expect(file).toBe(join(folder, ".fleet", "127.0.0.1.pem"));
     process.env.SSL_CERT_FILE = file;
     expect((await preflight({ cluster })).report).toBe("");
     expect(await run(fetch, compare.replace(/= ../, "= 00"))).toBe(file);
@@ -358,7 +358,7 @@ describe("permissions", () => {
       /has no VM\.Allocate, VM\.Clone, .* on \/vms \(looked at \/vms\/9000 and \/vms\/9101\)$/m,
     );
     // What may not be seen is not called missing.
-    expect(failedIds(report)).not.toContain("pci-mapping");
+    expect(failedIds(report)).not.toContain("device-mapping");
     expect(failedIds(report)).not.toContain("bridge-exists");
     await carryOut(report);
     expect((await preflight(raw)).report).toBe("");
@@ -516,7 +516,7 @@ describe("resources", () => {
     expect(failures(report, "bridge-exists")).toEqual([
       'cluster.network.bridge: found "vmbr0", but node pve1 has no such bridge; did you mean "vmbr1"?',
     ]);
-    expect(failures(report, "pci-mapping")).toEqual([
+    expect(failures(report, "device-mapping")).toEqual([
       "templates.noble.gpus[0].mapping: mapping rtx4090 has no device on node pve1, only on pve2",
       expect.stringMatching(/^templates\.noble\.gpus\[1\]\.mapping: found "rtx4080".*did you mean "rtx4090"\?$/),
     ]);
@@ -525,9 +525,7 @@ describe("resources", () => {
   it("knows a device that a running VM holds", async () => {
     await lab.control.patchConfig(100, { set: { hostpci0: "mapping=rtx4090,pcie=1" } });
     const { report } = await preflight({ templates: { noble: { ...noble(), gpus: [{ mapping: "rtx4090" }] } } });
-    expect(failures(report, "pci-device-free")[0]).toMatch(
-      /1 clone is to be started with it; VM 100 "nas" uses it now$/,
-    );
+    expect(failures(report, "device-free")[0]).toMatch(/1 clone is to be started with it; VM 100 "nas" uses it now$/);
   });
 
   it("refuses to replace a changed template while linked clones of it are alive", async () => {
@@ -839,7 +837,7 @@ describe("the report", () => {
       "datastore-exists",
       "datastore-content",
       "bridge-exists",
-      "pci-mapping",
+      "device-mapping",
       "vmid-free",
       "config",
     ]);

@@ -34,9 +34,9 @@ test.each([
 ])("a fingerprint becomes lines that fetch, compare and export: %s", async (endpoint, at, name) => {
   const [finding] = await pluginTrust.run(untrusted({ endpoint, tls: { fingerprint: FINGERPRINT } }));
   expect(finding).toMatchObject({ status: "fail", path: "cluster.tls.fingerprint" });
-  const file = `${process.cwd()}/${name}`;
+  const file = `${process.cwd()}/.fleet/${name}`;
   expect(finding?.todo?.slice(1, 3)).toEqual([
-    `openssl s_client -connect ${at} </dev/null 2>/dev/null | openssl x509 -out ${file}`,
+    `mkdir -p ${process.cwd()}/.fleet && openssl s_client -connect ${at} </dev/null 2>/dev/null | openssl x509 -out ${file}`,
     `[ "$(openssl x509 -in ${file} -noout -fingerprint -sha256 | cut -d= -f2)" = ${FINGERPRINT.toUpperCase()} ] && export SSL_CERT_FILE=${file}`,
   ]);
 });

@@ -17,9 +17,11 @@ function pinLines(endpoint: string, fingerprint: string): string[] {
   const kind = isIP(host);
   const at = kind === 6 ? `[${host}]:${port}` : `${host}:${port}`;
   const name = kind === 0 ? ` -servername ${host}` : "";
-  const file = quoted(join(process.cwd(), `${host.replaceAll(":", "-")}.pem`));
+  // What belongs to this checkout and to no commit.
+  const folder = join(process.cwd(), ".fleet");
+  const file = quoted(join(folder, `${host.replaceAll(":", "-")}.pem`));
   return [
-    `openssl s_client -connect ${quoted(at)}${name} </dev/null 2>/dev/null | openssl x509 -out ${file}`,
+    `mkdir -p ${quoted(folder)} && openssl s_client -connect ${quoted(at)}${name} </dev/null 2>/dev/null | openssl x509 -out ${file}`,
     `[ "$(openssl x509 -in ${file} -noout -fingerprint -sha256 | cut -d= -f2)" = ${fingerprint.toUpperCase()} ] && export SSL_CERT_FILE=${file}`,
   ];
 }
