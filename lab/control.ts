@@ -256,8 +256,16 @@ export class LabControl {
   justBefore(
     request: { readonly method: string; readonly path: string; readonly times?: number },
     action:
-      | ("add_vm" | "clone" | "delete_vm" | "move_vm" | "node_online")
-      | ("patch_config" | "power" | "quorum" | "storage"),
+      | "add_vm"
+      | "clone"
+      | "delete_vm"
+      | "host_keys"
+      | "move_vm"
+      | "node_online"
+      | "patch_config"
+      | "power"
+      | "quorum"
+      | "storage",
     params: Readonly<Record<string, unknown>>,
   ): Promise<null> {
     return this.#do("just_before", { ...request, action, params });
@@ -449,7 +457,7 @@ export class LabControl {
   }
 
   /**
-   * A node's SSH server has other host keys until the lab is started again; returns their public lines.
+   * A node's SSH server has other host keys until {@link clearFaults}; returns their public lines.
    *
    * @param types for example `ssh-ed25519`, `ecdsa-sha2-nistp256`, `ssh-rsa`
    */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Toolchain } from "../toolchain/install.ts";
@@ -13,11 +13,15 @@ export const stackName = "dev";
  * The environment in which the lab's stack runs. Everything stays in the lab's folder: the state, and a home folder of
  * its own, because the plugin writes host keys to `~/.ssh/known_hosts`.
  */
-export function stackEnvironment(lab: Pick<Lab, "dir" | "caFile" | "apiToken">): Record<string, string> {
+export function stackEnvironment(lab: Pick<Lab, "dir" | "caFile" | "apiToken" | "ssh">): Record<string, string> {
   const home = join(lab.dir, "home");
   const state = join(lab.dir, "pulumi");
   mkdirSync(join(home, ".ssh"), { recursive: true, mode: 0o700 });
   mkdirSync(state, { recursive: true });
+  // As in the home of somebody who has used ssh to the nodes before.
+  const [type, key] = readFileSync(lab.ssh.hostKeyFile, "utf8").split(" ");
+  const known = Object.values(lab.ssh.nodes).map(({ address, port }) => `[${address}]:${port} ${type} ${key}\n`);
+  writeFileSync(join(home, ".ssh", "known_hosts"), known.join(""), { mode: 0o600 });
   return {
     HOME: home,
     // By default each file of the state has another one beside it with its metadata; an engine that is killed can leave

@@ -79,7 +79,9 @@ export function servedCertificate(endpoint: string): Promise<ServedCertificate> 
       fingerprint: certificate.fingerprint256,
       pem: certificate.toString(),
       names: namesOf(certificate),
-      isForHost: (isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host)) !== undefined,
+      isForHost:
+        (isIP(host) === 0 ? certificate.checkHost(host, { subject: "never" }) : certificate.checkIP(host)) !==
+        undefined,
       validTo: certificate.validToDate,
     };
   });

@@ -153,3 +153,12 @@ test("a pinned key that the server no longer has is refused by what the config s
     ),
   });
 });
+
+test("a revoked key is refused, be the server known or not", async () => {
+  await serve(ed25519);
+  mkdirSync(join(home, ".ssh"));
+  writeFileSync(join(home, ".ssh", "known_hosts"), `@revoked * ${ed25519.key.line}\n`);
+  const expected = await trust();
+  expect([expected.accepts(other.key), expected.accepts(ed25519.key)]).toEqual([true, false]);
+  expect(expected.refusal([ed25519.key]).message).toContain("expected any other, as this one is marked @revoked there");
+});

@@ -48,10 +48,11 @@ export class HostTrust {
   refusal(found: readonly HostKey[]): HostKeyError {
     const { address, port, hostKeys = [] } = this.#host;
     const shown = list(found) || `none of type ${this.types.join(", ")}`;
+    const wanted = list(this.expected) || "any other, as this one is marked @revoked there";
     const by = hostKeys.length > 0 ? "that the config pins" : "in ~/.ssh/known_hosts";
     return new HostKeyError(
       hostKeys.length > 0 ? "pinned-key" : "known-hosts",
-      `the host key of ${address}:${port} is not the one ${by}: found ${shown}, expected ${list(this.expected)}: ${REASON}`,
+      `the host key of ${address}:${port} is not the one ${by}: found ${shown}, expected ${wanted}: ${REASON}`,
       { found, forget: this.remembered ? undefined : knownHostsName(address, port) },
     );
   }

@@ -14,7 +14,9 @@ import { type PreflightInputs, provider, preflight as runPreflight } from "../pr
 import { remarks } from "../providers/preflight/report.ts";
 import { readStackConfig } from "../providers/run/connect.ts";
 import { PveClient } from "../proxmox/client.ts";
+import { hostKeyOf } from "../proxmox/hostKeys.ts";
 import { waitForTask } from "../proxmox/task.ts";
+import { runCommand } from "../toolchain/command.ts";
 import { clientOf } from "./provider.ts";
 
 /** Drives preflight against the lab without the engine: every failure that the lab can be made to show. */
@@ -42,7 +44,9 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   process.env.SSL_CERT_FILE = lab.caFile;
-  rmSync(join(folder, "home", ".ssh", "known_hosts"), { force: true });
+  const [type, key] = readFileSync(lab.ssh.hostKeyFile, "utf8").split(" ");
+  const known = Object.values(lab.ssh.nodes).map(({ address, port }) => `[${address}]:${port} ${type} ${key}\n`);
+  writeFileSync(join(folder, "home", ".ssh", "known_hosts"), known.join(""));
 });
 afterEach(async () => {
   await lab.control.clearFaults();
@@ -262,9 +266,29 @@ describe("environment", () => {
     const { report } = await preflight();
     expect(failedIds(report)).toEqual(["plugin-trust"]);
     expect(report).toContain(`-> export SSL_CERT_FILE=${lab.caFile}`);
-    const pinned = await preflight({ cluster: { tls: { fingerprint: lab.fingerprint } } });
-    expect(failures(pinned.report, "plugin-trust")[0]).toMatch(/^cluster\.tls\.fingerprint: /);
     expect((await preflight({ cluster: { tls: { insecure: true } } })).report).toBe("");
+    expect((await said({ cluster: { tls: { insecure: true } } })).warnings).toEqual([
+      expect.stringMatching(/^api-reachable: cluster\.tls\.insecure: found true; nobody verifies/),
+    ]);
+  });
+
+  it("prints lines for the fingerprint that hand the plugin the certificate, and no other", async () => {
+    delete process.env.SSL_CERT_FILE;
+    const cluster = { tls: { fingerprint: lab.fingerprint.toLowerCase() } };
+    const { report } = await preflight({ cluster });
+    expect(failedIds(report)).toEqual(["plugin-trust"]);
+    expect(failures(report, "plugin-trust")[0]).toMatch(/^cluster\.tls\.fingerprint: /);
+    const lines = report.split("\n").flatMap((line) => /-> (mkdir .*|\[ .*)$/.exec(line)?.[1] ?? []);
+    const [fetch = "", compare = ""] = lines.map((line) => line.replaceAll(`${process.cwd()}/`, `${folder}/`));
+    const run = async (...commands: string[]) =>
+      (await runCommand("sh", ["-c", [...commands, 'printf %s "$SSL_CERT_FILE"'].join("\n")])).stdout;
+    const file = await run(fetch, compare);
+    expect(file).toBe(join(folder, ".fleet", "127.0.0.1.pem"));
+    process.env.SSL_CERT_FILE = file;
+    expect((await preflight({ cluster })).report).toBe("");
+    expect(await run(fetch, compare.replace(/= ../, "= 00"))).toBe(file);
+    delete process.env.SSL_CERT_FILE;
+    expect(await run(fetch, compare.replace(/= ../, "= 00"))).toBe("");
   });
 
   it("tells a certificate that is not the pinned one", async () => {
@@ -334,7 +358,7 @@ describe("permissions", () => {
       /has no VM\.Allocate, VM\.Clone, .* on \/vms \(looked at \/vms\/9000 and \/vms\/9101\)$/m,
     );
     // What may not be seen is not called missing.
-    expect(failedIds(report)).not.toContain("pci-mapping");
+    expect(failedIds(report)).not.toContain("device-mapping");
     expect(failedIds(report)).not.toContain("bridge-exists");
     await carryOut(report);
     expect((await preflight(raw)).report).toBe("");
@@ -359,19 +383,88 @@ describe("permissions", () => {
     expect(failures(none.report, "ssh-login")[0]).toMatch(/^cluster\.ssh: .*missing/);
   });
 
-  it("refuses a changed host key, as the plugin does, and writes no known hosts", async () => {
-    const known = join(folder, "home", ".ssh", "known_hosts");
-    expect((await preflight()).report).toBe("");
-    expect(() => readFileSync(known)).toThrow();
-    const key = readFileSync(lab.ssh.hostKeyFile, "utf8").split(" ").slice(0, 2).join(" ");
-    const name = `[${lab.ssh.address}]:${lab.ssh.port}`;
-    writeFileSync(known, `${name} ${key}\n`);
-    expect((await preflight()).report).toBe("");
+  describe("host keys", () => {
+    const known = () => join(folder, "home", ".ssh", "known_hosts");
+    const name = () => `[${lab.ssh.address}]:${lab.ssh.port}`;
+    const ssh = (more: object) => ({ privateKeyFile: lab.ssh.privateKeyFile, nodes: { ...lab.ssh.nodes }, ...more });
+    const linesOf = (report: string) => report.split("\n").map((line) => line.trim());
+    const fingerprintOf = (line: string) => hostKeyOf(Buffer.from(line.split(" ")[1] ?? "", "base64")).fingerprint;
+    let line: string;
+    let fingerprint: string;
     const other = ssh2.utils.generateKeyPairSync("ed25519").public;
-    writeFileSync(known, `${name} ${other}\n`);
-    const { report } = await preflight();
-    expect(failures(report, "ssh-login")[0]).toMatch(/the host key of .* is not the one in ~\/\.ssh\/known_hosts/);
-    expect(report).toContain("ssh-keygen -R");
+
+    beforeEach(async () => {
+      [line = ""] = await lab.control.hostKeys("pve1", ["ssh-ed25519"]);
+      fingerprint = fingerprintOf(line);
+      writeFileSync(known(), "");
+    });
+
+    it("that are known need nothing, and nothing is written", async () => {
+      const text = `${name()} ${line}\n`;
+      writeFileSync(known(), text);
+      expect((await said({})).warnings).toEqual([]);
+      expect(readFileSync(known(), "utf8")).toBe(text);
+    });
+
+    it("that nobody knows are taken on trust, which is said with the line that pins them, and not written down", async () => {
+      const { warnings } = await said({});
+      expect(warnings).toEqual([expect.stringMatching(/^ssh-login: .*is taken on trust/)]);
+      expect(warnings[0]).toContain(`${fingerprint} (ssh-ed25519)`);
+      expect(readFileSync(known(), "utf8")).toBe("");
+      const [, path, value] = /pin it: (\S+): "(\S+)"/.exec(warnings[0] ?? "") ?? [];
+      expect(path).toBe("cluster.ssh.nodes.pve1.hostKey");
+      const pve1 = { ...lab.ssh.nodes.pve1, hostKey: value };
+      expect((await said({ cluster: { ssh: ssh({ nodes: { pve1 } }) } })).warnings).toEqual([]);
+    });
+
+    it("that are pinned are added to known_hosts, for the plugin", async () => {
+      const cluster = { ssh: ssh({ hostKey: [fingerprintOf(other), fingerprint] }) };
+      const first = await said({ cluster });
+      expect(first.warnings).toEqual([]);
+      expect(first.notes).toEqual([expect.stringMatching(/^ssh-login: the host key of pve1 is the pinned one/)]);
+      expect(readFileSync(known(), "utf8")).toBe(`${name()} ${line.split(" ").slice(0, 2).join(" ")}\n`);
+      expect(await said({ cluster })).toEqual({ warnings: [], notes: [] });
+    });
+
+    it("that are not the pinned ones are refused, with both, and remembered by nobody", async () => {
+      const { report } = await preflight({ cluster: { ssh: ssh({ hostKey: other }) } });
+      expect(failedIds(report)).toEqual(["ssh-login"]);
+      expect(failures(report, "ssh-login")[0]).toMatch(
+        /^cluster\.ssh\.hostKey: .* is not the one that the config pins/,
+      );
+      expect(report).toContain(`found ${fingerprint} (ssh-ed25519), expected ${other}`);
+      expect(linesOf(report)).toContain(`-> If it is the node's own: cluster.ssh.hostKey: "${fingerprint}"`);
+      expect(readFileSync(known(), "utf8")).toBe("");
+    });
+
+    it("that have changed are refused with both, and what to do", async () => {
+      const cluster = { ssh: ssh({ hostKey: fingerprint }) };
+      await said({ cluster });
+      const [next = ""] = await lab.control.hostKeys("pve1");
+      const found = fingerprintOf(next);
+      const { report } = await preflight({ cluster });
+      expect(failures(report, "ssh-login")[0]).toMatch(/^cluster\.ssh\.hostKey: /);
+      expect(report).toContain(`found ${found} (ssh-ed25519), expected ${fingerprint} (ssh-ed25519)`);
+      expect(linesOf(report)).toContain(
+        `-> If it is the node's own: cluster.ssh.hostKey: "${found}", and ssh-keygen -R '${name()}'`,
+      );
+      // Without a pin, known_hosts says so, and with the new pin alone it has to forget the old one.
+      const unpinned = (await preflight()).report;
+      expect(failures(unpinned, "ssh-login")[0]).toMatch(/is not the one in ~\/\.ssh\/known_hosts: found SHA256/);
+      expect(linesOf(unpinned)).toContain(`-> If it is the node's own: ssh-keygen -R '${name()}'`);
+      const repinned = (await preflight({ cluster: { ssh: ssh({ hostKey: found }) } })).report;
+      expect(failures(repinned, "ssh-login")[0]).toMatch(
+        /is the one that the config pins, .*, but ~\/\.ssh\/known_hosts/,
+      );
+      expect(linesOf(repinned)).toContain(`-> If it is the node's own: ssh-keygen -R '${name()}'`);
+    });
+
+    it("of another type than known_hosts has are refused", async () => {
+      writeFileSync(known(), `${name()} ${line}\n`);
+      await lab.control.hostKeys("pve1", ["ecdsa-sha2-nistp256"]);
+      const { report } = await preflight();
+      expect(failures(report, "ssh-login")[0]).toContain(`found none of type ssh-ed25519, expected ${fingerprint}`);
+    });
   });
 
   it("needs no root, but a folder that it may write to", async () => {
@@ -423,7 +516,7 @@ describe("resources", () => {
     expect(failures(report, "bridge-exists")).toEqual([
       'cluster.network.bridge: found "vmbr0", but node pve1 has no such bridge; did you mean "vmbr1"?',
     ]);
-    expect(failures(report, "pci-mapping")).toEqual([
+    expect(failures(report, "device-mapping")).toEqual([
       "templates.noble.gpus[0].mapping: mapping rtx4090 has no device on node pve1, only on pve2",
       expect.stringMatching(/^templates\.noble\.gpus\[1\]\.mapping: found "rtx4080".*did you mean "rtx4090"\?$/),
     ]);
@@ -432,9 +525,7 @@ describe("resources", () => {
   it("knows a device that a running VM holds", async () => {
     await lab.control.patchConfig(100, { set: { hostpci0: "mapping=rtx4090,pcie=1" } });
     const { report } = await preflight({ templates: { noble: { ...noble(), gpus: [{ mapping: "rtx4090" }] } } });
-    expect(failures(report, "pci-device-free")[0]).toMatch(
-      /1 clone is to be started with it; VM 100 "nas" uses it now$/,
-    );
+    expect(failures(report, "device-free")[0]).toMatch(/1 clone is to be started with it; VM 100 "nas" uses it now$/);
   });
 
   it("refuses to replace a changed template while linked clones of it are alive", async () => {
@@ -746,7 +837,7 @@ describe("the report", () => {
       "datastore-exists",
       "datastore-content",
       "bridge-exists",
-      "pci-mapping",
+      "device-mapping",
       "vmid-free",
       "config",
     ]);

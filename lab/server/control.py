@@ -163,6 +163,8 @@ class Control:
             self.do_release_storage_lock(storage)
         pve.storage_locks.slots, pve.storage_locks.wait = STORAGE_SLOTS, STORAGE_WAIT
         self.images.knobs = Knobs()
+        for shell in self.shells:
+            shell.own_host_key()
         self.do_ha()
         pve.ha_kick()
 

@@ -196,10 +196,14 @@ class SshServer:
         self.port = self.server.sockets[0].getsockname()[1]
 
     def new_host_keys(self, types: list[str]) -> list[str]:
-        """Other host keys from now on, until the lab is started again; their public lines."""
+        """Other host keys from now on, in memory only; their public lines."""
         keys = [asyncssh.generate_private_key(name) for name in types]
         self.server.update(server_host_keys=keys)
         return [key.export_public_key().decode().strip() for key in keys]
+
+    def own_host_key(self) -> None:
+        """The lab's host key again."""
+        self.server.update(server_host_keys=[str(self.directory / "ssh_host_ed25519_key")])
 
     async def stop(self) -> None:
         if self.server:

@@ -2,6 +2,7 @@ import pLimit from "p-limit";
 import type { Fleet } from "../../config/fleet.ts";
 import type { Login } from "../../config/login.ts";
 import type { TemplateNames } from "../../fleet/templateNames.ts";
+import { type ServedCertificate, servedCertificate } from "../../proxmox/certificate.ts";
 import { type PveClient, path } from "../../proxmox/client.ts";
 import * as pve from "../../proxmox/cluster.ts";
 import { type GuestConfig, type GuestEntry, isMissing, listGuests } from "../../proxmox/guests.ts";
@@ -41,8 +42,8 @@ export interface Facts {
 
   /** Answers once the API was reached and took the login; every other fact of the cluster waits for it. */
   version(): Promise<pve.Version>;
-  /** Why the proxmoxve plugin would not trust the certificate; undefined if it would. */
-  pluginTrust(): Promise<string | undefined>;
+  /** Why the proxmoxve plugin would not trust the certificate, and which it is; undefined if it would. */
+  pluginTrust(): Promise<{ reason: string; certificate: ServedCertificate } | undefined>;
   nodes(): Promise<pve.NodeEntry[]>;
   /** Whether a node of the cluster answers. One that has just died is still listed as online. */
   answers(node: string): Promise<boolean>;
@@ -112,7 +113,11 @@ export function clusterFacts(
   const facts: Facts = {
     ...given,
     version,
-    pluginTrust: ofCluster(() => verifiedBySystem(client.connection.endpoint)),
+    pluginTrust: ofCluster(async () => {
+      const { endpoint } = client.connection;
+      const reason = await verifiedBySystem(endpoint);
+      return reason === undefined ? undefined : { reason, certificate: await servedCertificate(endpoint) };
+    }),
     nodes,
     // Which call does not matter; the checks make this one anyway.
     answers: (node) =>

@@ -15,8 +15,8 @@ function compare(endpoint: string, fingerprint: string, { fingerprint: found }: 
 
 /**
  * Fetches the certificate of a stack with `tls.fingerprint`, holds it against the fingerprint, and writes it to a file for
- * SSL_CERT_FILE. With that, the proxmoxve plugin trusts this certificate and no other, as long as it is made out to the
- * endpoint's host and has not expired. Each time anew: the plugin's own words would not say that it has changed.
+ * SSL_CERT_FILE. With that, the proxmoxve plugin trusts this certificate beside the system's CAs, as long as it is made out to
+ * the endpoint's host and has not ended. Each time anew: the plugin's own words would not say that it has changed.
  *
  * @param root the checkout, which keeps the file below `.fleet`
  * @returns the file's path, named after the fingerprint

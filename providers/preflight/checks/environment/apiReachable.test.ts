@@ -29,6 +29,14 @@ test.each<[ConnectionCode, string, RegExp]>([
   expect(finding?.todo?.join()).toMatch(todo);
 });
 
+test("that nobody verifies the certificate is said in every run", async () => {
+  const facts = fakeFacts({ fleet: fakeFleet({ cluster: { tls: { insecure: true } } }) });
+  expect(await found(apiReachable, facts)).toEqual([
+    "pass https://pve1.example.net:8006 answers",
+    expect.stringMatching(/^warn cluster\.tls\.insecure: found true; nobody verifies/),
+  ]);
+});
+
 test("another fingerprint than the pinned one is told at the fingerprint", async () => {
   const fingerprint = Array.from({ length: 32 }, () => "AA").join(":");
   const facts = failing(new ConnectionError("tls", "another fingerprint"));

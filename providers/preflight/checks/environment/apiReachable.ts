@@ -1,5 +1,5 @@
 import { ApiError, type ConnectionCode, ConnectionError } from "../../../../proxmox/errors.ts";
-import { type Check, fail, pass } from "../../finding.ts";
+import { type Check, fail, pass, warn } from "../../finding.ts";
 
 const TODO: Record<ConnectionCode, string> = {
   dns: "Is the host name spelled right? Does `getent hosts <name>` find it on this machine?",
@@ -37,6 +37,16 @@ export const apiReachable: Check = {
       // A refusal is an answer; a wrong login is another check's.
       if (!(error instanceof ApiError)) throw error;
     }
-    return [pass(`${endpoint} answers`)];
+    return [
+      pass(`${endpoint} answers`),
+      ...(tls.insecure
+        ? [
+            warn("found true; nobody verifies who answers at the endpoint, and whoever does gets the login", {
+              path: "cluster.tls.insecure",
+              todo: ["Leave it out, and set cluster.tls.caFile or cluster.tls.fingerprint: docs/trust.md."],
+            }),
+          ]
+        : []),
+    ];
   },
 };
