@@ -432,11 +432,11 @@ export class LabControl {
    * The API has another certificate from now on, signed by the same CA; returns its fingerprint.
    *
    * @param names host names and addresses that it is made out to
-   * @param options `foreign`: signed by a CA that nobody has; `ended`: not valid any more
+   * @param options `foreign`: signed by a CA that nobody has; `ended`: not valid any more; `subject`: its common name
    */
   certificate(
     names: readonly string[],
-    options: { readonly foreign?: boolean; readonly ended?: boolean } = {},
+    options: { readonly foreign?: boolean; readonly ended?: boolean; readonly subject?: string } = {},
   ): Promise<string> {
     return this.#do("certificate", { names, ...options });
   }

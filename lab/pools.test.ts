@@ -27,7 +27,16 @@ afterEach(async () => {
 /** The fleet's user has these rights on one pool, and none elsewhere. */
 async function poolAlone(pool: string, privileges: readonly string[] = everything): Promise<void> {
   await probe.lab.control.privileges();
-  for (const path of ["/", "/nodes", "/vms", "/storage", "/sdn/zones/localnetwork", "/mapping/pci", "/pool"])
+  for (const path of [
+    "/",
+    "/nodes",
+    "/vms",
+    "/storage",
+    "/sdn/zones/localnetwork",
+    "/mapping/pci",
+    "/mapping/usb",
+    "/pool",
+  ])
     await probe.lab.control.privileges(path, []);
   await probe.lab.control.privileges(`/pool/${pool}`, privileges);
 }

@@ -140,6 +140,16 @@ describe("the certificate", () => {
     });
   });
 
+  it("with its name in the subject alone is an error: the plugin does not look there", async () => {
+    await lab.control.certificate([], { subject: "localhost" });
+    const accepted = await lookAtEndpoint(lab.endpoint.replace("127.0.0.1", "localhost"), {});
+    const { client } = await session();
+    await expect(settleTrust(client, accepted)).rejects.toMatchObject({
+      code: "certificate",
+      message: expect.stringMatching(/is not made out to localhost, .*; found no name$/),
+    });
+  });
+
   it("that has ended is an error", async () => {
     await lab.control.certificate(["127.0.0.1"], { ended: true });
     const accepted = await lookAtEndpoint(lab.endpoint, {});

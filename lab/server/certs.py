@@ -63,7 +63,8 @@ def _alternative(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def issue(directory: Path, names: list[str], foreign: bool = False, ended: bool = False) -> None:
+def issue(directory: Path, names: list[str], foreign: bool = False, ended: bool = False,
+          subject: str = "lab API") -> None:
     """A new `api.pem` and `api.key` for these names and addresses, signed by the lab's CA, or by one that nobody knows."""
     ca_file, cert_file, key_file = directory / "ca.pem", directory / "api.pem", directory / "api.key"
     now = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
@@ -74,14 +75,15 @@ def issue(directory: Path, names: list[str], foreign: bool = False, ended: bool 
     if foreign:
         ca_key, issuer = ec.generate_private_key(ec.SECP256R1()), _name("somebody's own CA")
     key = ec.generate_private_key(ec.SECP256R1())
-    cert = (x509.CertificateBuilder().subject_name(_name("lab API")).issuer_name(issuer)
-            .public_key(key.public_key()).serial_number(x509.random_serial_number())
-            .not_valid_before(start).not_valid_after(end)
-            .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .sign(ca_key, hashes.SHA256()))
+    builder = (x509.CertificateBuilder().subject_name(_name(subject)).issuer_name(issuer)
+               .public_key(key.public_key()).serial_number(x509.random_serial_number())
+               .not_valid_before(start).not_valid_after(end)
+               .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+               .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
+               .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False))
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
+    cert = builder.sign(ca_key, hashes.SHA256())
     write_private(key_file, _pem(key))
     chain = b"" if foreign else ca_file.read_bytes()
     cert_file.write_bytes(cert.public_bytes(serialization.Encoding.PEM) + chain)

@@ -275,10 +275,11 @@ class Control:
     def do_revoke_tickets(self) -> None:
         self.pve.revoke_tickets()
 
-    def do_certificate(self, names: list[str], foreign: bool = False, ended: bool = False) -> str:
+    def do_certificate(self, names: list[str], foreign: bool = False, ended: bool = False,
+                       subject: str = "lab API") -> str:
         """The API has another certificate from now on, signed by the same CA or a foreign one; its fingerprint."""
         directory = self.pve.settings.directory
-        issue(directory, names, foreign, ended)
+        issue(directory, names, foreign, ended, subject)
         self.pve.own_certificate = foreign
         for site in self.pve.runner.sites:
             site._ssl_context.load_cert_chain(directory / "api.pem", directory / "api.key")

@@ -132,7 +132,9 @@ export async function settleTrust(client: PveClient, accepted: EndpointCertifica
   };
   // With itself as the root, whatever is wrong is wrong with the certificate.
   const { untrusted } = await verify(pem);
-  if (untrusted !== undefined) throw unusable(accepted, untrusted);
+  // Node makes do with the name in the subject, Go does not.
+  const unnamed = accepted.names.length === 0 ? WRONG_NAME : undefined;
+  if (untrusted ?? unnamed) throw unusable(accepted, String(untrusted ?? unnamed));
   const ca = await clusterCa(client);
   if (ca && (await verify(ca.pem)).untrusted === undefined) return { kind: "ca", ...ca };
   return accepted.trustedBy ? { kind: "trusted", by: accepted.trustedBy } : { kind: "certificate", pem, validTo };
@@ -160,13 +162,15 @@ async function clusterCa(
 
 const day = (date: Date) => date.toISOString().slice(0, 10);
 
+const WRONG_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
+
 /** Names that mean the node itself, and no other machine. */
 const LOCAL = /^(localhost|127\.|::1$|0*:0*:0*:0*:0*:0*:0*:0*1$)/i;
 
 function unusable({ endpoint, names, validFrom, validTo }: EndpointCertificate, why: string): SetupError {
   const { host, port } = hostOf(endpoint);
   const renew = "On the node: pvecm updatecerts --force, then systemctl restart pveproxy.";
-  if (why === "ERR_TLS_CERT_ALTNAME_INVALID") {
+  if (why === WRONG_NAME) {
     const others = names.filter((name) => !LOCAL.test(name) && !name.includes("*"));
     const text = `the certificate of ${endpoint} is not made out to ${host}, and a certificate is verified with its name; found ${list(names) || "no name"}`;
     return new SetupError(

@@ -6,7 +6,7 @@ import { addContent, addContentLine, choiceFor, listNodeDatastores } from "./dat
 const configs = [
   { storage: "local", type: "dir", content: "iso,vztmpl", digest: "d1" },
   { storage: "local-lvm", type: "lvmthin", content: "images,rootdir", digest: "d1" },
-  { storage: "nfs", type: "nfs", content: "images,snippets", nodes: "pve1,pve2", digest: "d1" },
+  { storage: "nfs", type: "nfs", content: "images,snippets", nodes: "pve1,pve2", path: "/mnt/pve/nfs", digest: "d1" },
   { storage: "san", type: "lvm", content: "images", digest: "d1" },
 ];
 const here = [
@@ -38,6 +38,7 @@ test("the datastores of a node, with what they could have besides", async () => 
     couldHave: ["import"],
     shared: true,
     nodes: ["pve1", "pve2"],
+    path: "/mnt/pve/nfs",
     active: false,
     linkedClones: true,
   });

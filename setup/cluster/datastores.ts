@@ -19,6 +19,8 @@ export interface NodeDatastore {
   shared: boolean;
   /** Nodes that have it; undefined: all. */
   nodes?: string[];
+  /** Folder on the node, of a datastore that has files; snippets are in `snippets` below it. */
+  path?: string;
   /** Active on this node; what is not can be listed, but not used. */
   active: boolean;
   /** Bytes. */
@@ -62,6 +64,7 @@ function view(
     couldHave: (CAN_HAVE[type] ?? []).filter((one) => !has.includes(one)),
     shared: shared === 1,
     ...(nodes.length > 0 && { nodes }),
+    ...(config?.path && { path: config.path }),
     active: active === 1 && enabled === 1,
     ...(total !== undefined && { total }),
     ...(avail !== undefined && { free: avail }),
