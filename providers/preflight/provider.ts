@@ -5,18 +5,23 @@ import { replicasOf } from "../../config/replicas.ts";
 import { addressedOf } from "../../config/rules/addresses.ts";
 import { macsOf } from "../../config/rules/macs.ts";
 import { vmIdsOf } from "../../config/rules/vmIds.ts";
+import { Part } from "../../fleet/part.ts";
 import type { TemplateNames } from "../../fleet/templateNames.ts";
+import { scopeOf } from "../../fleet/urns.ts";
 import { changedKeys } from "../dynamic/diff.ts";
 import type { ConfigReader, Handlers } from "../dynamic/handlers.ts";
 import { messagesOf } from "../dynamic/progress.ts";
+import { selection } from "../run/commandLine.ts";
 import { readStackConfig, runOf } from "../run/connect.ts";
 import { checksFor } from "./checks/index.ts";
 import { mappingUses } from "./deviceNeeds.ts";
 import { clusterFacts, type SetMemory } from "./facts.ts";
 import { firstKeys } from "./firstKeys.ts";
+import { clonesOf, templatesOf, type Work } from "./needs.ts";
 import { failureReport, hasFailed, remarks, summaryText } from "./report.ts";
 import { configResults, type Result, runChecks } from "./run.ts";
 import { sshTargetOf } from "./sshTarget.ts";
+import { workOf } from "./work.ts";
 
 /** The program gives `statusUrn` and `problems`; the rest is filled in by `check`. */
 export interface PreflightInputs {
@@ -39,7 +44,15 @@ export interface PreflightState extends PreflightInputs {
   fleetId: string;
 }
 
-function setsOf({ templates, cloneSets }: Fleet): Record<string, SetMemory> {
+const sorted = (vmIds: Iterable<number>): number[] => [...new Set(vmIds)].sort((a, b) => a - b);
+
+/** The VMIDs of the config that the run is about. */
+const vmIdsIn = (work: Work): number[] => [
+  ...templatesOf(work).map(({ template }) => template.vmId),
+  ...clonesOf(work).map(({ clone }) => clone.vmId),
+];
+
+function setsOf({ templates, cloneSets }: Pick<Fleet, "templates" | "cloneSets">): Record<string, SetMemory> {
   return Object.fromEntries(
     Object.entries(cloneSets).map(([key, { template, clones }]) => {
       const replicas = Object.values(replicasOf(templates, template));
@@ -47,6 +60,35 @@ function setsOf({ templates, cloneSets }: Fleet): Record<string, SetMemory> {
       return [key, { vmIds: clones.map(({ vmId }) => vmId), templates: own }];
     }),
   );
+}
+
+/** Sets as they were, with what a run has made of some of their clones. */
+function mergedSets(before: Record<string, SetMemory>, now: Record<string, SetMemory>): Record<string, SetMemory> {
+  const moved = new Set(Object.values(now).flatMap(({ vmIds }) => vmIds));
+  const stayed = Object.entries(before).map(
+    ([key, set]) => [key, { ...set, vmIds: set.vmIds.filter((vmId) => !moved.has(vmId)) }] as const,
+  );
+  const merged = new Map<string, SetMemory>(stayed);
+  for (const [key, { vmIds, templates }] of Object.entries(now)) {
+    const old = merged.get(key) ?? { vmIds: [], templates: [] };
+    merged.set(key, { vmIds: sorted([...old.vmIds, ...vmIds]), templates: sorted([...old.templates, ...templates]) });
+  }
+  return Object.fromEntries([...merged].filter(([, { vmIds }]) => vmIds.length > 0));
+}
+
+/** What is remembered of the run. What it is not about stays as it was remembered, be it in the config or not. */
+function memory(
+  olds: Partial<PreflightInputs>,
+  { whole, work, part }: { whole: Fleet; work: Work; part: Part },
+): Pick<PreflightInputs, "vmIds" | "sets"> {
+  const checked = vmIdsIn(work);
+  if (part.isWhole) {
+    // Sets that are kept as they are have not been looked at.
+    const known = new Set(olds.vmIds);
+    const kept = vmIdsOf(whole).flatMap(({ vmId }) => (known.has(vmId) ? [vmId] : []));
+    return { vmIds: sorted([...checked, ...kept]), sets: setsOf(whole) };
+  }
+  return { vmIds: sorted([...(olds.vmIds ?? []), ...checked]), sets: mergedSets(olds.sets ?? {}, setsOf(work)) };
 }
 
 /** The addresses and devices of the config, and MAC addresses, which other guests may have too. */
@@ -72,17 +114,19 @@ export async function preflight(
   // The program sees more (keys that do not exist, secrets in plain text), and only it knows which values not to show.
   const offline = configResults({ ...loaded, problems: news.problems ?? loaded.problems });
   if (!cluster || !login) return { inputs: { ...news, fleetId }, results: offline };
-  const fleet: Fleet = { cluster, templates, cloneSets, leftOut };
-  const vmIds = vmIdsOf(fleet)
-    .map(({ vmId }) => vmId)
-    .sort((a, b) => a - b);
-  const claims = claimsOf(fleet);
+  const whole: Fleet = { cluster, templates, cloneSets, leftOut };
+  const part = new Part(scopeOf(news.statusUrn), selection());
+  const work = workOf(whole, part);
+  const claims = claimsOf(workOf(whole, new Part(scopeOf(news.statusUrn))));
   const { client } = runOf(config);
-  const templateNames = await firstKeys(client, fleet, olds);
+  const names = await firstKeys(client, whole, olds);
+  const templateNames = part.isWhole ? names : { ...olds.templateNames, ...names };
   const facts = clusterFacts(
     client,
     {
-      fleet,
+      fleet: work,
+      whole,
+      part,
       login,
       fleetId,
       knownVmIds: new Set(olds.vmIds),
@@ -96,9 +140,9 @@ export async function preflight(
     inputs: {
       ...news,
       fleetId,
-      vmIds,
-      sets: setsOf(fleet),
-      claims,
+      ...memory(olds, { whole, work, part }),
+      // Those that the run is not about have not been looked at.
+      ...(part.isWhole ? { claims } : olds.claims !== undefined && { claims: olds.claims }),
       templateNames,
     },
     results: [...(await runChecks(checksFor(loaded.problems), facts)), ...offline],
