@@ -36,6 +36,11 @@ export class Part {
     return !isPartial(this.#selection);
   }
 
+  /** Whether it is told what the run is not about, rather than what it is about. */
+  get leavesOut(): boolean {
+    return this.#selection.targets.length === 0 && this.#selection.excludes.length > 0;
+  }
+
   get #stack(): string {
     const { project, stack } = this.#scope;
     return urnOf(this.#scope, "pulumi:pulumi:Stack", `${project}-${stack}`);
@@ -70,8 +75,29 @@ export class Part {
     return [urnOf(this.#scope, TEMPLATE_TYPE, key), ...this.#partsOf(vmId)];
   }
 
+  /**
+   * Parts of a template that the run leaves out, although it makes others from them that are not there yet either.
+   *
+   * @param isThere whether there is a part of this name
+   */
+  lacking(key: string, vmId: number, isThere: (part: string) => boolean): string[] {
+    const component = urnOf(this.#scope, TEMPLATE_TYPE, key);
+    const chain = (["image", "guard", "vm", "conversion"] as const).map((part) => {
+      const urn =
+        part === "vm"
+          ? urnOf(this.#scope, `${TEMPLATE_TYPE}$${PLUGIN.vm}`, templatePart(vmId, part))
+          : resourceUrn(this.#scope, DYNAMIC[part], templatePart(vmId, part), TEMPLATE_TYPE);
+      return { part, isThere: isThere(part), isIn: includes(this.#selection, urn, [...this.#common, component]) };
+    });
+    return chain.flatMap(({ part, isThere, isIn }, index) => {
+      const isNeeded = chain.slice(index + 1).some((later) => later.isIn && !later.isThere);
+      return isNeeded && !isThere && !isIn ? [part] : [];
+    });
+  }
+
   /** Whether the run is about a template, or one of its parts. */
   hasTemplate(key: string, vmId: number): boolean {
+    if (this.isWhole) return true;
     const component = urnOf(this.#scope, TEMPLATE_TYPE, key);
     return this.#partsOf(vmId).some((urn) => includes(this.#selection, urn, [...this.#common, component]));
   }
@@ -86,11 +112,12 @@ export class Part {
     { vmId, template }: { vmId: number; template: string },
     templates: Readonly<Record<string, PlacedTemplate>>,
   ): boolean {
+    if (this.isWhole) return true;
     const sources = Object.values(replicasOf(templates, template)).flatMap((key) => {
       const source = templates[key];
       return source ? this.#templateUrns(key, source.vmId) : [];
     });
-    return includes(this.#selection, this.cloneUrn(vmId), [
+    return includes(this.#selection, this.#cloneUrn(vmId), [
       ...this.#common,
       urnOf(this.#scope, CLONE_SET_TYPE, set),
       ...sources,
@@ -102,12 +129,7 @@ export class Part {
     return this.hasClone("", { vmId, template: "" }, {});
   }
 
-  cloneUrn(vmId: number, name = cloneName(vmId)): string {
-    return resourceUrn(this.#scope, "Clone", name, CLONE_SET_TYPE);
-  }
-
-  /** The URN of the last part of a template: when it is there, the template is. */
-  conversionUrn(vmId: number): string {
-    return resourceUrn(this.#scope, DYNAMIC.conversion, templatePart(vmId, "conversion"), TEMPLATE_TYPE);
+  #cloneUrn(vmId: number): string {
+    return resourceUrn(this.#scope, "Clone", cloneName(vmId), CLONE_SET_TYPE);
   }
 }

@@ -28,6 +28,9 @@ function load(module: string): Promise<{ provider: AnyHandlers }> {
 
 const withoutCode = ({ [CODE]: _, ...values }: Values): Values => values;
 
+const lackingText = (lacking: readonly string[]) =>
+  `it is left alone: ${lacking.join(" and ")} ${lacking.length === 1 ? "has" : "have"} never been made, and this run leaves ${lacking.length === 1 ? "that" : "them"} out. Take it into the run (--target, --exclude), or leave this out too`;
+
 /** One method of a provider, with states of its own version, and neither with the provider's code. */
 async function call(provider: AnyHandlers, config: ConfigReader, method: string, args: never[]): Promise<unknown> {
   const values = args as unknown[] as Values[];
@@ -35,6 +38,8 @@ async function call(provider: AnyHandlers, config: ConfigReader, method: string,
   // All methods but `check` and `create` get the id first, and then the state.
   const id = String(args[0]);
   const state = () => migrated(provider, withoutCode(values[1] ?? {}));
+  const lacking = method === "create" || method === "update" ? (provider.missing?.(inputs) ?? []) : [];
+  if (lacking.length > 0) throw new Error(lackingText(lacking));
   switch (method) {
     case "check":
       return provider.check?.(config, withoutCode(values[0] ?? {}), inputs);

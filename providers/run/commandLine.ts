@@ -165,5 +165,8 @@ export function invocation(): Invocation | undefined {
   return found.invocation;
 }
 
+/** Whether it is known what this run is about. */
+export const isKnown = (): boolean => invocation() !== undefined;
+
 /** What this run is about; everything where nobody knows. */
 export const selection = (): Selection => invocation()?.selection ?? EVERYTHING;

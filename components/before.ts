@@ -1,0 +1,53 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type CloneInfo, storedClone } from "../providers/clone/cloneInfo.ts";
+
+type Outputs = Readonly<Record<string, unknown>>;
+
+/** A clone of the state, with the key of its set. */
+export interface StoredClone {
+  urn: string;
+  set: string;
+  info: CloneInfo;
+}
+
+/** What the engine's state had before the run changed anything. */
+export class Before {
+  readonly #resources: ReadonlyMap<string, Outputs>;
+
+  /** @param resources outputs by URN */
+  constructor(resources: ReadonlyMap<string, Outputs> = new Map()) {
+    this.#resources = resources;
+  }
+
+  has(urn: string): boolean {
+    return this.#resources.has(urn);
+  }
+
+  /** Whether there is a part of a template. In states of earlier versions, keys stand in front of the names. */
+  hasPart(vmId: number, part: string): boolean {
+    const name = `${vmId}-${part}`;
+    const isOld = (urn: string) =>
+      urn.endsWith(`-${name}`) || (part === "image" && /::(?!\d+-image$).*-image$/.test(urn));
+    return [...this.#resources.keys()].some((urn) => urn.endsWith(`::${name}`) || isOld(urn));
+  }
+
+  get clones(): StoredClone[] {
+    return [...this.#resources].flatMap(([urn, outputs]) =>
+      /:dynamic\/golden-fleet:Clone::/.test(urn) ? [{ urn, ...storedClone(outputs) }] : [],
+    );
+  }
+
+  /** An output of the stack, as the last run left it. */
+  output(name: string): unknown {
+    const stack = [...this.#resources].find(([urn]) => urn.includes("::pulumi:pulumi:Stack::"));
+    return stack?.[1][name];
+  }
+}
+
+/** Asks the engine, which answers from the state as it is stored; there is no function for it in the SDK. */
+export async function readBefore(): Promise<Before> {
+  const stackName = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
+  const answer = await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", { stackName });
+  const resources = answer.outputs as Record<string, { outputs: Outputs }>;
+  return new Before(new Map(Object.entries(resources).map(([urn, { outputs }]) => [urn, outputs])));
+}
