@@ -49,10 +49,11 @@ export default async () => {
   const options = { provider: proxmoxProvider(cluster, login, { dependsOn: preflight }), dependsOn: preflight };
 
   const sources = new Map(
-    Object.entries(config.templates).map(([key, template]) => [
-      key,
-      new VmTemplate(key, { fleet, template, connection }, options),
-    ]),
+    Object.entries(config.templates).map(([key, template]) => {
+      const { vmId } = template;
+      const stays = !part.hasTemplateVm(key, vmId) && { stays: { content: before.contentOf(vmId) } };
+      return [key, new VmTemplate(key, { fleet, template, connection, ...stays }, options)];
+    }),
   );
   const sets = new Map(
     Object.entries(config.cloneSets).map(([key, set]) => {

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { parseMark } from "../fleet/ownership.ts";
 import { type CloneInfo, storedClone } from "../providers/clone/cloneInfo.ts";
 
 type Outputs = Readonly<Record<string, unknown>>;
@@ -23,12 +24,21 @@ export class Before {
     return this.#resources.has(urn);
   }
 
-  /** Whether there is a part of a template. In states of earlier versions, keys stand in front of the names. */
-  hasPart(vmId: number, part: string): boolean {
+  /** A part of a template. In states of earlier versions, keys stand in front of the names. */
+  #part(vmId: number, part: string): Outputs | undefined {
     const name = `${vmId}-${part}`;
     const isOld = (urn: string) =>
       urn.endsWith(`-${name}`) || (part === "image" && /::(?!\d+-image$).*-image$/.test(urn));
-    return [...this.#resources.keys()].some((urn) => urn.endsWith(`::${name}`) || isOld(urn));
+    return [...this.#resources].find(([urn]) => urn.endsWith(`::${name}`) || isOld(urn))?.[1];
+  }
+
+  hasPart(vmId: number, part: string): boolean {
+    return this.#part(vmId, part) !== undefined;
+  }
+
+  /** Hash of what a template was made from. */
+  contentOf(vmId: number): string | undefined {
+    return parseMark(String(this.#part(vmId, "vm")?.description ?? ""), vmId)?.content;
   }
 
   get clones(): StoredClone[] {

@@ -63,24 +63,34 @@ export function knownTemplates<T extends { vmId: number | undefined }>(
   return Object.fromEntries([...lost, ...now]);
 }
 
+/** `9101 to 9103 stay as they were, 9104 was not made` */
+function fates(stay: readonly number[], unmade: readonly number[]): string {
+  return [
+    ...(stay.length > 0 ? [`${ranges(stay)} ${stay.length === 1 ? "stays as it was" : "stay as they were"}`] : []),
+    ...(unmade.length > 0 ? [`${ranges(unmade)} ${unmade.length === 1 ? "was" : "were"} not made`] : []),
+  ].join(", ");
+}
+
 /** What the run was not about, a line for each template and clone set. */
 export function leftOutLines(config: Config, run: RunPart): string[] {
   const { templates, cloneSets } = config;
   const { part, before } = run;
-  const asTheyWere = new Set(untouched(config, run).map(({ info }) => info.vmId));
+  const others = untouched(config, run);
+  const ids = new Set(others.map(({ info }) => info.vmId));
   const ofTemplates = Object.entries(templates).flatMap(([key, { vmId }]) => {
     if (part.hasTemplate(key, vmId)) return [];
-    return [`templates.${key}: ${vmId} ${before.hasPart(vmId, "conversion") ? "stays as it was" : "was not made"}`];
+    const isThere = before.hasPart(vmId, "conversion");
+    return [`templates.${key}: ${fates(isThere ? [vmId] : [], isThere ? [] : [vmId])}`];
   });
-  const ofSets = Object.entries(cloneSets).flatMap(([key, set]) => {
-    const out = set.clones.filter(({ vmId }) => !isConcerned(run, key, set, vmId, config)).map(({ vmId }) => vmId);
-    const stay = out.filter((vmId) => asTheyWere.has(vmId));
-    const unmade = out.filter((vmId) => !asTheyWere.has(vmId));
-    const texts = [
-      ...(stay.length > 0 ? [`${ranges(stay)} ${stay.length === 1 ? "stays as it was" : "stay as they were"}`] : []),
-      ...(unmade.length > 0 ? [`${ranges(unmade)} ${unmade.length === 1 ? "was" : "were"} not made`] : []),
-    ];
-    return texts.length > 0 ? [`cloneSets.${key}${set.keep ? " (createClones: keep)" : ""}: ${texts.join(", ")}`] : [];
+  const keys = new Set([...Object.keys(cloneSets), ...others.map(({ set }) => set)]);
+  const ofSets = [...keys].flatMap((key) => {
+    const set = cloneSets[key];
+    const stay = others.flatMap((one) => (one.set === key ? [one.info.vmId] : []));
+    const unmade = (set?.clones ?? []).flatMap(({ vmId }) =>
+      set && !ids.has(vmId) && !isConcerned(run, key, set, vmId, config) ? [vmId] : [],
+    );
+    const name = `cloneSets.${key}${set?.keep ? " (createClones: keep)" : ""}`;
+    return stay.length + unmade.length > 0 ? [`${name}: ${fates(stay, unmade)}`] : [];
   });
   return [...(part.hasPreflight ? [] : ["preflight: nothing was looked at beforehand"]), ...ofTemplates, ...ofSets];
 }

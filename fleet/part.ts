@@ -6,20 +6,17 @@ import { CLONE_SET_TYPE, cloneName, resourceUrn, TEMPLATE_TYPE, templatePart, ty
 /** The globs by which preflight, and what all else depends on, get into a run. */
 export const PREFLIGHT_GLOB = "**Preflight::preflight";
 
-/** The parts of a template, in the order in which they depend on each other. */
+/** The parts of a template, with their types. */
 const DYNAMIC = {
   image: "Image",
   snippets: "SnippetFiles",
   guard: "VmGuard",
   conversion: "TemplateConversion",
 } as const;
-const PLUGIN = {
-  vendor: "proxmoxve:index/fileLegacy:FileLegacy",
-  user: "proxmoxve:index/fileLegacy:FileLegacy",
-  network: "proxmoxve:index/fileLegacy:FileLegacy",
-  clones: "proxmoxve:index/fileLegacy:FileLegacy",
-  vm: "proxmoxve:index/vmLegacy:VmLegacy",
-} as const;
+const SNIPPETS = ["vendor", "user", "network", "clones"];
+/** Types of the plugin's resources among them. */
+const SNIPPET = "proxmoxve:index/fileLegacy:FileLegacy";
+const VM = "proxmoxve:index/vmLegacy:VmLegacy";
 
 /** The part of a fleet that a run of the engine is about. */
 export class Part {
@@ -59,15 +56,24 @@ export class Part {
     return includes(this.#selection, this.preflightUrn, [this.#stack]);
   }
 
+  #dynamicUrn(part: keyof typeof DYNAMIC, vmId: number): string {
+    return resourceUrn(this.#scope, DYNAMIC[part], templatePart(vmId, part), TEMPLATE_TYPE);
+  }
+
+  #pluginUrn(type: string, part: string, vmId: number): string {
+    return urnOf(this.#scope, `${TEMPLATE_TYPE}$${type}`, templatePart(vmId, part));
+  }
+
+  #vmUrn(vmId: number): string {
+    return this.#pluginUrn(VM, "vm", vmId);
+  }
+
   /** URNs of all that a template may consist of, but for the component itself. */
   #partsOf(vmId: number): string[] {
     return [
-      ...Object.entries(DYNAMIC).map(([part, type]) =>
-        resourceUrn(this.#scope, type, templatePart(vmId, part), TEMPLATE_TYPE),
-      ),
-      ...Object.entries(PLUGIN).map(([part, type]) =>
-        urnOf(this.#scope, `${TEMPLATE_TYPE}$${type}`, templatePart(vmId, part)),
-      ),
+      ...(Object.keys(DYNAMIC) as (keyof typeof DYNAMIC)[]).map((part) => this.#dynamicUrn(part, vmId)),
+      ...SNIPPETS.map((part) => this.#pluginUrn(SNIPPET, part, vmId)),
+      this.#vmUrn(vmId),
     ];
   }
 
@@ -83,16 +89,22 @@ export class Part {
   lacking(key: string, vmId: number, isThere: (part: string) => boolean): string[] {
     const component = urnOf(this.#scope, TEMPLATE_TYPE, key);
     const chain = (["image", "guard", "vm", "conversion"] as const).map((part) => {
-      const urn =
-        part === "vm"
-          ? urnOf(this.#scope, `${TEMPLATE_TYPE}$${PLUGIN.vm}`, templatePart(vmId, part))
-          : resourceUrn(this.#scope, DYNAMIC[part], templatePart(vmId, part), TEMPLATE_TYPE);
+      const urn = part === "vm" ? this.#vmUrn(vmId) : this.#dynamicUrn(part, vmId);
       return { part, isThere: isThere(part), isIn: includes(this.#selection, urn, [...this.#common, component]) };
     });
     return chain.flatMap(({ part, isThere, isIn }, index) => {
       const isNeeded = chain.slice(index + 1).some((later) => later.isIn && !later.isThere);
       return isNeeded && !isThere && !isIn ? [part] : [];
     });
+  }
+
+  /** Whether the run may make a template's VM anew. */
+  hasTemplateVm(key: string, vmId: number): boolean {
+    return includes(this.#selection, this.#vmUrn(vmId), [
+      ...this.#common,
+      urnOf(this.#scope, TEMPLATE_TYPE, key),
+      ...this.#partsOf(vmId),
+    ]);
   }
 
   /** Whether the run is about a template, or one of its parts. */

@@ -1,4 +1,4 @@
-import type { PlacedClone } from "../../../../config/fleet.ts";
+import type { GuestEntry } from "../../../../proxmox/guests.ts";
 import { type Check, type Finding, pass, warn } from "../../finding.ts";
 import { clonesOf } from "../../needs.ts";
 import { ranges } from "../../ranges.ts";
@@ -8,9 +8,9 @@ import { oursAmong } from "../../trust.ts";
 const NAMED = 10;
 
 /** `web-1 (VM 9101), web-2 (VM 9102)`; of many only the first by name. */
-function named(clones: readonly PlacedClone[]): string {
-  const names = clones.slice(0, NAMED).map(({ name, vmId }) => `${name} (VM ${vmId})`);
-  const rest = clones.slice(NAMED).map(({ vmId }) => vmId);
+function named(vms: readonly GuestEntry[]): string {
+  const names = vms.slice(0, NAMED).map(({ name, vmid }) => `${name ?? "without a name"} (VM ${vmid})`);
+  const rest = vms.slice(NAMED).map(({ vmid }) => vmid);
   return [...names, ...(rest.length > 0 ? [`and ${rest.length} more (${ranges(rest)})`] : [])].join(", ");
 }
 
@@ -25,11 +25,11 @@ export const clonesDeleted: Check = {
     const clones = clonesOf({ templates, cloneSets: leftOut });
     const vmIds = new Set(clones.map(({ clone }) => clone.vmId));
     const there = (await facts.guests()).filter(({ vmid }) => vmIds.has(vmid));
-    const ours = new Set((await oursAmong(there, facts)).map(({ vmid }) => vmid));
+    const ours = new Map((await oursAmong(there, facts)).map((guest) => [guest.vmid, guest]));
     // A VMID that another set has now stays with that one.
     for (const { clone } of clonesOf(facts.whole)) ours.delete(clone.vmId);
     const warnings = keys.flatMap((key): Finding[] => {
-      const gone = clones.flatMap((one) => (one.key === key && ours.has(one.clone.vmId) ? [one.clone] : []));
+      const gone = clones.flatMap((one) => (one.key === key ? (ours.get(one.clone.vmId) ?? []) : []));
       if (gone.length === 0) return [];
       const vms = gone.length === 1 ? "1 VM" : `${gone.length} VMs`;
       return [
