@@ -4,12 +4,13 @@ import { CloneSet, sourcesOf } from "./components/cloneSet.ts";
 import { hideAnswers } from "./components/debugLog.ts";
 import { proxmoxProvider } from "./components/login.ts";
 import { report } from "./components/report.ts";
-import { leftOutError, missingParts, runPart, unchecked } from "./components/runPart.ts";
+import { leftOutError, missingParts, runPart } from "./components/runPart.ts";
 import { statusUrn } from "./components/statusUrn.ts";
 import { VmTemplate } from "./components/vmTemplate.ts";
 import { isComplete } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
 import { loadStackConfig } from "./config/stack.ts";
+import { unchecked } from "./fleet/part.ts";
 import { Preflight } from "./providers/preflight/resource.ts";
 import { connectionOf } from "./providers/run/connection.ts";
 

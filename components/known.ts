@@ -42,15 +42,23 @@ export function knownClones(made: Clones, config: Config, run: RunPart): Clones 
   );
 }
 
-/** The templates by the same rule. Of one that was never made, `vmId` is not known. */
-export function knownTemplates<T extends { vmId: number | undefined }>(
+/** What tells that all of a template has been made. */
+interface Made {
+  vmId: number | undefined;
+  isTemplate: boolean | undefined;
+  image: { checksum: string | undefined };
+}
+
+/** The templates by the same rule. */
+export function knownTemplates<T extends Made>(
   made: Readonly<Record<string, T>>,
   { templates }: Pick<Config, "templates">,
   { part, before }: RunPart,
 ): Record<string, T> {
   const reported = Object.entries((before.output("templates") ?? {}) as Record<string, T>);
   const now = Object.entries(made).flatMap(([key, template]): [string, T][] => {
-    if (template.vmId === undefined) return [];
+    // What a run leaves out and was never made has no outputs.
+    if (template.vmId === undefined || template.isTemplate === undefined || !template.image.checksum) return [];
     const isIn = part.hasTemplate(key, template.vmId);
     const then = reported.find(([, { vmId }]) => vmId === template.vmId)?.[1];
     return [[key, isIn ? template : (then ?? template)]];

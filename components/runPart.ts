@@ -29,12 +29,6 @@ export const isConcerned = (
   { templates }: Config,
 ): boolean => !set.keep && part.hasClone(key, { vmId, template: set.template }, templates);
 
-/** What is said of a run that changes things without looking at them first. */
-export const unchecked = ({ leavesOut }: Pick<Part, "leavesOut">): string =>
-  `preflight is not part of this run, so nothing is looked at before it is changed. ${
-    leavesOut ? "Choose an --exclude that does not match it." : `Add --target '${PREFLIGHT_GLOB}'.`
-  }`;
-
 /** Told where preflight, which would tell it, is not part of the run either. */
 export const leftOutError = (problems: readonly Problem[]): Error =>
   new pulumi.RunError(

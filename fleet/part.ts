@@ -6,6 +6,19 @@ import { CLONE_SET_TYPE, cloneName, resourceUrn, TEMPLATE_TYPE, templatePart, ty
 /** The globs by which preflight, and what all else depends on, get into a run. */
 export const PREFLIGHT_GLOB = "**Preflight::preflight";
 
+const ADD_TARGET = `add --target '${PREFLIGHT_GLOB}'`;
+const LEAVE_IN = "choose an --exclude that does not match it";
+
+/**
+ * What is said of a run that changes things without looking at them first.
+ *
+ * @param part undefined: nobody knows what the run is about
+ */
+export function unchecked(part?: Pick<Part, "leavesOut">): string {
+  const todo = part ? (part.leavesOut ? LEAVE_IN : ADD_TARGET) : `${ADD_TARGET}, or ${LEAVE_IN}`;
+  return `preflight is not part of this run, so nothing is looked at before it is changed: ${todo}`;
+}
+
 /** The parts of a template, with their types. */
 const DYNAMIC = {
   image: "Image",
