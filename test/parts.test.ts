@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
@@ -55,9 +55,9 @@ it("every option of the CLI that takes a value is known as one", async () => {
   for (const { stdout } of helps) {
     for (const [, name = "", rest = ""] of stdout.matchAll(/^ +(?:-\w, )?--([a-z-]+)(.*)$/gm)) {
       // One with a value that may be left out has it after `=` only.
-      if (!/^ (string|int|strings|stringArray|file)\b/.test(rest) || / \[="/.test(rest)) continue;
+      if (!/^ (string|int|strings|stringArray|file)\b(?!\[=)/.test(rest)) continue;
       shown.add(name);
-      if (!TAKES_VALUE.has(name) && !rest.includes(`string[=`)) unknown.add(name);
+      if (!TAKES_VALUE.has(name)) unknown.add(name);
     }
   }
   expect([...shown]).toEqual(expect.arrayContaining(["target", "exclude", "message", "event-log"]));
@@ -72,7 +72,8 @@ describe("the first run", () => {
     const run = await up("--exclude", "**Preflight::preflight");
     expect(run.code).not.toBe(0);
     expect(run.diagnostics).toContain("preflight: the resource by which a fleet knows its own VMs was never made");
-    expect(run.diagnostics.match(/error/gi)?.length, run.diagnostics).toBe(1);
+    // One text, and not one for each resource that cannot be made.
+    expect(run.diagnostics.trim().split("\n")).toHaveLength(2);
     expect(await vmIds()).toEqual([100, 900]);
   });
 
@@ -81,7 +82,7 @@ describe("the first run", () => {
     expect(run.diagnostics).toContain("cloneSets.web.template: template noble (VM 9000) was never made");
     const half = await preview("--exclude", "**::9000-image");
     expect(half.diagnostics).toContain("templates.noble: 9000-image was never made and is not part of this run");
-    expect([run.code, half.code, await vmIds()]).toEqual([255, 255, [100, 900]]);
+    expect([run.code, half.code, await vmIds()]).toEqual([1, 1, [100, 900]]);
   });
 
   it("makes the template alone; outputs and summary say so", async () => {
@@ -153,9 +154,7 @@ describe("a run of some clones", () => {
 
   it("goes on from there: what was left out is told by the next run of everything", async () => {
     const whole = await preview();
-    expect(steps(whole)).toEqual(
-      expect.arrayContaining(["delete vm-9103", "replace vm-9101", "replace vm-9102", "replace vm-9104"]),
-    );
+    expect(whole.diagnostics).toContain("template-in-use: templates.noble: the template has changed");
     await project.configure(({ templates, cloneSets }) => {
       Object.assign(cloneSets?.web ?? {}, { clones: clones(3), onTemplateChange: "ignore" });
       Object.assign(templates?.noble ?? {}, { memoryMiB: undefined });
@@ -215,9 +214,7 @@ describe("preflight", () => {
     const toolchain = await ensureToolchain();
     const folder = join(project.dir, "bin");
     const other = join(folder, "other");
-    await writeFile(join(project.dir, "other.mjs"), "");
-    const { mkdir, copyFile } = await import("node:fs/promises");
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder);
     await copyFile(toolchain.pulumi, other);
     const options = { cwd: project.dir, env: { ...project.env, PATH: [toolchain.env.PATH, folder].join(delimiter) } };
     let output = "";
@@ -233,7 +230,6 @@ describe("preflight", () => {
     });
     expect(run.code, output).toBe(0);
     expect(output).toContain("nothing is looked at before it is changed: add --target '**Preflight::preflight', or");
-    expect(await readFile(join(project.dir, "other.mjs"), "utf8")).toBe("");
   });
 });
 
