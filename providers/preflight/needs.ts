@@ -34,6 +34,12 @@ export interface SetClone {
 export const templatesOf = ({ templates, idle }: Pick<Work, "templates" | "idle">): KeyedTemplate[] =>
   allTemplatesOf({ templates }).filter(({ key }) => !idle?.has(key));
 
+/** The work without the templates that the run leaves as they are. */
+export const activeOf = (work: Work): Work => ({
+  ...work,
+  templates: Object.fromEntries(Object.entries(work.templates).filter(([key]) => !work.idle?.has(key))),
+});
+
 export function allTemplatesOf({ templates }: Pick<Fleet, "templates">): KeyedTemplate[] {
   return Object.entries(templates).map(([key, template]) => ({
     key,

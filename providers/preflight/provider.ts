@@ -1,10 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Fleet } from "../../config/fleet.ts";
 import type { Problem } from "../../config/problem.ts";
-import { replicasOf } from "../../config/replicas.ts";
 import { addressedOf } from "../../config/rules/addresses.ts";
 import { macsOf } from "../../config/rules/macs.ts";
-import { vmIdsOf } from "../../config/rules/vmIds.ts";
 import { Part } from "../../fleet/part.ts";
 import type { TemplateNames } from "../../fleet/templateNames.ts";
 import { scopeOf } from "../../fleet/urns.ts";
@@ -17,7 +15,7 @@ import { checksFor } from "./checks/index.ts";
 import { mappingUses } from "./deviceNeeds.ts";
 import { clusterFacts, type SetMemory } from "./facts.ts";
 import { firstKeys } from "./firstKeys.ts";
-import { clonesOf, templatesOf, type Work } from "./needs.ts";
+import { memoryOf } from "./memory.ts";
 import { failureReport, hasFailed, remarks, summaryText } from "./report.ts";
 import { configResults, type Result, runChecks } from "./run.ts";
 import { sshTargetOf } from "./sshTarget.ts";
@@ -42,53 +40,6 @@ export interface PreflightInputs {
 
 export interface PreflightState extends PreflightInputs {
   fleetId: string;
-}
-
-const sorted = (vmIds: Iterable<number>): number[] => [...new Set(vmIds)].sort((a, b) => a - b);
-
-/** The VMIDs of the config that the run is about. */
-const vmIdsIn = (work: Work): number[] => [
-  ...templatesOf(work).map(({ template }) => template.vmId),
-  ...clonesOf(work).map(({ clone }) => clone.vmId),
-];
-
-function setsOf({ templates, cloneSets }: Pick<Fleet, "templates" | "cloneSets">): Record<string, SetMemory> {
-  return Object.fromEntries(
-    Object.entries(cloneSets).map(([key, { template, clones }]) => {
-      const replicas = Object.values(replicasOf(templates, template));
-      const own = replicas.flatMap((replica) => templates[replica]?.vmId ?? []);
-      return [key, { vmIds: clones.map(({ vmId }) => vmId), templates: own }];
-    }),
-  );
-}
-
-/** Sets as they were, with what a run has made of some of their clones. */
-function mergedSets(before: Record<string, SetMemory>, now: Record<string, SetMemory>): Record<string, SetMemory> {
-  const moved = new Set(Object.values(now).flatMap(({ vmIds }) => vmIds));
-  const stayed = Object.entries(before).map(
-    ([key, set]) => [key, { ...set, vmIds: set.vmIds.filter((vmId) => !moved.has(vmId)) }] as const,
-  );
-  const merged = new Map<string, SetMemory>(stayed);
-  for (const [key, { vmIds, templates }] of Object.entries(now)) {
-    const old = merged.get(key) ?? { vmIds: [], templates: [] };
-    merged.set(key, { vmIds: sorted([...old.vmIds, ...vmIds]), templates: sorted([...old.templates, ...templates]) });
-  }
-  return Object.fromEntries([...merged].filter(([, { vmIds }]) => vmIds.length > 0));
-}
-
-/** What is remembered of the run. What it is not about stays as it was remembered, be it in the config or not. */
-function memory(
-  olds: Partial<PreflightInputs>,
-  { whole, work, part }: { whole: Fleet; work: Work; part: Part },
-): Pick<PreflightInputs, "vmIds" | "sets"> {
-  const checked = vmIdsIn(work);
-  if (part.isWhole) {
-    // Sets that are kept as they are have not been looked at.
-    const known = new Set(olds.vmIds);
-    const kept = vmIdsOf(whole).flatMap(({ vmId }) => (known.has(vmId) ? [vmId] : []));
-    return { vmIds: sorted([...checked, ...kept]), sets: setsOf(whole) };
-  }
-  return { vmIds: sorted([...(olds.vmIds ?? []), ...checked]), sets: mergedSets(olds.sets ?? {}, setsOf(work)) };
 }
 
 /** The addresses and devices of the config, and MAC addresses, which other guests may have too. */
@@ -140,7 +91,7 @@ export async function preflight(
     inputs: {
       ...news,
       fleetId,
-      ...memory(olds, { whole, work, part }),
+      ...memoryOf(olds, { whole, work, part }),
       // Those that the run is not about have not been looked at.
       ...(part.isWhole ? { claims } : olds.claims !== undefined && { claims: olds.claims }),
       templateNames,
