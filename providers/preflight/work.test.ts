@@ -87,21 +87,24 @@ describe("what is wrong with a part of the config", () => {
       },
     },
   });
+  const AUDIT = ["Pool.Audit", "SDN.Audit", "SDN.Use", "Mapping.Audit", "Mapping.Use", "VM.Audit", "Datastore.Audit"];
   const findings = async (change: Partial<Selection>) => {
-    const net0 = "virtio=BC:24:11:00:00:01,bridge=vmbr0";
+    const net0 = "virtio=BC:24:11:00:00:01,bridge=vmbr9";
     const facts = fakeFacts({
       whole: fleet,
       fleet: workOf(fleet, part(change)),
       part: part(change),
-      guests: async () => [100, 900].map((vmid) => ({ vmid, node: "pve1", type: "qemu" as const, status: "running" })),
-      guestConfig: fakeConfigs({ 100: { net0, ipconfig0: "ip=10.0.0.9/24" }, 900: { net0 } }),
+      permissions: async () => ({ "/": Object.fromEntries(AUDIT.map((one) => [one, 1])) }),
+      guests: async () =>
+        [100, 900, 901].map((vmid) => ({ vmid, node: "pve1", type: "qemu" as const, status: "running" })),
+      guestConfig: fakeConfigs({ 100: {}, 900: {}, 901: { net0, ipconfig0: "ip=10.0.0.9/24" } }),
     });
     const results = await runChecks(CHECKS, facts);
     return results.flatMap(({ id, findings: all }) =>
       all.filter(({ status }) => status === "fail").map(({ path, message }) => ({ id, path: path ?? "", message })),
     );
   };
-  const ofTheOthers = /broken|bad|nowhere|none|pve8|\b(100|900)\b|BC:24/;
+  const ofTheOthers = /broken|bad|nowhere|none|pve8|\b(100|900|901)\b|BC:24/;
 
   it("is found by many checks", async () => {
     const found = (await findings({})).filter(({ path, message }) => ofTheOthers.test(`${path} ${message}`));
@@ -112,7 +115,7 @@ describe("what is wrong with a part of the config", () => {
         "datastore-exists",
         "bridge-exists",
         "pool-exists",
-        "pci-mapping",
+        "device-mapping",
         "vmid-free",
         "address-free",
         "mac-free",
