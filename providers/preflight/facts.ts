@@ -42,6 +42,8 @@ export interface Facts {
   readonly knownVmIds: ReadonlySet<number>;
   /** By key: the clone sets of that preflight. */
   readonly knownSets: Readonly<Record<string, SetMemory>>;
+  /** How many clones that have left the config this run may delete; undefined: nobody has said. */
+  readonly allowDeletes?: number;
   /** As they will be remembered of this run. */
   readonly templateNames: TemplateNames;
   /** Whether addresses and devices are those of the last run that went through. */
@@ -95,7 +97,16 @@ const AT_A_TIME = 8;
 
 type Given = Pick<
   Facts,
-  "fleet" | "whole" | "part" | "login" | "fleetId" | "knownVmIds" | "knownSets" | "templateNames" | "claimsUnchanged"
+  | "fleet"
+  | "whole"
+  | "part"
+  | "login"
+  | "fleetId"
+  | "knownVmIds"
+  | "knownSets"
+  | "allowDeletes"
+  | "templateNames"
+  | "claimsUnchanged"
 >;
 
 /** @param sshTarget where and how the plugin reaches a node by SSH */

@@ -82,6 +82,7 @@ export async function preflight(
       fleetId,
       knownVmIds: new Set(olds.vmIds),
       knownSets: olds.sets ?? {},
+      ...(loaded.allowDeletes !== undefined && { allowDeletes: loaded.allowDeletes }),
       templateNames,
       claimsUnchanged: olds.claims === claims,
     },
