@@ -4,11 +4,13 @@ import { CloneSet, sourcesOf } from "./components/cloneSet.ts";
 import { hideAnswers } from "./components/debugLog.ts";
 import { proxmoxProvider } from "./components/login.ts";
 import { report } from "./components/report.ts";
+import { leftOutError, missingParts, runPart } from "./components/runPart.ts";
 import { statusUrn } from "./components/statusUrn.ts";
 import { VmTemplate } from "./components/vmTemplate.ts";
 import { isComplete } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
 import { loadStackConfig } from "./config/stack.ts";
+import { unchecked } from "./fleet/part.ts";
 import { Preflight } from "./providers/preflight/resource.ts";
 import { connectionOf } from "./providers/run/connection.ts";
 
@@ -18,18 +20,23 @@ hideAnswers();
 
 export default async () => {
   const config = loadStackConfig();
+  const run = await runPart(config);
+  const { part, before } = run;
+  const problems = [...config.problems, ...missingParts(config, run)];
 
   // Everything else waits for preflight: if it finds a problem, in the config or in the cluster, nothing is changed.
   const preflight = new Preflight("preflight", {
     statusUrn: statusUrn("Preflight", "preflight"),
-    problems: config.problems,
+    problems,
   });
-  if (!isComplete(config)) {
+  if (!isComplete(config) || problems.length > 0) {
     // Preflight has failed with all of it. Should it ever not, this must be an error too: to the engine, a program that
     // ends well without resources means that all of them are to be deleted.
     await new Promise((resolve) => preflight.urn.apply(resolve));
-    throw new ConfigError(config.problems, "Nothing was changed.");
+    throw isComplete(config) ? leftOutError(problems) : new ConfigError(problems, "Nothing was changed.");
   }
+
+  if (!part.hasPreflight) pulumi.log.warn(unchecked(part));
 
   // The rest keeps Node busy, seconds long for a thousand clones. A few turns are enough for preflight to be on its way, so
   // that the engine starts the host of its provider meanwhile.
@@ -43,17 +50,19 @@ export default async () => {
   const options = { provider: proxmoxProvider(cluster, login, { dependsOn: preflight }), dependsOn: preflight };
 
   const sources = new Map(
-    Object.entries(config.templates).map(([key, template]) => [
-      key,
-      new VmTemplate(key, { fleet, template, connection }, options),
-    ]),
+    Object.entries(config.templates).map(([key, template]) => {
+      const { vmId } = template;
+      const stays = !part.hasTemplateVm(key, vmId) && { stays: { content: before.contentOf(vmId) } };
+      return [key, new VmTemplate(key, { fleet, template, connection, ...stays }, options)];
+    }),
   );
   const sets = new Map(
     Object.entries(config.cloneSets).map(([key, set]) => {
       const on = sourcesOf(set.template, config.templates, sources);
-      return [key, new CloneSet(key, { fleet, set, sources: on }, options)];
+      const there = set.keep && { there: new Set(before.clones.map(({ info }) => info.vmId)) };
+      return [key, new CloneSet(key, { fleet, set, sources: on, ...there }, options)];
     }),
   );
 
-  return report(config, sources, sets);
+  return report(config, sources, sets, run);
 };

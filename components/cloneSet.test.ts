@@ -32,7 +32,11 @@ beforeEach(() => {
 });
 
 /** The clone set `web` of a stack config, with the replicas of its template. */
-function cloneSet(set: Record<string, unknown>, template: Record<string, unknown> = {}): CloneSet {
+function cloneSet(
+  set: Record<string, unknown>,
+  template: Record<string, unknown> = {},
+  there?: ReadonlySet<number>,
+): CloneSet {
   const config = load({
     templates: { noble: { ...noble, ...template } },
     cloneSets: { web: { template: "noble", ...set } },
@@ -53,7 +57,7 @@ function cloneSet(set: Record<string, unknown>, template: Record<string, unknown
     secrets: [],
     templateNames: pulumi.output<Record<string, string>>({}),
   };
-  return new CloneSet("web", { fleet, set: cloneSets.web, sources: [first, ...more] });
+  return new CloneSet("web", { fleet, set: cloneSets.web, sources: [first, ...more], ...(there && { there }) });
 }
 const counted = (count: number, change: Record<string, unknown> = {}) => ({
   count,
@@ -116,6 +120,24 @@ describe("a clone set", () => {
     const later = cloneSet(counted(1, { ipRange: "10.0.0.21-10.0.0.30/24" }));
     known.address = undefined;
     expect(await new Promise((resolve) => later.clones.apply(resolve))).toMatchObject([{ address: "10.0.0.99" }]);
+  });
+});
+
+describe("a set that is kept as it is", () => {
+  it("has the clones that are there, at the places that they have among all, and makes no others", () => {
+    cloneSet(counted(3, { createClones: "keep" }), { nodes: ["pve1", "pve2"] }, new Set([9102, 9777]));
+    expect([...made.keys()]).toEqual(["vm-9102"]);
+    expect(made.get("vm-9102")).toMatchObject({ keep: true });
+    expect(placesOf("vm-9102")).toEqual(["pve2 9001", "pve1 9000"]);
+  });
+});
+
+describe("clones that a run leaves out", () => {
+  it("are not told of if they were never made: they have no status", async () => {
+    Object.assign(known, { status: undefined });
+    const set = cloneSet(counted(2));
+    Object.assign(known, { status: "ready" });
+    expect(await new Promise((resolve) => set.clones.apply(resolve))).toEqual([]);
   });
 });
 

@@ -41,6 +41,8 @@ export interface CloneSetArgs {
   set: CloneSetConfig;
   /** The set's template, on each node that has it; the first is the one that other nodes clone from. */
   sources: readonly [Source, ...Source[]];
+  /** VMIDs of the clones that are there, if the set is kept as it is; no others are made. */
+  there?: ReadonlySet<number>;
 }
 
 /** What differs from its default: the rest would only fill the state. */
@@ -114,13 +116,14 @@ export class CloneSet extends pulumi.ComponentResource {
 
   constructor(key: string, args: CloneSetArgs, opts?: pulumi.ComponentResourceOptions) {
     super(CLONE_SET_TYPE, key, {}, opts);
-    const { fleet, set, sources } = args;
+    const { fleet, set, sources, there } = args;
     const { cluster, stack, fleetId } = fleet;
     const [{ template, resource: source }] = sources;
     const dns = template.cloudInit.dns ?? cluster.network.dns;
     const full = set.mode === "full";
-    const clones = set.clones.map((clone, index) => {
+    const clones = set.clones.flatMap((clone, index) => {
       const { name, vmId } = clone;
+      if (there?.has(vmId) === false) return [];
       const described = [`${clone.path}.description`, `cloneSets.${key}.description`];
       const resource = new Clone(
         cloneName(vmId),
@@ -157,6 +160,7 @@ export class CloneSet extends pulumi.ComponentResource {
               maxUnavailable: set.maxUnavailable,
               rebootOnChange: set.rebootOnChange,
               adopt: clone.adopt,
+              keep: set.keep,
             },
             {
               description: "",
@@ -208,7 +212,8 @@ export class CloneSet extends pulumi.ComponentResource {
           }),
         );
     });
-    this.clones = pulumi.all(clones);
+    // What a run leaves out and was never made has no status.
+    this.clones = pulumi.all(clones).apply((all) => all.filter(({ status }) => status !== undefined));
     this.registerOutputs({ clones: this.clones });
   }
 }

@@ -3,6 +3,8 @@ import type { Fleet } from "../config/fleet.ts";
 import type { CloneSet } from "./cloneSet.ts";
 import { failedClones } from "./failedClones.ts";
 import { ansibleInventory, type HostSet } from "./inventory.ts";
+import { knownClones, knownTemplates, leftOutLines } from "./known.ts";
+import { isConcerned, type RunPart } from "./runPart.ts";
 import { sshConfig } from "./sshConfig.ts";
 import { summary } from "./summary.ts";
 import type { VmTemplate } from "./vmTemplate.ts";
@@ -12,11 +14,13 @@ const TOLD = 32;
 
 /** Says at the end of an `up` what exists, what failed and what to do next; gives the stack's outputs. */
 export function report(
-  { templates: configured, cloneSets }: Pick<Fleet, "templates" | "cloneSets">,
+  config: Pick<Fleet, "templates" | "cloneSets">,
   sources: ReadonlyMap<string, VmTemplate>,
   sets: ReadonlyMap<string, CloneSet>,
+  run: RunPart,
 ) {
-  const templates = pulumi.output(
+  const { templates: configured, cloneSets } = config;
+  const allTemplates = pulumi.output(
     Object.fromEntries(
       [...sources].map(([key, { vmId, nodeName, name, image, isTemplate, snippetIds, contentHash }]) => [
         key,
@@ -24,15 +28,20 @@ export function report(
       ]),
     ),
   );
-  const clones = pulumi.output(Object.fromEntries([...sets].map(([key, set]) => [key, set.clones])));
+  const made = pulumi.output(Object.fromEntries([...sets].map(([key, set]) => [key, set.clones])));
+  const templates = allTemplates.apply((all) => knownTemplates(all, config, run));
+  const clones = made.apply((all) => knownClones(all, config, run));
   const userOf = (key: string) => configured[cloneSets[key]?.template ?? ""]?.cloudInit.user;
 
-  pulumi.all([templates, clones]).apply(([made, byKey]) => {
+  pulumi.all([templates, clones, made]).apply(([existing, byKey, touched]) => {
     if (pulumi.runtime.isDryRun()) return;
-    const keys = Object.keys(byKey);
-    pulumi.log.info(summary(Object.values(made), byKey, userOf));
-    const strict = keys.filter((key) => cloneSets[key]?.onError === "fail");
-    const failed = failedClones(strict.flatMap((key) => byKey[key] ?? []));
+    pulumi.log.info(summary(Object.values(existing), byKey, userOf, leftOutLines(config, run)));
+    const strict = Object.entries(cloneSets).filter(([, { onError }]) => onError === "fail");
+    const failed = failedClones(
+      strict.flatMap(([key, set]) =>
+        (touched[key] ?? []).filter(({ vmId }) => isConcerned(run, key, set, vmId, config)),
+      ),
+    );
     if (!failed) return;
     // Logged, not thrown: whatever else there is belongs into the state and the outputs.
     pulumi.log.error(failed);

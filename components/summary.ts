@@ -113,14 +113,16 @@ function reachable(cloneSets: Readonly<Record<string, readonly CloneInfo[]>>) {
  * What exists now, what is wrong with it, and what to do next, in a few lines.
  *
  * @param userOf who logs in to the clones of a set
+ * @param leftOut what the run was not about
  */
 export function summary(
   templates: readonly TemplateInfo[],
   cloneSets: Readonly<Record<string, readonly CloneInfo[]>>,
   userOf: (set: string) => string | undefined,
+  leftOut: readonly string[] = [],
 ): string {
   const clones = Object.values(cloneSets).flat();
-  if (templates.length + clones.length === 0) {
+  if (templates.length + clones.length + leftOut.length === 0) {
     return "no templates and no clones yet\n\nNext\n  say in Pulumi.<stack>.yaml which templates you want, and run pulumi up";
   }
   const first = reachable(cloneSets);
@@ -128,6 +130,7 @@ export function summary(
   const existing = [count(templates.length, "template"), count(clones.length, "clone")].join(", ");
   const parts = [
     [clones.length > 0 ? `${existing}: ${tally(clones)}` : existing],
+    leftOut.length > 0 ? ["Not part of this run", ...leftOut.map((line) => `  ${line}`)] : [],
     ...troubles(clones),
     templates.length > 0 ? ["Templates", ...table(templates.map(templateRow))] : [],
     ...Object.entries(cloneSets).map(([key, set]) => (set.length > 0 ? [`Clones of ${key}`, ...cloneLines(set)] : [])),

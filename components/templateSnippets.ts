@@ -27,12 +27,17 @@ export interface TemplateSnippets {
 /** Windows' cloudbase-init does not read the SMBIOS serial, by which a clone keeps its instance. */
 const knowsSerial = ({ osType }: PlacedTemplate): boolean => !/^w/.test(osType);
 
-/** Uploads the snippets of a template; see `SnippetFiles` for how long they live. */
+/**
+ * Uploads the snippets of a template; see `SnippetFiles` for how long they live.
+ *
+ * @param stays the run leaves the template as it is, and its clones get the snippets that are there
+ */
 export function templateSnippets(
   key: string,
   template: PlacedTemplate,
   { cluster, secrets, templateNames }: FleetContext,
   part: PartOf,
+  stays: boolean,
 ): TemplateSnippets {
   const { vmId, node, path, makeTemplate } = template;
   const datastore = cluster.datastores.snippets;
@@ -54,40 +59,42 @@ export function templateSnippets(
   const current = snippets.map(({ fileName }) => fileName);
   const files = new SnippetFiles(name, { statusUrn: urn("SnippetFiles"), node, datastore, prefix, current }, opts);
   const resources: pulumi.Resource[] = [files];
+  const there = new Map<Kind, pulumi.Output<string>>();
   for (const { kind, text, fileName } of snippets) {
     const { name, opts } = part(kind);
     const sources = snippetSources(kind, path);
-    resources.push(
-      new proxmox.FileLegacy(
-        name,
-        {
-          nodeName: node,
-          datastoreId: datastore,
-          contentType: "snippets",
-          uploadMode: "sftp",
-          sourceRaw: {
-            fileName,
-            data: anySecret(secrets, sources) ? pulumi.secret(text) : text,
-          },
+    const file = new proxmox.FileLegacy(
+      name,
+      {
+        nodeName: node,
+        datastoreId: datastore,
+        contentType: "snippets",
+        uploadMode: "sftp",
+        sourceRaw: {
+          fileName,
+          data: anySecret(secrets, sources) ? pulumi.secret(text) : text,
         },
-        {
-          ...opts,
-          ...(anySecret(secrets, sources) && { additionalSecretOutputs: ["sourceRaw"] }),
-          // Clones may still name the file: SnippetFiles removes it when none does.
-          retainOnDelete: true,
-          // A file that is gone is uploaded again.
-          replacementTrigger: pulumi.all([files.restored, fileName]).apply(([restored, file]) => restored?.[file] ?? 0),
-          // One after the other.
-          dependsOn: [...resources],
-          hooks: snippetHooks(name, { node, datastore }),
-        },
-      ),
+      },
+      {
+        ...opts,
+        ...(anySecret(secrets, sources) && { additionalSecretOutputs: ["sourceRaw"] }),
+        // Clones may still name the file: SnippetFiles removes it when none does.
+        retainOnDelete: true,
+        // A file that is gone is uploaded again.
+        replacementTrigger: pulumi.all([files.restored, fileName]).apply(([restored, file]) => restored?.[file] ?? 0),
+        // One after the other.
+        dependsOn: [...resources],
+        hooks: snippetHooks(name, { node, datastore }),
+      },
     );
+    resources.push(file);
+    there.set(kind, file.id);
   }
   const ids = new Map(
     snippets.map(({ kind, fileName }) => [kind, pulumi.interpolate`${datastore}:snippets/${fileName}`] as const),
   );
-  const [clones, user, network] = [ids.get("clones"), ids.get("user"), ids.get("network")];
+  const own = stays ? there : ids;
+  const [clones, user, network] = [own.get("clones"), own.get("user"), own.get("network")];
   const cloneCicustom =
     clones &&
     pulumi.interpolate`user=${user},vendor=${clones}${network ? pulumi.interpolate`,network=${network}` : ""}`;

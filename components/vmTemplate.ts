@@ -22,6 +22,8 @@ export interface VmTemplateArgs {
   template: PlacedTemplate;
   /** How to look at the VMID before anything is created on it. */
   connection: Connection;
+  /** The run leaves the template as it is: what it was made from, as its mark says. Its clones are made from that. */
+  stays?: { content: string | undefined };
 }
 
 /** What is known of the template's image. */
@@ -82,13 +84,13 @@ export class VmTemplate extends pulumi.ComponentResource {
 
   constructor(key: string, args: VmTemplateArgs, opts?: pulumi.ComponentResourceOptions) {
     super(TEMPLATE_TYPE, key, {}, opts);
-    const { fleet, template, connection } = args;
+    const { fleet, template, connection, stays } = args;
     const { cluster, fleetId, secrets, templateNames } = fleet;
     const { vmId, node, path } = template;
     const part = partsOf(key, vmId, templateNames, this);
 
     const image = templateImage(template, fleet, part);
-    const snippets = templateSnippets(key, template, fleet, part);
+    const snippets = templateSnippets(key, template, fleet, part, stays !== undefined);
 
     const content = templateNames.apply((names) => templateContent(template, cluster, names));
     const mark = ownership(fleet, {
@@ -135,7 +137,7 @@ export class VmTemplate extends pulumi.ComponentResource {
 
     this.name = vm.name;
     this.nodeName = vm.nodeName;
-    this.contentHash = content;
+    this.contentHash = content.apply((hash) => stays?.content ?? hash);
     this.cloneCicustom = snippets.cloneCicustom;
     this.snippetIds = pulumi.all([...snippets.ids.values()]);
     this.image = pulumi

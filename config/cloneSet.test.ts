@@ -163,6 +163,18 @@ test("createClones: false leaves the set out, but its text is still checked", ()
   expect(setProblems({ createClones: false, ...counted, count: -1 })).toHaveLength(1);
 });
 
+test("createClones: keep has the clones of the list, which no change of the template reaches", () => {
+  const set = { template: "noble", createClones: "keep", onTemplateChange: "replace", ...counted };
+  expect(load({ cloneSets: { web: set } }).cloneSets.web).toMatchObject({
+    keep: true,
+    onTemplateChange: "ignore",
+    clones: [{ vmId: 9101 }, { vmId: 9102 }, { vmId: 9103 }],
+  });
+  expect(setProblems({ ...counted, createClones: "no" })).toEqual([
+    'cloneSets.web.createClones: found "no"; expected true, false or "keep"',
+  ]);
+});
+
 test("what is left out is in nobody's way, and its template may be gone", () => {
   const set = { template: "noble", ...counted, ipRange: "10.0.0.21-10.0.0.70/24" };
   const cloneSets = { web: set, old: { ...set, template: "jammy", createClones: false } };

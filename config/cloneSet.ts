@@ -88,7 +88,12 @@ export const HARDWARE = Object.keys(hardware("")) as (keyof ReturnType<typeof ha
 
 const common = {
   template: key.describe("key of the template in `templates`"),
-  createClones: z.boolean().default(true).describe("false: the set has no clones; those that exist are deleted"),
+  createClones: z
+    .literal([true, false, "keep"])
+    .default(true)
+    .describe(
+      "false: the set has no clones; those that exist are deleted; keep: no clone is made, and those that exist stay as they are",
+    ),
   mode: z
     .enum(["linked", "full"])
     .default("linked")

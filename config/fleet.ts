@@ -21,6 +21,8 @@ export interface PlacedClone extends CloneConfig {
   /** The place in the config that it comes from: its own, or that of a counted set. */
   path: string;
   description: string;
+  /** Its place in its set, from 0, where the set is not given as a whole. */
+  index?: number;
 }
 
 /** The key of a counted set that a field of its clones comes from. */
@@ -39,6 +41,8 @@ export function placeOf(path: string, field: keyof CloneConfig): string {
 
 /** A clone set as the program uses it. Of a counted set, too, every clone is in the list. */
 export interface CloneSet extends Omit<CloneSetConfig, "createClones" | "nodes"> {
+  /** `createClones: keep`: clones that exist are neither changed nor made anew, and no others are made. */
+  keep?: true;
   /** Nodes that clones without a node of their own may run on: the set's, or else the template's. */
   nodes: string[];
   clones: PlacedClone[];

@@ -272,3 +272,15 @@ test("files of the connection must be readable", () => {
     'cluster.ssh.privateKeyFile: found "/"; cannot read /: it is a folder',
   ]);
 });
+
+test("how many clones may go is a number, in the config or the environment", () => {
+  expect(load({ allowDeletes: "30" }).allowDeletes).toBe(30);
+  expect(load({}, { GOLDEN_FLEET_ALLOW_DELETES: "5" }).allowDeletes).toBe(5);
+  expect(load().allowDeletes).toBeUndefined();
+  expect(problems({ allowDeletes: "yes" })).toEqual([
+    "allowDeletes: found yes; expected the number of clones that one run may delete",
+  ]);
+  expect(problems({}, { GOLDEN_FLEET_ALLOW_DELETES: "-1" })).toEqual([
+    "GOLDEN_FLEET_ALLOW_DELETES: found -1; expected the number of clones that one run may delete",
+  ]);
+});

@@ -22,7 +22,7 @@ import { type Template, templateSchema } from "./template.ts";
 import { didYouMean, pathText } from "./text.ts";
 
 /** The stack config's keys, without the project's name. */
-export const KEYS = ["cluster", "apiToken", "username", "password", "templates", "cloneSets"] as const;
+export const KEYS = ["cluster", "apiToken", "username", "password", "templates", "cloneSets", "allowDeletes"] as const;
 
 /** What could be read of the stack config, and everything that is wrong with it. */
 export interface LoadedConfig {
@@ -33,6 +33,8 @@ export interface LoadedConfig {
   cloneSets: Record<string, CloneSet>;
   /** Sets with `createClones: false`. */
   leftOut: Record<string, CloneSet>;
+  /** How many clones that have left the config one run may delete. */
+  allowDeletes?: number;
   problems: Problem[];
   /** What works, but should be known. */
   warnings: Problem[];
@@ -105,6 +107,15 @@ export function loadConfig(
   if (!("kind" in login)) problems.push(login);
   const usableLogin = "kind" in login ? login : undefined;
 
+  const allowed = config("allowDeletes") || env.GOLDEN_FLEET_ALLOW_DELETES;
+  const allowDeletes = allowed === undefined ? undefined : Number(allowed);
+  if (allowDeletes !== undefined && !(Number.isInteger(allowDeletes) && allowDeletes >= 0)) {
+    problems.push({
+      path: config("allowDeletes") ? "allowDeletes" : "GOLDEN_FLEET_ALLOW_DELETES",
+      message: `found ${allowed}; expected the number of clones that one run may delete`,
+    });
+  }
+
   const rawTemplates = readObject("templates", config, problems) ?? {};
   const parsed: Record<string, Template> = {};
   for (const [key, raw] of Object.entries(rawTemplates)) {
@@ -158,6 +169,7 @@ export function loadConfig(
     templates,
     cloneSets,
     leftOut,
+    ...(allowDeletes !== undefined && { allowDeletes }),
     problems,
     warnings,
   };

@@ -26,8 +26,9 @@ export function spellOut(
     "count" in config
       ? countedClones(config, at, problems)
       : config.clones.map((clone, index) => placed(clone, config, `${at}.clones[${index}]`));
-  const { createClones: _, nodes = [...templateNodes], ...rest } = common(config);
-  return { set: { ...rest, nodes, clones }, problems };
+  const { createClones, nodes = [...templateNodes], ...rest } = common(config);
+  const kept = createClones === "keep" && ({ keep: true, onTemplateChange: "ignore" } as const);
+  return { set: { ...rest, ...kept, nodes, clones }, problems };
 }
 
 /** What both kinds of sets have. */

@@ -49,6 +49,7 @@ function typeOf(schema: Schema, plural = false): string {
   const here = core(schema);
   const s = plural ? "s" : "";
   if (here instanceof z.ZodEnum) return list(Object.values(here.enum).map(code), "or");
+  if (here instanceof z.ZodLiteral) return list([...here.values].map(code), "or");
   if (here instanceof z.ZodBoolean) return "`true` or `false`";
   if (here instanceof z.ZodNumber)
     return `${here.format === "safeint" ? "whole number" : "number"}${s}${plural ? "" : range(here)}`;

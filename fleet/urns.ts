@@ -4,14 +4,23 @@ export interface UrnScope {
   stack: string;
 }
 
+/** @param type with those of its parents in front of it, `$` between them */
+export const urnOf = ({ project, stack }: UrnScope, type: string, name: string): string =>
+  `urn:pulumi:${stack}::${project}::${type}::${name}`;
+
 /**
  * The URN of a dynamic resource of ours, under which it shows its progress.
  *
  * @param parentType type of the component it belongs to, if it belongs to one
  */
-export function resourceUrn({ project, stack }: UrnScope, type: string, name: string, parentType?: string): string {
-  const qualified = `${parentType ? `${parentType}$` : ""}pulumi-nodejs:dynamic/golden-fleet:${type}`;
-  return `urn:pulumi:${stack}::${project}::${qualified}::${name}`;
+export function resourceUrn(scope: UrnScope, type: string, name: string, parentType?: string): string {
+  return urnOf(scope, `${parentType ? `${parentType}$` : ""}pulumi-nodejs:dynamic/golden-fleet:${type}`, name);
+}
+
+/** Where a resource is, from its URN. */
+export function scopeOf(urn: string): UrnScope {
+  const [, , stack = "", , project = ""] = urn.split(":");
+  return { project, stack };
 }
 
 /** A URN holds the types of a resource's parents and not their names, so a clone keeps its own when it moves to another set. */

@@ -72,6 +72,8 @@ async function expectOnly(ids: readonly number[]): Promise<void> {
 beforeAll(async () => {
   console.log(`CRASH_SEED=${seed}`);
   project = await openProject();
+  // Whole sets are deleted here on purpose.
+  project.env.GOLDEN_FLEET_ALLOW_DELETES = "100";
   before = await state();
   await project.configure((config) => {
     config.cloneSets = {};

@@ -97,6 +97,7 @@ describe("a run in which deletions fail", () => {
   let project: Project;
   beforeAll(async () => {
     project = await openProject();
+    project.env.GOLDEN_FLEET_ALLOW_DELETES = "18";
     await project.configure((config) => {
       config.cloneSets = {
         web: {

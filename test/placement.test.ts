@@ -33,6 +33,8 @@ const diskOf = async (vmId: number) => String((await vms())[vmId]?.config.scsi0)
 
 beforeAll(async () => {
   project = await openProject();
+  // Whole sets are deleted here on purpose.
+  project.env.GOLDEN_FLEET_ALLOW_DELETES = "100";
   before = await state();
 });
 afterAll(() => project?.close());

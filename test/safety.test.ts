@@ -188,6 +188,24 @@ describe("a mistake in the config of a fleet that runs", () => {
     await writeFile(file, text);
   });
 
+  it("deletes no set that has left the config, until somebody says how many may go", async () => {
+    const { cloneSets } = project.config;
+    await project.configure((config) => {
+      config.cloneSets = {};
+    });
+    const run = await project.pulumi("up", ["--skip-preview"]);
+    expect(run.code).not.toBe(0);
+    expect(run.diagnostics).toMatch(/cloneSets\.web: 3 of 3 clones are no longer in the config.*web-1 \(VM 9101\)/);
+    expect(run.diagnostics).toContain("pulumi config set allowDeletes 3");
+    expect(Object.keys((await project.lab.control.state()).vms)).toContain("9101");
+    project.env.GOLDEN_FLEET_ALLOW_DELETES = "3";
+    const preview = await project.pulumi("preview");
+    expect([preview.code, preview.changes.delete]).toEqual([0, 4]);
+    expect(preview.diagnostics).toContain("3 of 3 clones are no longer in the config");
+    delete project.env.GOLDEN_FLEET_ALLOW_DELETES;
+    await project.configure((config) => Object.assign(config, { cloneSets }));
+  });
+
   it("refuses a token that stands in the stack's file in plain text", async () => {
     await project.configure((config) => Object.assign(config, { apiToken: project.lab.apiToken }));
     const run = await project.pulumi("preview");

@@ -1,3 +1,6 @@
+import { migrated } from "../dynamic/states.ts";
+import { type CloneState, VERSIONS } from "./state.ts";
+
 /** What is known of a clone when a run has ended. */
 export interface CloneInfo {
   name: string;
@@ -15,4 +18,29 @@ export interface CloneInfo {
   pendingReboot?: string[];
   /** Why the clone is not what the config says. */
   error?: string;
+}
+
+/** What the engine's state says of a clone, and the key of the clone set that it belongs to. */
+export function storedClone(outputs: Record<string, unknown>): { set: string; info: CloneInfo } {
+  const {
+    spec,
+    node = "",
+    status,
+    address,
+    addresses,
+    pendingReboot,
+    error,
+  } = migrated(VERSIONS, outputs) as unknown as CloneState;
+  const { vmId, name = `vm-${vmId}`, set = "" } = spec;
+  const info: CloneInfo = {
+    name,
+    vmId,
+    node,
+    status,
+    ...(address !== undefined && { address }),
+    ...(addresses && { addresses }),
+    ...(pendingReboot && { pendingReboot }),
+    ...(error !== undefined && { error }),
+  };
+  return { set, info };
 }

@@ -21,6 +21,14 @@ describe("what has to be done to a clone", () => {
     });
   });
 
+  it("is nothing while it is kept as it is, whatever the config says and however it is", () => {
+    const stopped = fakeState({ status: "stopped", error: "no agent" });
+    expect(diff(stopped, fakeClone({ keep: true, name: "db-1", vmId: 9999, full: true }))).toMatchObject({
+      changes: false,
+      replaces: [],
+    });
+  });
+
   it.each([
     ["name", { name: "db-1" }],
     ["hostname", { hostname: "web-1.example.org" }],

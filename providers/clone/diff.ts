@@ -86,6 +86,7 @@ export interface CloneDiff extends dynamic.DiffResult {
 
 /** What has to be done to a clone, told by state and config alone. */
 export function diff(state: CloneState, news: CloneInputs): CloneDiff {
+  if (news.keep) return { changes: false, replaces: [], deleteBeforeReplace: true, reasons: [] };
   const replaces = replacedFor(state, news);
   const updates = changedKeys<CloneInputs>(state.spec, news, [...UPDATING, ...TREATING]);
   const reasons = [...moves(state, news), ...unfinished(state, news)];

@@ -82,6 +82,8 @@ export interface CloneInputs {
   maxUnavailable?: number;
   /** Reboots a running guest for options that need it. Default: they wait. */
   rebootOnChange?: boolean;
+  /** It stays as it is, whatever the config says. */
+  keep?: true;
   /** Take over a VM that is not ours. */
   adopt?: boolean;
 }

@@ -57,6 +57,20 @@ describe("the config of a clone", () => {
   const check = (olds: Partial<CloneInputs>, news: Partial<CloneInputs>) =>
     provider.check?.(config, fakeClone(olds), fakeClone(news));
 
+  it("stays in the state as it was brought to the clone, while that is kept as it is", async () => {
+    const kept = await check({ diskGiB: 40, name: "web-1" }, { diskGiB: 30, name: "db-1", keep: true });
+    expect(kept?.failures).toBeUndefined();
+    expect(kept?.inputs).toMatchObject({ diskGiB: 40, name: "web-1", keep: true });
+    const back = await check(kept?.inputs ?? {}, { diskGiB: 30, name: "db-1" });
+    expect(back?.failures).toHaveLength(1);
+  });
+
+  it("lacks what a run leaves out that was never made", () => {
+    expect(provider.missing?.(fakeClone())).toEqual([]);
+    const places = [{ node: "pve1" }] as CloneInputs["places"];
+    expect(provider.missing?.({ ...fakeClone({ places }), fleetId: "" })).toEqual(["preflight", "its template"]);
+  });
+
   it("is refused at preview when its disk were to shrink", async () => {
     const reason = "the disk of web-1 has 40 GiB, and PVE cannot shrink disks; expected at least that, found 20";
     expect(await check({ diskGiB: 40 }, { diskGiB: 20 })).toMatchObject({

@@ -8,18 +8,26 @@ import { diff } from "./diff.ts";
 import { type CloneInputs, waits } from "./inputs.ts";
 import { look } from "./look.ts";
 import { remove } from "./remove.ts";
-import { type CloneState, fromVersion1 } from "./state.ts";
+import { type CloneState, VERSIONS } from "./state.ts";
 
 const messagesFor = ({ stack, vmId }: Pick<CloneInputs, "stack" | "vmId">) => messagesOf(cloneUrn(stack, vmId));
 
 /** A clone of a template: made, configured, started, ready. */
 export const provider: Handlers<CloneInputs, CloneState> = {
-  stateVersion: 2,
-  migrations: { 1: fromVersion1 as (old: object) => object },
+  ...VERSIONS,
+
+  missing({ fleetId, places }) {
+    return [
+      ...(fleetId ? [] : ["preflight"]),
+      ...(places.every(({ sourceVmId }) => sourceVmId) ? [] : ["its template"]),
+    ];
+  },
 
   async check(_config, olds, news) {
     const { diskGiB: had = 0, name } = olds;
     const { diskGiB: wants } = news;
+    // What it was made with is what there is to compare with when it is no longer kept.
+    if (news.keep && olds.vmId !== undefined) return { inputs: { ...(olds as CloneInputs), keep: true } };
     const shrinks = typeof wants === "number" && wants < had && olds.vmId === news.vmId;
     const reason = `the disk of ${name} has ${had} GiB, and PVE cannot shrink disks; expected at least that, found ${wants}`;
     return { inputs: news, ...(shrinks && { failures: [{ property: "diskGiB", reason }] }) };

@@ -79,3 +79,6 @@ export function fromVersion1(old: Version1): CloneState {
     error,
   });
 }
+
+/** How states are read; see `Handlers`. */
+export const VERSIONS = { stateVersion: 2, migrations: { 1: fromVersion1 as (old: object) => object } };

@@ -127,6 +127,8 @@ export const provider: Handlers<ConversionInputs, ConversionState> = {
   stateVersion: 2,
   migrations: { 1: (old) => ({ ...old, pluginDeletes: true }) },
 
+  missing: ({ fleetId, vmId }) => [...(fleetId ? [] : ["preflight"]), ...(vmId ? [] : ["its VM"])],
+
   async diff(config, _id, olds, news) {
     note(runOf(config), news.vmId, olds.statusUrn, news.statusUrn);
     if (olds.isTemplate && news.makeTemplate === false && olds.vmId === news.vmId) {

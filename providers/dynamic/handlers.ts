@@ -14,6 +14,11 @@ export interface Handlers<Inputs, State> {
   stateVersion: number;
   /** From a version to the next. States without a version are of version 1. */
   migrations?: Readonly<Record<number, (old: object) => object>>;
+  /**
+   * What of the stack the inputs lack: a run may leave out what has never been made, and the engine goes on without it.
+   * Nothing is created or updated then.
+   */
+  missing?(inputs: Inputs): string[];
   /** Completes or refuses inputs; also runs at preview. Only called for a shell with `checks`. */
   check?(config: ConfigReader, olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>>;
   diff(config: ConfigReader, id: string, olds: State, news: Inputs): Promise<dynamic.DiffResult>;

@@ -21,6 +21,7 @@ vi.mock("../snippets/provider.ts", () => {
   return {
     provider: {
       stateVersion: 2,
+      missing: ({ lacks = [] }: { lacks?: string[] }) => lacks,
       migrations: { 1: (old: object) => ({ spec: old }) },
       check: call(() => ({ inputs: { name: "checked" } })),
       diff: call(() => ({ changes: true })),
@@ -86,6 +87,27 @@ describe("a provider", () => {
 
   it("that finds nothing has the resource taken out of the state: its id is empty", async () => {
     expect(await call("read", "9101", state)).toEqual({ id: "", props: {} });
+  });
+});
+
+describe("inputs that lack what the run leaves out", () => {
+  const lacking = { ...inputs, lacks: ["its template"] };
+
+  it.each([
+    ["create", [lacking]],
+    ["update", ["9101", state, lacking]],
+  ])("change nothing: %s", async (method, args) => {
+    given = [];
+    await expect(call(method, ...args)).rejects.toThrow(
+      "its template has never been made, and this run leaves that out. Take it into the run (--target, --exclude)",
+    );
+    expect(given).toEqual([]);
+  });
+
+  it("are no reason not to delete, or to look", async () => {
+    await call("delete", "9101", { ...state, lacks: ["its template"] });
+    expect(given).toHaveLength(2);
+    expect(await call("check", {}, lacking)).toEqual({ inputs: { name: "checked" } });
   });
 });
 

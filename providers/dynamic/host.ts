@@ -1,7 +1,10 @@
 import "../../fastStart.mjs";
 import "./endWithEngine.mjs";
 import { flushCompileCache } from "node:module";
+import { unchecked } from "../../fleet/part.ts";
+import { isKnown } from "../run/commandLine.ts";
 import type { ConfigReader, Handlers } from "./handlers.ts";
+import { warner } from "./progress.ts";
 import { migrated, stored } from "./states.ts";
 
 // The SDK maps each stack trace back to the sources of a compiler, for which it reads the maps of all packages in it. These
@@ -9,6 +12,8 @@ import { migrated, stored } from "./states.ts";
 Reflect.deleteProperty(Error, "prepareStackTrace");
 
 type Values = Record<string, unknown>;
+const PREFLIGHT = "preflight/provider.ts";
+
 type AnyHandlers = Handlers<Values, Values>;
 
 /** Where the engine keeps the provider's code among a resource's inputs and outputs. */
@@ -28,6 +33,9 @@ function load(module: string): Promise<{ provider: AnyHandlers }> {
 
 const withoutCode = ({ [CODE]: _, ...values }: Values): Values => values;
 
+const lackingText = (lacking: readonly string[]) =>
+  `it is left alone: ${lacking.join(" and ")} ${lacking.length === 1 ? "has" : "have"} never been made, and this run leaves ${lacking.length === 1 ? "that" : "them"} out. Take it into the run (--target, --exclude), or leave this out too`;
+
 /** One method of a provider, with states of its own version, and neither with the provider's code. */
 async function call(provider: AnyHandlers, config: ConfigReader, method: string, args: never[]): Promise<unknown> {
   const values = args as unknown[] as Values[];
@@ -35,6 +43,8 @@ async function call(provider: AnyHandlers, config: ConfigReader, method: string,
   // All methods but `check` and `create` get the id first, and then the state.
   const id = String(args[0]);
   const state = () => migrated(provider, withoutCode(values[1] ?? {}));
+  const lacking = method === "create" || method === "update" ? (provider.missing?.(inputs) ?? []) : [];
+  if (lacking.length > 0) throw new Error(lackingText(lacking));
   switch (method) {
     case "check":
       return provider.check?.(config, withoutCode(values[0] ?? {}), inputs);
@@ -66,9 +76,24 @@ function passedOn(error: unknown, provider: AnyHandlers, inputs: Values | undefi
   return Object.assign(error, { id, properties, reasons: [error.message] });
 }
 
+/** Whether this run has had its preflight, or it has been said that it has none. */
+let isSettled = false;
+
+/**
+ * Says once that something is made or changed without a preflight. The program says it beforehand, unless it cannot tell what
+ * the run is about.
+ */
+function noteUnchecked(module: string, method: string): void {
+  const changes = method === "create" || method === "update";
+  if (isSettled || (module === PREFLIGHT ? method !== "check" : !changes)) return;
+  isSettled = true;
+  if (module !== PREFLIGHT && !isKnown()) warner("")(unchecked());
+}
+
 /** What `shell` calls, inside the dynamic-provider host: one method of one module, in the host's own terms. */
 export async function run(module: string, config: ConfigReader, method: string, args: never[]): Promise<unknown> {
   const { provider } = await load(module);
+  noteUnchecked(module, method);
   try {
     return await call(provider, config, method, args);
   } catch (error) {

@@ -1,6 +1,7 @@
 import pLimit from "p-limit";
 import type { Fleet } from "../../config/fleet.ts";
 import type { Login } from "../../config/login.ts";
+import type { Part } from "../../fleet/part.ts";
 import type { TemplateNames } from "../../fleet/templateNames.ts";
 import { type ServedCertificate, servedCertificate } from "../../proxmox/certificate.ts";
 import { type PveClient, path } from "../../proxmox/client.ts";
@@ -13,6 +14,7 @@ import { verifiedBySystem } from "../../proxmox/systemTrust.ts";
 import { whereIs } from "../../proxmox/whereIs.ts";
 import { readFile } from "../image/ensure.ts";
 import { NotAsked } from "./finding.ts";
+import type { Work } from "./needs.ts";
 import { NodeCalls, NodeDown } from "./nodeCalls.ts";
 
 /** A guest's config. `absent`: the guest is gone meanwhile; `unreachable`: its node does not answer. */
@@ -28,13 +30,20 @@ export interface SetMemory {
 
 /** What the checks know of the stack and the cluster. Each fact is asked for once, and only if a check needs it. */
 export interface Facts {
-  readonly fleet: Fleet;
+  /** What the run makes, changes or deletes. */
+  readonly fleet: Work;
+  /** All of the stack config. */
+  readonly whole: Fleet;
+  /** Which of it the run is about. */
+  readonly part: Part;
   readonly login: Login;
   readonly fleetId: string;
   /** VMIDs that an earlier preflight of this stack found to be free or ours. */
   readonly knownVmIds: ReadonlySet<number>;
   /** By key: the clone sets of that preflight. */
   readonly knownSets: Readonly<Record<string, SetMemory>>;
+  /** How many clones that have left the config this run may delete; undefined: nobody has said. */
+  readonly allowDeletes?: number;
   /** As they will be remembered of this run. */
   readonly templateNames: TemplateNames;
   /** Whether addresses and devices are those of the last run that went through. */
@@ -88,7 +97,16 @@ const AT_A_TIME = 8;
 
 type Given = Pick<
   Facts,
-  "fleet" | "login" | "fleetId" | "knownVmIds" | "knownSets" | "templateNames" | "claimsUnchanged"
+  | "fleet"
+  | "whole"
+  | "part"
+  | "login"
+  | "fleetId"
+  | "knownVmIds"
+  | "knownSets"
+  | "allowDeletes"
+  | "templateNames"
+  | "claimsUnchanged"
 >;
 
 /** @param sshTarget where and how the plugin reaches a node by SSH */

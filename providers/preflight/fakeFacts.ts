@@ -1,4 +1,5 @@
 import { loadConfig } from "../../config/load.ts";
+import { Part } from "../../fleet/part.ts";
 import type { GuestEntry } from "../../proxmox/guests.ts";
 import type { Datastore } from "../../proxmox/storage.ts";
 import type { Facts, GuestLook } from "./facts.ts";
@@ -35,8 +36,11 @@ export const fakeConfigs =
 
 /** For tests: a healthy cluster of two nodes, in which nothing of ours exists yet. */
 export function fakeFacts(facts: Partial<Facts> = {}): Facts {
+  const { whole = facts.fleet ?? fakeFleet() } = facts;
   return {
-    fleet: fakeFleet(),
+    fleet: whole,
+    whole,
+    part: new Part({ project: "proxmox-golden-fleet", stack: "test" }),
     login: { kind: "token", id: "fleet@pve!golden", secret: "secret" },
     fleetId: "f1ee7000",
     knownVmIds: new Set(),

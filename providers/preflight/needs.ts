@@ -1,6 +1,12 @@
 import type { CloneSet, Fleet, PlacedClone, PlacedTemplate } from "../../config/fleet.ts";
 
-/** Which VMs the stack config wants, and where they may be. Nothing here asks the cluster. */
+/** Which VMs the run is to make or change, and where they may be. Nothing here asks the cluster. */
+
+/** A stack config, or the part of it that a run is about. */
+export interface Work extends Fleet {
+  /** Keys of templates that the run leaves as they are; clones may be made from them all the same. */
+  idle?: ReadonlySet<string>;
+}
 
 /** A template, or one of its replicas, with its key. */
 export interface KeyedTemplate {
@@ -24,7 +30,17 @@ export interface SetClone {
   source: KeyedTemplate | undefined;
 }
 
-export function templatesOf({ templates }: Pick<Fleet, "templates">): KeyedTemplate[] {
+/** The templates that the run is about. */
+export const templatesOf = ({ templates, idle }: Pick<Work, "templates" | "idle">): KeyedTemplate[] =>
+  allTemplatesOf({ templates }).filter(({ key }) => !idle?.has(key));
+
+/** The work without the templates that the run leaves as they are. */
+export const activeOf = (work: Work): Work => ({
+  ...work,
+  templates: Object.fromEntries(Object.entries(work.templates).filter(([key]) => !work.idle?.has(key))),
+});
+
+export function allTemplatesOf({ templates }: Pick<Fleet, "templates">): KeyedTemplate[] {
   return Object.entries(templates).map(([key, template]) => ({
     key,
     path: template.path,
@@ -35,10 +51,11 @@ export function templatesOf({ templates }: Pick<Fleet, "templates">): KeyedTempl
 
 /** The clones of some sets, `cloneSets` unless others are given. */
 export function clonesOf(fleet: Pick<Fleet, "templates" | "cloneSets">): SetClone[] {
-  const templates = new Map(templatesOf(fleet).map((one) => [one.key, one]));
+  const templates = new Map(allTemplatesOf(fleet).map((one) => [one.key, one]));
   return Object.entries(fleet.cloneSets).flatMap(([key, set]) => {
     const source = templates.get(set.template);
-    return set.clones.map((clone, index) => {
+    return set.clones.map((clone, position) => {
+      const { index = position } = clone;
       const nodes = clone.node === undefined ? set.nodes : [clone.node];
       return { key, set, clone, source, nodes, node: nodes[index % nodes.length] ?? "" };
     });
@@ -47,7 +64,7 @@ export function clonesOf(fleet: Pick<Fleet, "templates" | "cloneSets">): SetClon
 
 /** What the clones of a set that run on a node are made from: the replica that is there, or the first one. */
 export function sourceOn(fleet: Fleet, { template }: CloneSet, node: string): KeyedTemplate | undefined {
-  const all = templatesOf(fleet).filter((one) => one.key === template || one.template.replicaOf === template);
+  const all = allTemplatesOf(fleet).filter((one) => one.key === template || one.template.replicaOf === template);
   return all.find((one) => one.node === node) ?? all.find((one) => one.key === template);
 }
 
@@ -65,7 +82,9 @@ interface NodeUse {
 export function candidatesOf(fleet: Fleet, key: string): NodeUse[] {
   const set = fleet.cloneSets[key];
   if (!set) return [];
-  const own = templatesOf(fleet).filter((one) => one.key === set.template || one.template.replicaOf === set.template);
+  const own = allTemplatesOf(fleet).filter(
+    (one) => one.key === set.template || one.template.replicaOf === set.template,
+  );
   // A set whose clones all name a node of their own does not use these.
   const used = set.clones.some(({ node }) => node === undefined) ? set.nodes : [];
   const places = [

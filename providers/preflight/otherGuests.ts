@@ -2,7 +2,7 @@ import { ownerOf } from "../../fleet/ownership.ts";
 import { ApiError, answerOf } from "../../proxmox/errors.ts";
 import type { GuestConfig, GuestEntry } from "../../proxmox/guests.ts";
 import type { Facts } from "./facts.ts";
-import { clonesOf, templatesOf } from "./needs.ts";
+import { allTemplatesOf, clonesOf, templatesOf } from "./needs.ts";
 import { isTrusted } from "./trust.ts";
 
 /** How many guests of others are read: the API gives configs one by one. */
@@ -50,8 +50,8 @@ function unreadText(looks: readonly Look[]): string[] {
 /** The configs of guests that are not ours, running ones first. Templates never run and are left out. */
 export async function otherGuests(facts: Facts, wanted: (guest: GuestEntry) => boolean = () => true): Promise<Others> {
   const own = new Set([
-    ...templatesOf(facts.fleet).map(({ template }) => template.vmId),
-    ...clonesOf(facts.fleet).map(({ clone }) => clone.vmId),
+    ...allTemplatesOf(facts.whole).map(({ template }) => template.vmId),
+    ...clonesOf(facts.whole).map(({ clone }) => clone.vmId),
     // Ours that the config no longer has: this run deletes them.
     ...facts.knownVmIds,
   ]);

@@ -1,22 +1,25 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Fleet } from "../../config/fleet.ts";
 import type { Problem } from "../../config/problem.ts";
-import { replicasOf } from "../../config/replicas.ts";
 import { addressedOf } from "../../config/rules/addresses.ts";
 import { macsOf } from "../../config/rules/macs.ts";
-import { vmIdsOf } from "../../config/rules/vmIds.ts";
+import { Part } from "../../fleet/part.ts";
 import type { TemplateNames } from "../../fleet/templateNames.ts";
+import { scopeOf } from "../../fleet/urns.ts";
 import { changedKeys } from "../dynamic/diff.ts";
 import type { ConfigReader, Handlers } from "../dynamic/handlers.ts";
 import { messagesOf } from "../dynamic/progress.ts";
+import { selection } from "../run/commandLine.ts";
 import { readStackConfig, runOf } from "../run/connect.ts";
 import { checksFor } from "./checks/index.ts";
 import { mappingUses } from "./deviceNeeds.ts";
 import { clusterFacts, type SetMemory } from "./facts.ts";
 import { firstKeys } from "./firstKeys.ts";
+import { memoryOf } from "./memory.ts";
 import { failureReport, hasFailed, remarks, summaryText } from "./report.ts";
 import { configResults, type Result, runChecks } from "./run.ts";
 import { sshTargetOf } from "./sshTarget.ts";
+import { workOf } from "./work.ts";
 
 /** The program gives `statusUrn` and `problems`; the rest is filled in by `check`. */
 export interface PreflightInputs {
@@ -37,16 +40,6 @@ export interface PreflightInputs {
 
 export interface PreflightState extends PreflightInputs {
   fleetId: string;
-}
-
-function setsOf({ templates, cloneSets }: Fleet): Record<string, SetMemory> {
-  return Object.fromEntries(
-    Object.entries(cloneSets).map(([key, { template, clones }]) => {
-      const replicas = Object.values(replicasOf(templates, template));
-      const own = replicas.flatMap((replica) => templates[replica]?.vmId ?? []);
-      return [key, { vmIds: clones.map(({ vmId }) => vmId), templates: own }];
-    }),
-  );
 }
 
 /** The addresses and devices of the config, and MAC addresses, which other guests may have too. */
@@ -72,21 +65,24 @@ export async function preflight(
   // The program sees more (keys that do not exist, secrets in plain text), and only it knows which values not to show.
   const offline = configResults({ ...loaded, problems: news.problems ?? loaded.problems });
   if (!cluster || !login) return { inputs: { ...news, fleetId }, results: offline };
-  const fleet: Fleet = { cluster, templates, cloneSets, leftOut };
-  const vmIds = vmIdsOf(fleet)
-    .map(({ vmId }) => vmId)
-    .sort((a, b) => a - b);
-  const claims = claimsOf(fleet);
+  const whole: Fleet = { cluster, templates, cloneSets, leftOut };
+  const part = new Part(scopeOf(news.statusUrn), selection());
+  const work = workOf(whole, part);
+  const claims = claimsOf(workOf(whole, new Part(scopeOf(news.statusUrn))));
   const { client } = runOf(config);
-  const templateNames = await firstKeys(client, fleet, olds);
+  const names = await firstKeys(client, whole, olds);
+  const templateNames = part.isWhole ? names : { ...olds.templateNames, ...names };
   const facts = clusterFacts(
     client,
     {
-      fleet,
+      fleet: work,
+      whole,
+      part,
       login,
       fleetId,
       knownVmIds: new Set(olds.vmIds),
       knownSets: olds.sets ?? {},
+      ...(loaded.allowDeletes !== undefined && { allowDeletes: loaded.allowDeletes }),
       templateNames,
       claimsUnchanged: olds.claims === claims,
     },
@@ -96,9 +92,9 @@ export async function preflight(
     inputs: {
       ...news,
       fleetId,
-      vmIds,
-      sets: setsOf(fleet),
-      claims,
+      ...memoryOf(olds, { whole, work, part }),
+      // Those that the run is not about have not been looked at.
+      ...(part.isWhole ? { claims } : olds.claims !== undefined && { claims: olds.claims }),
       templateNames,
     },
     results: [...(await runChecks(checksFor(loaded.problems), facts)), ...offline],

@@ -2,7 +2,7 @@ import type { Fleet } from "../../config/fleet.ts";
 import type { Version } from "../../proxmox/cluster.ts";
 import type { GuestEntry } from "../../proxmox/guests.ts";
 import { bridgeUses, mappingUses } from "./deviceNeeds.ts";
-import { clonesOf, distinct, templatesOf } from "./needs.ts";
+import { allTemplatesOf, clonesOf, distinct, templatesOf } from "./needs.ts";
 import { datastoreUses } from "./storageNeeds.ts";
 
 /** A privilege that this config needs. */
@@ -109,6 +109,12 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
     need(`/storage/${datastores.snippets}`, ["Datastore.Allocate", "Datastore.Audit"]);
     need(`/storage/${datastores.images}`, ["Datastore.AllocateTemplate", "Datastore.Audit"]);
     if (!template.image.keepImage) need(`/storage/${datastores.images}`, ["Datastore.Allocate"]);
+  }
+  // A template that the run leaves as it is has to give its clones.
+  const idle = allTemplatesOf(fleet).filter(({ key }) => !templates.some((one) => one.key === key));
+  for (const { key, template } of idle) {
+    const { replicaOf = key } = template;
+    if (cloned.has(replicaOf)) needOnVm(template, ["VM.Clone"]);
   }
   const vms = clones.map(({ clone, set }) => ({ vmId: clone.vmId, pool: set.pool }));
   for (const [index, { clone, set, nodes, source }] of clones.entries()) {

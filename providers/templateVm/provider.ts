@@ -20,6 +20,8 @@ export interface GuardInputs {
 export const provider: Handlers<GuardInputs, GuardInputs> = {
   stateVersion: 1,
 
+  missing: ({ fleetId }) => (fleetId ? [] : ["preflight"]),
+
   async diff(_config, _id, olds, news) {
     return diffByKeys<GuardInputs>(olds, news, {
       replacing: ["vmId"],

@@ -2,6 +2,7 @@ import type { Problem } from "../../../config/problem.ts";
 import type { Check } from "../finding.ts";
 import { addressFree } from "./configuration/addressFree.ts";
 import { clonesDeleted } from "./configuration/clonesDeleted.ts";
+import { clonesLost } from "./configuration/clonesLost.ts";
 import { macFree } from "./configuration/macFree.ts";
 import { vmIdFree } from "./configuration/vmIdFree.ts";
 import { apiReachable } from "./environment/apiReachable.ts";
@@ -48,6 +49,7 @@ export const CHECKS: readonly Check[] = [
   addressFree,
   macFree,
   clonesDeleted,
+  clonesLost,
   templateInUse,
 ];
 

@@ -1,9 +1,20 @@
+import type { GuestEntry } from "../../../../proxmox/guests.ts";
 import { type Check, type Finding, pass, warn } from "../../finding.ts";
 import { clonesOf } from "../../needs.ts";
 import { ranges } from "../../ranges.ts";
 import { oursAmong } from "../../trust.ts";
 
-/** Says how many VMs `createClones: false` is going to delete: that is what it means. */
+/** Named before the rest is counted. */
+const NAMED = 10;
+
+/** `web-1 (VM 9101), web-2 (VM 9102)`; of many only the first by name. */
+function named(vms: readonly GuestEntry[]): string {
+  const names = vms.slice(0, NAMED).map(({ name, vmid }) => `${name ?? "without a name"} (VM ${vmid})`);
+  const rest = vms.slice(NAMED).map(({ vmid }) => vmid);
+  return [...names, ...(rest.length > 0 ? [`and ${rest.length} more (${ranges(rest)})`] : [])].join(", ");
+}
+
+/** Says which VMs `createClones: false` is going to delete: that is what it means. */
 export const clonesDeleted: Check = {
   id: "clones-deleted",
   group: "configuration",
@@ -14,17 +25,20 @@ export const clonesDeleted: Check = {
     const clones = clonesOf({ templates, cloneSets: leftOut });
     const vmIds = new Set(clones.map(({ clone }) => clone.vmId));
     const there = (await facts.guests()).filter(({ vmid }) => vmIds.has(vmid));
-    const ours = new Set((await oursAmong(there, facts)).map(({ vmid }) => vmid));
+    const ours = new Map((await oursAmong(there, facts)).map((guest) => [guest.vmid, guest]));
     // A VMID that another set has now stays with that one.
-    for (const { clone } of clonesOf(facts.fleet)) ours.delete(clone.vmId);
+    for (const { clone } of clonesOf(facts.whole)) ours.delete(clone.vmId);
     const warnings = keys.flatMap((key): Finding[] => {
-      const gone = clones.flatMap((one) => (one.key === key && ours.has(one.clone.vmId) ? [one.clone.vmId] : []));
+      const gone = clones.flatMap((one) => (one.key === key ? (ours.get(one.clone.vmId) ?? []) : []));
       if (gone.length === 0) return [];
       const vms = gone.length === 1 ? "1 VM" : `${gone.length} VMs`;
       return [
         warn(
-          `createClones is false: ${vms} of cloneSets.${key} ${gone.length === 1 ? "is" : "are"} going to be deleted (${ranges(gone)})`,
-          { path: `cloneSets.${key}.createClones` },
+          `createClones is false: ${vms} of cloneSets.${key} ${gone.length === 1 ? "is" : "are"} going to be deleted: ${named(gone)}`,
+          {
+            path: `cloneSets.${key}.createClones`,
+            todo: ["If they are to stay as they are, and no more are to be made: createClones: keep"],
+          },
         ),
       ];
     });

@@ -2,6 +2,7 @@ import { macsOf } from "../../../../config/rules/macs.ts";
 import type { GuestConfig } from "../../../../proxmox/guests.ts";
 import { parseProperties } from "../../../../proxmox/propertyString.ts";
 import { type Check, type Finding, fail, orPass, pass } from "../../finding.ts";
+import { activeOf } from "../../needs.ts";
 import { isSettled, otherGuests } from "../../otherGuests.ts";
 
 /** The MAC addresses of a guest: a VM's stands for its card, a container's has a key of its own. */
@@ -19,7 +20,7 @@ export const macFree: Check = {
   id: "mac-free",
   group: "configuration",
   async run(facts) {
-    const wanted = new Map(macsOf(facts.fleet).map(({ mac, path }) => [mac, path]));
+    const wanted = new Map(macsOf(activeOf(facts.fleet)).map(({ mac, path }) => [mac, path]));
     if (wanted.size === 0) return [];
     if (await isSettled(facts)) return [pass("no new MAC address since the last run")];
     const { guests } = await otherGuests(facts);

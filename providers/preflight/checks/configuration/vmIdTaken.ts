@@ -59,7 +59,7 @@ function adoption({ clone, vmId, resource }: ConfiguredVmId, { type, template }:
 /** Whether a template of ours is the wanted one by another key, which has left the config. */
 function isRenamed(facts: Facts, { template }: ConfiguredVmId, node: string, mark: Mark, hash: ContentOf): boolean {
   const [, old] = /^templates\.(.+)$/.exec(mark.resource) ?? [];
-  if (!template || old === undefined || old in facts.fleet.templates || template.node !== node) return false;
+  if (!template || old === undefined || old in facts.whole.templates || template.node !== node) return false;
   return hash(template, facts) === mark.content;
 }
 

@@ -2,7 +2,7 @@ import type { PlacedTemplate } from "../../../../config/fleet.ts";
 import { list } from "../../../../config/text.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, each, type Finding, fail, orPass, warn } from "../../finding.ts";
-import { clonesOf, distinct, type KeyedTemplate, type SetClone, templatesOf } from "../../needs.ts";
+import { allTemplatesOf, clonesOf, distinct, type KeyedTemplate, type SetClone, templatesOf } from "../../needs.ts";
 import { left } from "./templateLeft.ts";
 import { type ContentOf, contentOf, foundTemplate, othersTodo, usersOf, usersText } from "./templateUsers.ts";
 
@@ -53,7 +53,7 @@ async function changed(facts: Facts, one: KeyedTemplate, hash: ContentOf): Promi
   if (sameContent && guest.node === node) return [];
 
   const what = sameContent ? `is to move from node ${guest.node} to ${node}` : "has changed";
-  const concerned = clonesOf(facts.fleet).filter(({ source }) => source?.key === replicaOf);
+  const concerned = clonesOf(facts.whole).filter(({ source }) => source?.key === replicaOf);
   const users = await usersOf(facts, found);
   if (users.clones.length + users.others.length === 0)
     return [warn(`the template ${what}: VM ${vmId} is going to be replaced.${consequence(concerned)}`, { path })];
@@ -83,8 +83,8 @@ export const templateInUseBy = (hash: ContentOf): Check => ({
   async run(facts) {
     const templates = templatesOf(facts.fleet);
     const kept = new Set([
-      ...templates.map(({ template }) => template.vmId),
-      ...clonesOf(facts.fleet).map(({ clone }) => clone.vmId),
+      ...allTemplatesOf(facts.whole).map(({ template }) => template.vmId),
+      ...clonesOf(facts.whole).map(({ clone }) => clone.vmId),
     ]);
     const old = (await facts.guests()).filter(({ vmid, template }) => template && !kept.has(vmid));
     if (templates.length + old.length === 0) return [];

@@ -5,10 +5,22 @@ import type { Facts } from "../../facts.ts";
 import { type Finding, fail } from "../../finding.ts";
 import { distinct, type SetClone } from "../../needs.ts";
 import { oursAmong } from "../../trust.ts";
-import { type ContentOf, foundTemplate, othersTodo, type Users, usersOf, usersText } from "./templateUsers.ts";
+import {
+  type ContentOf,
+  type FoundTemplate,
+  foundTemplate,
+  othersTodo,
+  type Users,
+  usersOf,
+  usersText,
+} from "./templateUsers.ts";
 
 /** Why a template is not in the config any more, the place that says so, and how it gets back. */
-function departure({ fleet }: Facts, guest: GuestEntry, resource: string): { why: string; path: string; back: string } {
+function departure(
+  { whole: fleet }: Facts,
+  guest: GuestEntry,
+  resource: string,
+): { why: string; path: string; back: string } {
   const now = Object.entries(fleet.templates).find(([key]) => `templates.${key}` === resource)?.[1];
   if (now) {
     const path = `${now.path}.vmId`;
@@ -30,25 +42,35 @@ function departure({ fleet }: Facts, guest: GuestEntry, resource: string): { why
   return { why: `${what} is no longer in the config`, path: resource, back };
 }
 
+/** Whether the run is about a VM that the config does not have, and so deletes it. */
+function isDeleted({ part }: Facts, { guest, mark }: FoundTemplate): boolean {
+  const [, key = ""] = /^templates\.(.+)$/.exec(mark.resource) ?? [];
+  return part.hasTemplate(key, guest.vmid) || part.hasLostClone(guest.vmid);
+}
+
 /**
  * A template of ours on a VMID that the config has no template on: it is deleted at the end of the run, when linked clones
  * of it must not be there any more.
  */
 export async function left(facts: Facts, guest: GuestEntry, hash: ContentOf): Promise<Finding[]> {
   const found = await foundTemplate(facts, guest);
-  if (!found) return [];
-  const { fleet } = facts;
+  if (!found || !isDeleted(facts, found)) return [];
+  const { whole, part } = facts;
   const ofSameContent = ({ source }: SetClone) =>
     source !== undefined && hash(source.template, facts) === found.mark.content;
   const guests = await facts.guests();
   const all = await usersOf(facts, found);
   // What the config does not have, or has made anew, is gone when the template is deleted.
   const others = guests.filter(({ vmid }) => all.others.includes(vmid));
-  const gone = (await oursAmong(others, facts)).map(({ vmid }) => vmid);
-  const stays = ({ key, ...one }: SetClone) =>
-    key in fleet.cloneSets &&
-    one.set.mode === "linked" &&
-    (one.set.onTemplateChange === "ignore" || ofSameContent({ key, ...one }));
+  const gone = (await oursAmong(others, facts)).flatMap(({ vmid }) => (part.hasLostClone(vmid) ? [vmid] : []));
+  const stays = ({ key, ...one }: SetClone) => {
+    if (!part.hasClone(key, { vmId: one.clone.vmId, template: one.set.template }, whole.templates)) return true;
+    return (
+      key in whole.cloneSets &&
+      one.set.mode === "linked" &&
+      (one.set.onTemplateChange === "ignore" || ofSameContent({ key, ...one }))
+    );
+  };
   const users: Users = { clones: all.clones.filter(stays), others: all.others.filter((vmId) => !gone.includes(vmId)) };
   if (users.clones.length + users.others.length === 0) return [];
   const { why, path, back } = departure(facts, guest, found.mark.resource);

@@ -1,7 +1,7 @@
 import { list } from "../../../../config/text.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, each, type Finding, fail, orPass } from "../../finding.ts";
-import { candidatesOf, type KeyedTemplate, sourceOn, templatesOf } from "../../needs.ts";
+import { allTemplatesOf, candidatesOf, type KeyedTemplate, sourceOn } from "../../needs.ts";
 import { volumesOf } from "../../storageNeeds.ts";
 
 interface Away {
@@ -22,7 +22,7 @@ async function reach(facts: Facts, { key, node, path, source }: Away): Promise<F
   const local = [...new Set(needed)].filter((name) => found.some(({ storage, shared }) => storage === name && !shared));
   if (local.length === 0) return [];
   const { path: template } = source;
-  const nodes = templatesOf(facts.fleet).flatMap((one) => (one.path === template ? one.node : []));
+  const nodes = allTemplatesOf(facts.fleet).flatMap((one) => (one.path === template ? one.node : []));
   return [
     fail(
       `clones of cloneSets.${key} may be put on node ${node}, but ${template} is on ${list(nodes)} only, and ${list(local)} ${local.length === 1 ? "is" : "are"} not shared`,

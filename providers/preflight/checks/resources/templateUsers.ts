@@ -39,10 +39,10 @@ export async function foundTemplate(facts: Facts, guest: GuestEntry | undefined)
 }
 
 /** VMIDs of the templates that a clone's set has, and had at the last run. */
-function templatesOfSet({ fleet, knownSets }: Facts, { set, clone }: SetClone): number[][] {
+function templatesOfSet({ whole, knownSets }: Facts, { set, clone }: SetClone): number[][] {
   const before = Object.values(knownSets).find(({ vmIds }) => vmIds.includes(clone.vmId))?.templates ?? [];
-  const now = Object.values(replicasOf(fleet.templates, set.template)).flatMap(
-    (key) => fleet.templates[key]?.vmId ?? [],
+  const now = Object.values(replicasOf(whole.templates, set.template)).flatMap(
+    (key) => whole.templates[key]?.vmId ?? [],
   );
   return [before, now];
 }
@@ -93,7 +93,7 @@ export interface Users {
 /** The VMs whose disks are linked to a template's: by their disks, or on LVM-thin, which does not show it, by their marks. */
 export async function usersOf(facts: Facts, template: FoundTemplate): Promise<Users> {
   const { guest, config } = template;
-  const { fleet } = facts;
+  const { whole } = facts;
   const datastores = datastoresOf(config);
   const volumes = await Promise.all(datastores.map((datastore) => facts.volumes(guest.node, datastore)));
   const linked = new Set(linkedVmIds(volumes.flat(), guest.vmid));
@@ -101,7 +101,7 @@ export async function usersOf(facts: Facts, template: FoundTemplate): Promise<Us
   const isHidden = datastores.some((datastore) => (types.get(datastore) ?? "lvmthin") === "lvmthin");
   const others = isHidden ? await sameContentAs(facts, template) : [];
   const guests = new Map((await facts.guests()).map((one) => [one.vmid, one]));
-  const all = [...clonesOf(fleet), ...clonesOf({ ...fleet, cloneSets: fleet.leftOut })];
+  const all = [...clonesOf(whole), ...clonesOf({ ...whole, cloneSets: whole.leftOut })];
   const own = await Promise.all(
     all.map(async (clone) => {
       const vm = guests.get(clone.clone.vmId);

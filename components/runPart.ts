@@ -1,0 +1,65 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { CloneSet, Fleet } from "../config/fleet.ts";
+import type { Problem } from "../config/problem.ts";
+import { Part, PREFLIGHT_GLOB } from "../fleet/part.ts";
+import { selection } from "../providers/run/commandLine.ts";
+import { Before, readBefore } from "./before.ts";
+
+/** What a run is about, and what there was before it. */
+export interface RunPart {
+  part: Part;
+  /** Empty in a run of everything, unless a clone set is kept as it is: nobody asks then. */
+  before: Before;
+}
+
+export async function runPart({ cloneSets }: Pick<Fleet, "cloneSets">): Promise<RunPart> {
+  const part = new Part({ project: pulumi.getProject(), stack: pulumi.getStack() }, selection());
+  const isNeeded = !part.isWhole || Object.values(cloneSets).some(({ keep }) => keep);
+  return { part, before: isNeeded ? await readBefore() : new Before() };
+}
+
+type Config = Pick<Fleet, "templates" | "cloneSets">;
+
+/** Whether the run may change a clone. */
+export const isConcerned = (
+  { part }: RunPart,
+  key: string,
+  set: CloneSet,
+  vmId: number,
+  { templates }: Config,
+): boolean => !set.keep && part.hasClone(key, { vmId, template: set.template }, templates);
+
+/** Told where preflight, which would tell it, is not part of the run either. */
+export const leftOutError = (problems: readonly Problem[]): Error =>
+  new pulumi.RunError(
+    `${problems.map(({ path, message }) => `${path}: ${message}`).join("\n")}\nNothing was changed. A run of everything (pulumi up) makes what is missing.`,
+  );
+
+/** What the run needs, was never made, and is not part of the run. */
+export function missingParts(config: Config, run: RunPart): Problem[] {
+  const { templates, cloneSets } = config;
+  const { part, before } = run;
+  if (part.isWhole) return [];
+  const missing = (what: string, glob: string) => {
+    const expected = part.leavesOut
+      ? "expected it not to be excluded"
+      : `expected it among the targets: --target '${glob}'`;
+    return `${what} was never made and is not part of this run; ${expected}`;
+  };
+  if (!part.hasPreflight && !before.has(part.preflightUrn))
+    return [{ path: "preflight", message: missing("the resource by which a fleet knows its own VMs", PREFLIGHT_GLOB) }];
+  const ofTemplates = Object.entries(templates).flatMap(([key, { vmId, path }]) =>
+    part
+      .lacking(key, vmId, (name) => before.hasPart(vmId, name))
+      .map((name) => ({ path, message: missing(`${vmId}-${name}`, `**::${vmId}-${name}`) })),
+  );
+  const ofSets = Object.entries(cloneSets).flatMap(([key, set]): Problem[] => {
+    const { template, clones } = set;
+    const { vmId = 0 } = templates[template] ?? {};
+    const isMade = part.hasTemplate(template, vmId) || before.hasPart(vmId, "conversion");
+    if (isMade || !clones.some((clone) => isConcerned(run, key, set, clone.vmId, config))) return [];
+    const message = missing(`template ${template} (VM ${vmId})`, `**::${vmId}-*`);
+    return [{ path: `cloneSets.${key}.template`, message }];
+  });
+  return [...ofTemplates, ...ofSets];
+}
