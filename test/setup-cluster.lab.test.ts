@@ -11,7 +11,7 @@ import { readVersion } from "../proxmox/cluster.ts";
 import { verifiedBySystem } from "../proxmox/systemTrust.ts";
 import { applyLogin, checkLogin, planLogin, pveumLines } from "../setup/cluster/access.ts";
 import { checkRange, readUsedAddresses } from "../setup/cluster/addresses.ts";
-import { isFingerprint, lookAtEndpoint, settleTrust } from "../setup/cluster/certificate.ts";
+import { isFingerprint, lookAtEndpoint, settleTrust, tlsFor } from "../setup/cluster/certificate.ts";
 import { addContent, choiceFor, listNodeDatastores } from "../setup/cluster/datastores.ts";
 import { listNodeMappings } from "../setup/cluster/devices.ts";
 import { normaliseEndpoint } from "../setup/cluster/endpoint.ts";
@@ -116,6 +116,10 @@ describe("the certificate", () => {
     const caFile = join(folder, "certificate.pem");
     writeFileSync(caFile, accepted.pem);
     expect(await verifiedBySystem(lab.endpoint, { SSL_CERT_FILE: caFile })).toBeUndefined();
+    // Where that is set already, there is nothing to do.
+    const trusted = await lookAtEndpoint(lab.endpoint, { SSL_CERT_FILE: caFile });
+    expect(await settleTrust(client, trusted)).toEqual({ kind: "trusted", by: "SSL_CERT_FILE" });
+    expect(tlsFor(trusted)).toEqual({ insecure: false });
     const { apiToken } = lab;
     const [id = "", secret = ""] = apiToken.split("=");
     const byFile = new PveClient({
@@ -362,11 +366,25 @@ describe("a login of its own", () => {
     expect(made.made[0]).toBe("ACL on /nodes/pve1");
     expect(await checkLogin((await session(tokenLogin(made))).client, fleetOf())).toEqual([]);
 
+    await client.delete("/access/roles/GoldenFleetVms");
+    await lab.control.fail({
+      method: "POST",
+      path: "/access/roles",
+      status: 403,
+      message: "Permission check failed (/access, Sys.Modify)",
+    });
+    const refused = planLogin(client, { ...wanted("golden@pve"), token: "third" });
+    await expect(applyLogin(client, await refused)).rejects.toMatchObject({
+      code: "rights",
+      message:
+        "role GoldenFleetVms was not made: Permission check failed (/access, Sys.Modify). Nothing was made before that",
+    });
+
     // With privilege separation, ACLs come after the token.
     const plan = await planLogin(client, { ...wanted("root@pam"), token: "half" });
     await lab.control.fail({ method: "PUT", path: "/access/acl", status: 500, message: "ACL update failed: cfs-lock" });
     const second = await applyLogin(client, plan).catch((one) => one);
-    expect(second.message).toMatch(/Nothing was made before that$/);
+    expect(second.message).toMatch(/Made before that, and left as it is: role GoldenFleetVms$/);
     expect(await client.get("/access/users/root@pam/token")).not.toContainEqual(
       expect.objectContaining({ tokenid: "half" }),
     );
