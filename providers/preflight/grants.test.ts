@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { grantLines, grantsOf, roleName } from "./grants.ts";
+import { grantLines, grantsOf, missingOf, roleName } from "./grants.ts";
 
 const grant = (path: string, privilege: string) => ({
   path,
@@ -26,4 +26,13 @@ test("a VM with ACLs of its own is granted at, and not above, where it would do 
   const paths = (hasAcl?: (path: string) => boolean) => grantsOf(needs, hasAcl).map(({ path }) => path);
   expect(paths()).toEqual(["/vms"]);
   expect(paths((path) => path === "/vms/9101")).toEqual(["/vms", "/vms/9101"]);
+});
+
+test("what is missing is optional if all of it is", () => {
+  const need = (privilege: string, optional = {}) => ({ path: "/vms/9101", grant: "/vms", privilege, ...optional });
+  const agent = need("VM.GuestAgent.Audit", { optional: true });
+  const missing = (held: Record<string, number>) => missingOf([need("VM.Audit"), agent], { "/vms": held });
+  expect(missing({ "VM.Audit": 1 })).toMatchObject([{ optional: true, privileges: ["VM.GuestAgent.Audit"] }]);
+  expect(missing({})).toMatchObject([{ optional: false, privileges: ["VM.Audit", "VM.GuestAgent.Audit"] }]);
+  expect(missing({ "VM.Audit": 1, "VM.GuestAgent.Audit": 1 })).toEqual([]);
 });

@@ -81,6 +81,8 @@ export interface Missing {
   privileges: string[];
   /** The paths that PVE looks at. */
   asked: string[];
+  /** Whether the run succeeds without any of it. */
+  optional: boolean;
 }
 
 /** What a login lacks of some requirements, by the path where it is best granted. */
@@ -92,6 +94,7 @@ export function missingOf(needs: readonly Requirement[], permissions: Permission
     const here = missing.filter((one) => at(one) === grant.path);
     if (here.length === 0) return [];
     const privileges = [...new Set(here.map(({ privilege }) => privilege))].sort();
-    return [{ grant, privileges, asked: [...new Set(here.map(({ path }) => path))] }];
+    const asked = [...new Set(here.map(({ path }) => path))];
+    return [{ grant, privileges, asked, optional: here.every((one) => one.optional === true) }];
   });
 }

@@ -12,6 +12,8 @@ export interface Requirement {
   privilege: string;
   /** ACL path where it is best granted: `/vms` for all VMs. */
   grant: string;
+  /** Without it the run succeeds, and tells less. */
+  optional?: true;
   /** What else will do: all privileges of one of these. */
   or?: readonly { path: string; privileges: readonly string[] }[];
 }

@@ -138,6 +138,8 @@ export interface Missing {
   /** ACL path. */
   path: string;
   privileges: readonly string[];
+  /** Whether the stack works without it, and tells less. */
+  optional: boolean;
   /** The lines that grant it. */
   todo: readonly string[];
 }
@@ -153,9 +155,10 @@ export async function checkLogin(client: PveClient, fleet: Fleet): Promise<Missi
   const missing = missingOf(needs, permissions);
   if (missing.length === 0) return [];
   const roles = (await listRoles(client).catch(() => [])).map(({ roleid }) => roleid);
-  return missing.map(({ grant, privileges }) => ({
+  return missing.map(({ grant, privileges, optional }) => ({
     path: grant.path,
     privileges,
+    optional,
     todo: grantLines(grant, login, roles),
   }));
 }
