@@ -1,5 +1,5 @@
 import { list } from "../../../../config/text.ts";
-import { type Check, fail, orPass } from "../../finding.ts";
+import { type Check, fail, note, orPass } from "../../finding.ts";
 import { grantLines, missingOf } from "../../grants.ts";
 import { requirementsOf } from "../../requirements.ts";
 import { surroundingsOf } from "../../surroundings.ts";
@@ -16,11 +16,13 @@ export const privileges: Check = {
     if (missing.length === 0) return orPass([], `${needs.length} privileges are there`);
     const roles = (await facts.roles().catch(() => [])).map(({ roleid }) => roleid);
     const who = login.kind === "token" ? `token ${login.id}` : login.username;
-    return missing.map(({ grant, privileges: names, asked }) => {
+    return missing.map(({ grant, privileges: names, asked, optional }) => {
       const on = asked.length === 1 && asked[0] === grant.path ? "" : ` (looked at ${list(shorten(asked))})`;
-      return fail(`${who} has no ${list(names, "and no")} on ${grant.path}${on}`, {
-        todo: grantLines(grant, login, roles),
-      });
+      const text = `${who} has no ${list(names, "and no")} on ${grant.path}${on}`;
+      const todo = grantLines(grant, login, roles);
+      return optional
+        ? note(`${text}: the addresses that clones get by DHCP cannot be told`, { todo })
+        : fail(text, { todo });
     });
   },
 };
