@@ -4,7 +4,7 @@ import { CloneSet, sourcesOf } from "./components/cloneSet.ts";
 import { hideAnswers } from "./components/debugLog.ts";
 import { proxmoxProvider } from "./components/login.ts";
 import { report } from "./components/report.ts";
-import { leftOutError, missingParts, runPart } from "./components/runPart.ts";
+import { leftOutError, lostNote, missingParts, runPart } from "./components/runPart.ts";
 import { statusUrn } from "./components/statusUrn.ts";
 import { VmTemplate } from "./components/vmTemplate.ts";
 import { isComplete } from "./config/load.ts";
@@ -37,6 +37,8 @@ export default async () => {
   }
 
   if (!part.hasPreflight) pulumi.log.warn(unchecked(part));
+  const lost = lostNote(config, run);
+  if (lost) pulumi.log.warn(lost);
 
   // The rest keeps Node busy, seconds long for a thousand clones. A few turns are enough for preflight to be on its way, so
   // that the engine starts the host of its provider meanwhile.

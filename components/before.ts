@@ -47,6 +47,14 @@ export class Before {
     );
   }
 
+  /** VMIDs of the templates. */
+  get templates(): number[] {
+    return [...this.#resources.keys()].flatMap((urn) => {
+      const [, vmId] = /:TemplateConversion::(?:.*-)?(\d+)-conversion$/.exec(urn) ?? [];
+      return vmId === undefined ? [] : [Number(vmId)];
+    });
+  }
+
   /** An output of the stack, as the last run left it. */
   output(name: string): unknown {
     const stack = [...this.#resources].find(([urn]) => urn.includes("::pulumi:pulumi:Stack::"));

@@ -7,7 +7,7 @@ import { cloneUrn } from "../fleet/urns.ts";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import { Before } from "./before.ts";
 import { knownClones, knownTemplates, leftOutLines } from "./known.ts";
-import { missingParts } from "./runPart.ts";
+import { lostNote, missingParts } from "./runPart.ts";
 
 const scope = { project: "proj", stack: "test" };
 const of = (type: string, name: string) => `urn:pulumi:test::proj::golden-fleet:index:VmTemplate$${type}::${name}`;
@@ -184,6 +184,30 @@ describe("what a run needs, and neither makes nor finds", () => {
     ]);
     for (const name of ["9000-image", "noble-image"])
       expect(missing({ excludes: ["**::9000-image", "**::vm-*"] }, [[dynamic("Image", name), {}]])).toEqual([]);
+  });
+});
+
+describe("what the config has lost, and the engine refuses to leave out", () => {
+  const resources = [stored(9101), stored(9177), [dynamic("TemplateConversion", "old-9050-conversion"), {}]] as [
+    string,
+    object,
+  ][];
+  const lost = (change: Partial<Selection>) => lostNote(config, run(change, resources));
+  const PREFLIGHT_TARGET = "**Preflight::preflight";
+
+  it("is said with what to add", () => {
+    expect(lost({ targets: [PREFLIGHT_TARGET, "**::vm-9101"] })).toMatch(
+      /^the config does not have 9050, 9177 any more, .* Add --target '\*\*::vm-9177' --target '\*\*::9050-\*', which deletes them/,
+    );
+  });
+
+  it.each<Partial<Selection>>([
+    {},
+    { targets: ["**::vm-9101"] },
+    { targets: [PREFLIGHT_TARGET, "**::vm-9177", "**::9050-*"] },
+    { excludes: ["**::vm-9177"] },
+  ])("is not said of a run that is about it, or not about preflight: %j", (change) => {
+    expect(lost(change)).toBeUndefined();
   });
 });
 

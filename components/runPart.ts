@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { CloneSet, Fleet } from "../config/fleet.ts";
 import type { Problem } from "../config/problem.ts";
 import { Part, PREFLIGHT_GLOB } from "../fleet/part.ts";
+import { ranges } from "../providers/preflight/ranges.ts";
 import { selection } from "../providers/run/commandLine.ts";
 import { Before, readBefore } from "./before.ts";
 
@@ -28,6 +29,32 @@ export const isConcerned = (
   vmId: number,
   { templates }: Config,
 ): boolean => !set.keep && part.hasClone(key, { vmId, template: set.template }, templates);
+
+/** Named before the rest is counted. */
+const NAMED = 5;
+
+/**
+ * Said of a run with preflight among its targets, where the config has lost clones or templates that are none: all of them depend
+ * on preflight, and the engine refuses to leave them out. What it proposes, `--target-dependents`, would take in everything.
+ */
+export function lostNote({ templates, cloneSets }: Config, { part, before }: RunPart): string | undefined {
+  if (part.isWhole || part.leavesOut || !part.hasPreflight) return undefined;
+  const configured = new Set([
+    ...Object.values(templates).map(({ vmId }) => vmId),
+    ...Object.values(cloneSets).flatMap(({ clones }) => clones.map(({ vmId }) => vmId)),
+  ]);
+  const clones = before.clones.flatMap(({ info: { vmId } }) =>
+    configured.has(vmId) || part.hasLostClone(vmId) ? [] : [{ vmId, glob: `**::vm-${vmId}` }],
+  );
+  const made = before.templates.flatMap((vmId) =>
+    configured.has(vmId) || part.hasTemplate("", vmId) ? [] : [{ vmId, glob: `**::${vmId}-*` }],
+  );
+  const lost = [...clones, ...made];
+  if (lost.length === 0) return undefined;
+  const globs = lost.slice(0, NAMED).map(({ glob }) => `--target '${glob}'`);
+  const more = lost.length > NAMED ? " …" : "";
+  return `the config does not have ${ranges(lost.map(({ vmId }) => vmId))} any more, and the run is not about ${lost.length === 1 ? "it" : "them"}: Pulumi refuses that. Add ${globs.join(" ")}${more}, which deletes ${lost.length === 1 ? "it" : "them"}, or say with --exclude what the run is not about; --target-dependents would take in everything`;
+}
 
 /** Told where preflight, which would tell it, is not part of the run either. */
 export const leftOutError = (problems: readonly Problem[]): Error =>
