@@ -67,19 +67,29 @@ function decrypted(text: string): unknown {
   }
 }
 
-/** The config of the stack that is being run. */
-export function loadStackConfig(): StackConfig {
-  const prefix = `${pulumi.getProject()}:`;
-  // Decrypted. What is secret becomes a Pulumi secret where it goes into a resource.
-  const all: Record<string, string> = pulumi.runtime.allConfig();
-  const names = Object.keys(all).flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
-  // What the SDK asks itself before it wraps a value; it has no public name there.
-  const secretKeys = JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS ?? "[]") as string[];
+/** A stack's config as Pulumi gives it. */
+export interface RawStackConfig {
+  /** Folder of Pulumi.yaml. */
+  root: string;
+  project: string;
+  stack: string;
+  /** Values in plain text by `project:key`; maps are JSON. */
+  values: Readonly<Record<string, string>>;
+  /** Keys of those that are secret, or have a secret in them. */
+  secretKeys: readonly string[];
+}
+
+/** A stack's config, and all that is wrong with it. */
+export function stackConfigOf({ root, project, stack, values, secretKeys }: RawStackConfig): StackConfig {
+  const prefix = `${project}:`;
+  const names = Object.keys(values).flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
   const secretNames = names.filter((name) => secretKeys.includes(prefix + name));
-  const needsFile = secretNames.some((name) => all[prefix + name]?.startsWith("{"));
-  const file = needsFile ? readStackFile(pulumi.getRootDirectory(), pulumi.getProject(), pulumi.getStack()) : {};
-  const secrets = secretNames.flatMap((name) => secretValues(decrypted(all[prefix + name] ?? ""), file[name], [name]));
-  const config = loadConfig((name) => all[prefix + name], names, process.env, secrets);
+  const needsFile = secretNames.some((name) => values[prefix + name]?.startsWith("{"));
+  const file = needsFile ? readStackFile(root, project, stack) : {};
+  const secrets = secretNames.flatMap((name) =>
+    secretValues(decrypted(values[prefix + name] ?? ""), file[name], [name]),
+  );
+  const config = loadConfig((name) => values[prefix + name], names, process.env, secrets);
   const told = new Set(config.problems.map(({ path }) => path));
   const more = [...plainSecrets(config, names, secrets), ...shownSecrets(secrets)].filter(
     ({ path }) => !told.has(path),
@@ -87,6 +97,18 @@ export function loadStackConfig(): StackConfig {
   return {
     ...config,
     secrets,
-    problems: [...strayKeys(Object.keys(all), pulumi.getProject()), ...config.problems, ...more],
+    problems: [...strayKeys(Object.keys(values), project), ...config.problems, ...more],
   };
 }
+
+/** The config of the stack that is being run. */
+export const loadStackConfig = (): StackConfig =>
+  stackConfigOf({
+    root: pulumi.getRootDirectory(),
+    project: pulumi.getProject(),
+    stack: pulumi.getStack(),
+    // Decrypted. What is secret becomes a Pulumi secret where it goes into a resource.
+    values: pulumi.runtime.allConfig(),
+    // What the SDK asks itself before it wraps a value; it has no public name there.
+    secretKeys: JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS ?? "[]") as string[],
+  });

@@ -52,6 +52,19 @@ export function failureReport(results: readonly Result[]): string {
   return [head, ...groups, ...rest, "", "docs/preflight.md explains every check."].join("\n");
 }
 
+/** All that was looked at, by group, with what was found. */
+export function wholeReport(results: readonly Result[]): string {
+  const groups = GROUPS.flatMap((group) => {
+    const lines = results
+      .filter((result) => result.group === group)
+      .flatMap((result) => checkText(result, ["pass", "fail", "warn", "note", "skip"]));
+    return lines.length > 0 ? [group, ...lines, ""] : [];
+  });
+  const failed = findingsOf(results, "fail").length;
+  const outcome = failed > 0 ? `${count(failed, "problem")}, ${summaryText(results)}` : summaryText(results);
+  return [...groups, `${outcome}; docs/preflight.md explains every check.`].join("\n");
+}
+
 /** `27 checks passed, 1 warning` */
 export function summaryText(results: readonly Result[]): string {
   const passed = results.filter(

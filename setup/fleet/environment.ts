@@ -1,0 +1,65 @@
+import { delimiter, dirname, join, resolve, sep } from "node:path";
+import { localPath } from "../../config/files.ts";
+import { readStackFile } from "../../config/stackFile.ts";
+import type { Toolchain } from "../../toolchain/install.ts";
+import { localEnvironment } from "../local.ts";
+import { caBundle } from "./cas.ts";
+import { type ChosenStack, shortName } from "./stack.ts";
+
+/**
+ * What a command of Pulumi needs around it, one function for each thing. They give what is to be added to the user's
+ * environment, which wins where both have something to say.
+ */
+
+type Env = NodeJS.ProcessEnv;
+type Added = Record<string, string>;
+
+/**
+ * The CLI and Node, first on PATH; and the home of a CLI that belongs to this checkout. With a CLI of the user's own its home
+ * stays, too: login and selected stack are there.
+ */
+export function cliEnvironment(root: string, { pulumi, env: own }: Toolchain, env: Env = process.env): Added {
+  const isOurs = resolve(pulumi).startsWith(join(root, ".toolchain") + sep);
+  const home = own.PULUMI_HOME;
+  const front = [dirname(pulumi), join(root, "node_modules", ".bin")];
+  return {
+    PATH: [...front, env.PATH].filter(Boolean).join(delimiter),
+    ...(isOurs && home && { PULUMI_HOME: home }),
+  };
+}
+
+/** Backend and passphrase that setup made. */
+export const backendEnvironment = (root: string, env: Env = process.env): Added => localEnvironment(root, env);
+
+/** A stack that Pulumi would not choose by itself. */
+export const stackEnvironment = (stack: ChosenStack | undefined): Added =>
+  stack?.by === "only" ? { PULUMI_STACK: stack.name } : {};
+
+/** The section `cluster.tls` of the stack's file. */
+function tlsOf(root: string, project: string, stack: string): { caFile?: unknown } {
+  const { cluster } = readStackFile(root, project, shortName(stack));
+  const { tls } = (cluster ?? {}) as { tls?: { caFile?: unknown } };
+  return tls ?? {};
+}
+
+/** Go asks the system alone there, and no file. */
+const IGNORES_FILE = ["darwin", "win32"];
+
+/**
+ * SSL_CERT_FILE: the proxmoxve plugin, which does not know `tls.caFile`, trusts what is in there.
+ *
+ * @param project name in Pulumi.yaml
+ */
+export function trustEnvironment(
+  root: string,
+  project: string,
+  stack: string | undefined,
+  env: Env = process.env,
+): Added {
+  if (stack === undefined || IGNORES_FILE.includes(process.platform)) return {};
+  const { caFile } = tlsOf(root, project, stack);
+  if (typeof caFile !== "string") return {};
+  const bundle = join(root, ".fleet", "certificates", `${shortName(stack)}-trusted.pem`);
+  const file = caBundle({ file: localPath(caFile), bundle, own: env.SSL_CERT_FILE });
+  return file === undefined ? {} : { SSL_CERT_FILE: file };
+}
