@@ -57,7 +57,7 @@ function unknown(word: string, config: Named, known: readonly string[]): UsageEr
     config.problems.length > 0 ? ["What is wrong in the config is not in it: npm run fleet -- doctor"] : [];
   return new UsageError(
     [
-      `--limit: found "${word}"; ${meant ? `did you mean "${meant}"?` : "nothing in the config has this name or VMID"} There are`,
+      `--limit: found "${word}"; ${meant ? `did you mean "${meant}"?` : "nothing in the config has this name or VMID."} There are`,
       ...lines,
       ...broken,
     ].join("\n"),

@@ -1,0 +1,18 @@
+import { expect, test } from "vitest";
+import { chooseStack, shortName } from "./stack.ts";
+
+const stacks = (...names: string[]) => names.map((name) => ({ name, current: name.endsWith("!") }));
+
+test("the selected stack is taken, or the only one", () => {
+  expect(chooseStack(stacks("home", "work!"))).toEqual({ name: "work!", by: "selected" });
+  expect(chooseStack(stacks("home"))).toEqual({ name: "home", by: "only" });
+});
+
+test("of several nobody guesses; what to do is said", () => {
+  expect(chooseStack(stacks("home", "work"))).toMatch(/stacks home and work, and none is selected: add --stack home/);
+  expect(chooseStack([])).toMatch(/npm run setup/);
+});
+
+test("a stack's file has the last word of its name", () => {
+  expect([shortName("me/fleet/home"), shortName("home")]).toEqual(["home", "home"]);
+});
