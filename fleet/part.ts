@@ -46,6 +46,11 @@ export class Part {
     return !isPartial(this.#selection);
   }
 
+  /** Whether no target but preflight is named. */
+  get namesNothingElse(): boolean {
+    return this.#selection.targets.every((target) => includes({ ...EVERYTHING, targets: [target] }, this.preflightUrn));
+  }
+
   /** Whether it is told what the run is not about, rather than what it is about. */
   get leavesOut(): boolean {
     return this.#selection.targets.length === 0 && this.#selection.excludes.length > 0;

@@ -62,26 +62,26 @@ async function fleet(options: Options): Promise<number> {
   const project = projectOf(root);
   const base = { ...cliEnvironment(root, found), ...backendEnvironment(root) };
   const ask = asker(toolchain, root, base);
-  const context = (stack?: ChosenStack): Context => ({
-    root,
-    project,
-    toolchain,
-    ask,
-    env: { ...base, ...trustEnvironment(root, project, stack?.name) },
-  });
+  const context = { root, project, toolchain, ask, env: base };
   if (options.command === "doctor" || runOf(options.command)) {
     const stack = needed(await findStack(ask, options.stack));
-    if (options.command === "doctor") return doctor(stack, context(stack));
+    const trust = trustEnvironment(root, project, stack.name, { isRun: true });
+    if (options.command === "doctor") {
+      // What is wrong with the certificate is among what preflight tells.
+      const known = await trust.catch(() => ({}));
+      return doctor(stack, { ...context, env: { ...base, ...known } });
+    }
+    const own = { ...context, env: { ...base, ...(await trust) } };
     const [command = "", ...args] = options.args;
-    const part = await selected(options, stack, context(stack));
+    const part = await selected(options, stack, own);
     const named = options.stack === undefined ? ["--stack", stack.name] : [];
-    return hand([command, ...named, ...part, ...args], context(stack));
+    return hand([command, ...named, ...part, ...args], own);
   }
   // Many commands can do without a stack, and Pulumi knows which cannot.
   const maybe = await findStack(ask, options.stack).catch(() => "");
   const stack = typeof maybe === "string" ? undefined : maybe;
-  const own = context(stack);
-  return hand(options.args, { ...own, env: { ...own.env, ...stackEnvironment(stack) } });
+  const trust = await trustEnvironment(root, project, stack?.name, { isRun: false });
+  return hand(options.args, { ...context, env: { ...base, ...trust, ...stackEnvironment(stack) } });
 }
 
 const [first] = process.argv.slice(2);

@@ -164,8 +164,11 @@ describe("the role's tags, one after the other", () => {
 
   it("--skip-tags clones makes none, and says what becomes of those that are there", async () => {
     await project.configure(({ cloneSets }) => {
-      Object.assign(cloneSets?.web ?? {}, { clones: cloneSets?.web?.clones?.slice(1) });
+      const clones = [2, 3].map((n) => ({ name: `web-${n}`, vmId: 9100 + n }));
+      Object.assign(cloneSets?.web ?? {}, { clones });
     });
+    // One that is no longer in the config depends on preflight, too.
+    expect(await planned("--limit", "web-3")).toEqual(["create vm-9103"]);
     const { stderr } = await up("--skip-tags", "clones");
     expect(stderr).toContain("# Clones that exist stay as they are, and none is made");
     expect(await ours()).toEqual([9000, 9101]);
@@ -230,10 +233,10 @@ describe("it is Pulumi", () => {
   });
 
   it("several stacks and none selected: nobody guesses", async () => {
-    const fresh = { ...shell, PULUMI_HOME: join(project.dir, "home-of-nobody") };
     const other = await fleet("stack", "init", "other", "--no-select");
     expect(other.code, other.stderr).toBe(0);
-    const { code, stderr } = await run(process.execPath, ["setup/fleet.ts", "preview"], fresh);
+    expect((await fleet("stack", "unselect")).code).toBe(0);
+    const { code, stderr } = await fleet("preview");
     expect([code, stderr]).toEqual([
       1,
       expect.stringContaining("there are the stacks other and test, and none is selected"),

@@ -48,6 +48,14 @@ describe("the work of a run", () => {
     expect(about(fleet, { targets: ["**::vm-9102", "**::vm-9201"] })).toEqual([[], [9102], []]);
   });
 
+  it("is all of it where the run is preflight alone", () => {
+    const everything = about(fleet);
+    expect(about(fleet, { targets: ["**Preflight::preflight"] })).toEqual(everything);
+    expect(about(fleet, { excludes: ["**:index:VmTemplate**", "**:index:CloneSet**"] })).toEqual(everything);
+    expect(about(fleet, { targets: ["**Preflight::preflight", "**::vm-9999"] })).toEqual([[], [], []]);
+    expect(about(fleet, { targets: ["**::vm-9999"] })).toEqual([[], [], []]);
+  });
+
   it("counts a clone on the node that it has in the whole of its set", () => {
     const work = workOf(fleet, part({ targets: ["**::vm-9102"] }));
     expect(clonesOf(work).map(({ node }) => node)).toEqual(["pve2"]);

@@ -14,16 +14,19 @@ function clonesIn(cloneSets: Fleet["cloneSets"], part: Part, { templates }: Flee
   );
 }
 
-/** What a run makes, changes or deletes: of the config that part that it is about, without the sets that are kept as they are. */
+/**
+ * What a run makes, changes or deletes: of the config that part that it is about, without the sets that are kept as they are.
+ * Preflight alone is there to look at everything.
+ */
 export function workOf(whole: Fleet, part: Part): Work {
   const { cluster, templates, cloneSets, leftOut } = whole;
-  const idle = Object.entries(templates).flatMap(([key, { vmId }]) => (part.hasTemplate(key, vmId) ? [] : [key]));
   const changing = Object.fromEntries(Object.entries(cloneSets).filter(([, { keep }]) => !keep));
-  return {
-    cluster,
-    templates,
-    cloneSets: part.isWhole ? changing : clonesIn(changing, part, whole),
-    leftOut: part.isWhole ? leftOut : clonesIn(leftOut, part, whole),
-    ...(idle.length > 0 && { idle: new Set(idle) }),
-  };
+  const everything = { cluster, templates, cloneSets: changing, leftOut };
+  if (part.isWhole) return everything;
+  const idle = Object.keys(templates).filter((key) => !part.hasTemplate(key, templates[key]?.vmId ?? 0));
+  const own = { cloneSets: clonesIn(changing, part, whole), leftOut: clonesIn(leftOut, part, whole) };
+  const sets = Object.values({ ...own.cloneSets, ...own.leftOut });
+  const isOfNothing = idle.length === Object.keys(templates).length && sets.every(({ clones }) => clones.length === 0);
+  if (isOfNothing && part.hasPreflight && part.namesNothingElse) return everything;
+  return { cluster, templates, ...own, ...(idle.length > 0 && { idle: new Set(idle) }) };
 }

@@ -4,6 +4,7 @@ import { readStackFile } from "../../config/stackFile.ts";
 import type { Toolchain } from "../../toolchain/install.ts";
 import { localEnvironment } from "../local.ts";
 import { caBundle } from "./cas.ts";
+import { pinnedCertificate } from "./pinnedCertificate.ts";
 import { type ChosenStack, shortName } from "./stack.ts";
 
 /**
@@ -35,31 +36,42 @@ export const backendEnvironment = (root: string, env: Env = process.env): Added 
 export const stackEnvironment = (stack: ChosenStack | undefined): Added =>
   stack?.by === "only" ? { PULUMI_STACK: stack.name } : {};
 
-/** The section `cluster.tls` of the stack's file. */
-function tlsOf(root: string, project: string, stack: string): { caFile?: unknown } {
+/** What a stack's file says of the API's certificate. */
+function servedBy(root: string, project: string, stack: string): Partial<Record<string, string>> {
   const { cluster } = readStackFile(root, project, shortName(stack));
-  const { tls } = (cluster ?? {}) as { tls?: { caFile?: unknown } };
-  return tls ?? {};
+  const { endpoint, tls } = (cluster ?? {}) as { endpoint?: unknown; tls?: Record<string, unknown> };
+  const texts = Object.entries({ ...tls, endpoint }).filter(([, value]) => typeof value === "string");
+  return Object.fromEntries(texts) as Partial<Record<string, string>>;
 }
 
 /** Go asks the system alone there, and no file. */
 const IGNORES_FILE = ["darwin", "win32"];
 
+interface TrustOptions {
+  env?: Env;
+  /** The command talks to the cluster, so that a pinned certificate is worth fetching. */
+  isRun: boolean;
+}
+
 /**
- * SSL_CERT_FILE: the proxmoxve plugin, which does not know `tls.caFile`, trusts what is in there.
+ * SSL_CERT_FILE: what the proxmoxve plugin trusts, which knows neither `tls.caFile` nor `tls.fingerprint`.
  *
  * @param project name in Pulumi.yaml
+ * @throws ConnectionError if the certificate with the fingerprint is not what is served, or nobody answers
  */
-export function trustEnvironment(
+export async function trustEnvironment(
   root: string,
   project: string,
   stack: string | undefined,
-  env: Env = process.env,
-): Added {
+  { env = process.env, isRun }: TrustOptions,
+): Promise<Added> {
   if (stack === undefined || IGNORES_FILE.includes(process.platform)) return {};
-  const { caFile } = tlsOf(root, project, stack);
-  if (typeof caFile !== "string") return {};
+  const { caFile, fingerprint, endpoint } = servedBy(root, project, stack);
+  const pinned =
+    isRun && !caFile && fingerprint && endpoint ? await pinnedCertificate(root, endpoint, fingerprint) : undefined;
+  const trusted = caFile ? localPath(caFile) : pinned;
+  if (!trusted) return {};
   const bundle = join(root, ".fleet", "certificates", `${shortName(stack)}-trusted.pem`);
-  const file = caBundle({ file: localPath(caFile), bundle, own: env.SSL_CERT_FILE });
+  const file = caBundle({ file: trusted, bundle, own: env.SSL_CERT_FILE });
   return file === undefined ? {} : { SSL_CERT_FILE: file };
 }

@@ -104,10 +104,29 @@ describe("up", () => {
 
   it("brings along only the stages that are missing, and none that is skipped", () => {
     const urns = [...made(9010, 9011), "urn:pulumi:home::fleet::some:Type::9000-image"];
-    const conversion = `${PREFLIGHT} +**VmTemplate::noble +**SnippetFiles::9000-*`;
-    expect(line("up", { tags: "template,create" }, urns)).toContain(conversion);
-    expect(line("up", { tags: "template,create" }, urns)).not.toContain("9000-image");
+    expect(line("up", { tags: "template,create" }, urns)).toBe(
+      `${PREFLIGHT} +**VmTemplate::* +**SnippetFiles::9000-* +**FileLegacy::9000-* +**VmGuard::9000-* +**VmLegacy::9000-* +**TemplateConversion::*`,
+    );
     expect(line("up", { tags: "template,create", skip: "vm" }, urns)).not.toContain("9000-");
+  });
+
+  it("leaves what is no longer in the config, where Pulumi would refuse targets", () => {
+    const clone = (vmId: number) => `urn:pulumi:home::fleet::golden-fleet:index:CloneSet$x:Clone::vm-${vmId}`;
+    const urns = [...everything, clone(9101), clone(9109), "urn:pulumi:home::fleet::golden-fleet:index:CloneSet::gone"];
+    const limited = part("up", { limit: "web-1" }, urns);
+    expect(limited.line).toBe(
+      [
+        "-**Image::* -**SnippetFiles::* -**FileLegacy::* -**VmGuard::* -**VmLegacy::* -**TemplateConversion::*",
+        "-**Clone::vm-9102 -**Clone::vm-9103 -**Clone::vm-9201 -**Clone::vm-9301 -**Clone::vm-9109 -**CloneSet::gone",
+      ].join(" "),
+    );
+    expect(limited.notes).toEqual(["What is no longer in the config and not named here stays as it is."]);
+    expect(line("up", { tags: "image" }, urns)).toMatch(/^-\*\*SnippetFiles.*-\*\*:index:CloneSet\*\*/);
+    // These are about the clones that are no longer in the config, too.
+    expect(line("up", { tags: "clones" }, urns)).toBe(`${PREFLIGHT} +**CloneSet::* +**Clone::*`);
+    expect(line("up", { limit: "off" }, [...everything, clone(9301)])).toBe(
+      `${PREFLIGHT} +**CloneSet::off +**Clone::vm-9301`,
+    );
   });
 
   it("knows what states of earlier versions call them", () => {

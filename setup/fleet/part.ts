@@ -1,8 +1,10 @@
 import { replicasOf } from "../../config/replicas.ts";
 import { list } from "../../config/text.ts";
-import { limited, type Named, type Things } from "./names.ts";
+import { PREFLIGHT_GLOB } from "../../fleet/part.ts";
+import { limited, type Named } from "./names.ts";
 import { type Options, type Run, UsageError } from "./options.ts";
 import { STAGES, type Stage, skippedStages, stagesOf } from "./stages.ts";
+import { inState, isMade, TEMPLATE_STAGES, type TemplateStage } from "./stored.ts";
 
 /** A run of a part of the fleet, in Pulumi's terms. */
 export interface PartOfRun {
@@ -12,6 +14,9 @@ export interface PartOfRun {
   notes: string[];
 }
 
+/** What a run is about: of each stage all there is, or some VMIDs. */
+type Chosen = ReadonlyMap<Stage, "all" | ReadonlySet<number>>;
+
 /** Types of the resources of each stage. */
 const TYPES: Record<Stage, readonly string[]> = {
   image: ["Image"],
@@ -20,147 +25,197 @@ const TYPES: Record<Stage, readonly string[]> = {
   clones: ["Clone"],
 };
 
-/** The resource that is there when a stage of a template has been done. */
-const RESULT = { image: "image", vm: "vm", template: "conversion" } as const;
-type TemplateStage = keyof typeof RESULT;
-const TEMPLATE_STAGES = ["image", "vm", "template"] as const satisfies readonly TemplateStage[];
+const all = (stage: Stage): string[] => TYPES[stage].map((type) => `**${type}::*`);
+const of = (stage: Stage, vmId: number): string[] =>
+  TYPES[stage].map((type) => `**${type}::${stage === "clones" ? `vm-${vmId}` : `${vmId}-*`}`);
+const CLONE_SETS = "**:index:CloneSet**";
+
+/** Of a template with all of its stages one glob will do. */
+const ofTemplate = (vmId: number, stages: readonly Stage[]): string[] =>
+  stages.length === TEMPLATE_STAGES.length ? [`**::${vmId}-*`] : stages.flatMap((stage) => of(stage, vmId));
+
+const options = (name: "--target" | "--exclude", globs: readonly string[]): string[] =>
+  [...new Set(globs)].flatMap((glob) => [name, glob]);
+
+const has = (chosen: Chosen, stage: Stage, vmId: number): boolean => {
+  const some = chosen.get(stage);
+  return some === "all" || some?.has(vmId) === true;
+};
+
+/** The clones of the config, with the keys of their set and of the templates that they are made of. */
+const clonesOf = ({ cloneSets, leftOut, templates }: Named) =>
+  Object.entries({ ...cloneSets, ...leftOut }).flatMap(([set, { template, clones }]) =>
+    clones.map(({ vmId }) => ({ set, vmId, sources: Object.values(replicasOf(templates, template)) })),
+  );
+
+/** The stages, of what `--limit` names. */
+function chosenOf(config: Named, stages: readonly Stage[], limit: readonly string[]): Chosen {
+  if (limit.length === 0) return new Map(stages.map((stage) => [stage, "all"]));
+  const { templates, clones } = limited(limit, config);
+  const vmIds = new Set([...templates].flatMap((key) => config.templates[key]?.vmId ?? []));
+  return new Map(stages.map((stage) => [stage, stage === "clones" ? clones : vmIds]));
+}
+
+const isEmpty = (chosen: Chosen): boolean => [...chosen.values()].every((some) => some !== "all" && some.size === 0);
+
+interface Missing {
+  key: string;
+  vmId: number;
+  stages: TemplateStage[];
+}
+
+/** What the run needs of each template and was never made. */
+function missing(config: Named, chosen: Chosen, skipped: readonly Stage[], urns: readonly string[]): Missing[] {
+  const cloned = new Set(clonesOf(config).flatMap(({ vmId, sources }) => (has(chosen, "clones", vmId) ? sources : [])));
+  return Object.entries(config.templates).flatMap(([key, { vmId }]) => {
+    const own = TEMPLATE_STAGES.filter((stage) => has(chosen, stage, vmId));
+    const last = cloned.has(key) ? TEMPLATE_STAGES.length : TEMPLATE_STAGES.indexOf(own.at(-1) ?? "image");
+    const stages = TEMPLATE_STAGES.slice(0, last).filter(
+      (stage) => !own.includes(stage) && !skipped.includes(stage) && !isMade(urns, key, vmId, stage),
+    );
+    return stages.length > 0 ? [{ key, vmId, stages }] : [];
+  });
+}
+
+function withMissing(chosen: Chosen, more: readonly Missing[]): Chosen {
+  const every = STAGES.flatMap((stage): [Stage, "all" | Set<number>][] => {
+    const some = chosen.get(stage);
+    if (some === "all") return [[stage, some]];
+    const added = more.flatMap(({ vmId, stages }) => (stages.some((one) => one === stage) ? [vmId] : []));
+    return [[stage, new Set([...(some ?? []), ...added])]];
+  });
+  return new Map(every);
+}
+
+/** Preflight, what the run is about, and the components that it belongs to. */
+function targets(config: Named, chosen: Chosen): string[] {
+  const isAll = (stage: Stage) => chosen.get(stage) === "all";
+  const some = Object.entries(config.templates).flatMap(([key, { vmId }]) => {
+    const stages = TEMPLATE_STAGES.filter((stage) => !isAll(stage) && has(chosen, stage, vmId));
+    return stages.length > 0 ? [`**VmTemplate::${key}`, ...ofTemplate(vmId, stages)] : [];
+  });
+  const whole = TEMPLATE_STAGES.filter(isAll).flatMap(all);
+  const clones = clonesOf(config).filter(({ vmId }) => has(chosen, "clones", vmId));
+  return [
+    PREFLIGHT_GLOB,
+    ...(whole.length > 0 ? ["**VmTemplate::*"] : []),
+    ...some.filter((glob) => whole.length === 0 || !glob.startsWith("**VmTemplate::")),
+    ...whole,
+    ...(isAll("clones")
+      ? ["**CloneSet::*", ...all("clones")]
+      : [...clones.map(({ set }) => `**CloneSet::${set}`), ...clones.flatMap(({ vmId }) => of("clones", vmId))]),
+  ];
+}
+
+/** The same by what is left out, be it in the config or, as `lost`, in the state alone. */
+function excludes(config: Named, chosen: Chosen, lost: Lost): string[] {
+  const templates = [...Object.values(config.templates).map(({ vmId }) => vmId), ...lost.templates];
+  const clones = [...clonesOf(config).map(({ vmId }) => vmId), ...lost.clones];
+  const stages = STAGES.flatMap((stage) => {
+    const vmIds = stage === "clones" ? clones : templates;
+    if (chosen.get(stage) === "all") return [];
+    if (!vmIds.some((vmId) => has(chosen, stage, vmId))) return stage === "clones" ? [CLONE_SETS] : all(stage);
+    return vmIds.filter((vmId) => !has(chosen, stage, vmId)).flatMap((vmId) => of(stage, vmId));
+  });
+  return [...stages, ...lost.components.map((component) => `**${component}`)];
+}
+
+/** What is in the state and no longer in the config, as far as the run is not about it. */
+interface Lost {
+  templates: number[];
+  clones: number[];
+  /** `CloneSet::web` */
+  components: string[];
+}
+
+function lostOf(config: Named, chosen: Chosen, urns: readonly string[]): Lost {
+  const { templates, clones, components } = inState(urns);
+  const own = new Set(Object.values(config.templates).map(({ vmId }) => vmId));
+  const made = new Set(Object.values(config.cloneSets).flatMap((set) => set.clones.map(({ vmId }) => vmId)));
+  const isIn = (stage: Stage) => chosen.get(stage) === "all";
+  const hasAll = TEMPLATE_STAGES.every(isIn);
+  return {
+    templates: templates.filter((vmId) => !own.has(vmId) && !hasAll),
+    clones: clones.filter((vmId) => !made.has(vmId) && !has(chosen, "clones", vmId)),
+    components: components.filter((component) => {
+      const [type, key = ""] = component.split("::");
+      return type === "CloneSet"
+        ? !(key in config.cloneSets) && !isIn("clones")
+        : !(key in config.templates) && !TEMPLATE_STAGES.some(isIn);
+    }),
+  };
+}
 
 const SAID: Record<TemplateStage, string> = { image: "image", vm: "VM", template: "conversion" };
 
-const PREFLIGHT = "**Preflight::preflight";
-
-const ofType = (stage: Stage, name = "*") => TYPES[stage].map((type) => `**${type}::${name}`);
-
-/** Whether a template's part is in the state. In states of earlier versions its key stands in front of the name. */
-function isMade(names: readonly string[], key: string, vmId: number, stage: TemplateStage): boolean {
-  const name = `${vmId}-${RESULT[stage]}`;
-  return names.some((one) => one === name || one.endsWith(`-${name}`) || (stage === "image" && one === `${key}-image`));
-}
-
-/** All of a template's globs, or those of some stages. */
-function templateGlobs(key: string, vmId: number, stages: readonly TemplateStage[]): string[] {
-  const parts =
-    stages.length === TEMPLATE_STAGES.length
-      ? [`**::${vmId}-*`]
-      : stages.flatMap((stage) => ofType(stage, `${vmId}-*`));
-  return [`**VmTemplate::${key}`, ...parts];
-}
-
-/** What a run needs and what was never made comes along; what is there stays as it is. */
-function prerequisites(
-  config: Named,
-  wanted: ReadonlyMap<string, readonly Stage[]>,
-  skipped: readonly Stage[],
-  urns: readonly string[],
-): { globs: string[]; notes: string[] } {
-  const names = urns.map((urn) => urn.split("::").at(-1) ?? "");
-  const missing = [...wanted].flatMap(([key, stages]) => {
-    const template = config.templates[key];
-    const last = Math.max(...stages.map((stage) => STAGES.indexOf(stage)));
-    const before = TEMPLATE_STAGES.filter(
-      (stage, index) => index < last && !stages.includes(stage) && !skipped.includes(stage),
-    );
-    const never = template ? before.filter((stage) => !isMade(names, key, template.vmId, stage)) : [];
-    return template && never.length > 0 ? [{ key, vmId: template.vmId, never }] : [];
+/** `preview` and `up`. */
+function making(config: Named, chosen: Chosen, skipped: readonly Stage[], urns: readonly string[]): PartOfRun {
+  const more = missing(config, chosen, skipped, urns);
+  const complete = withMissing(chosen, more);
+  const lost = lostOf(config, complete, urns);
+  const notes = more.map(({ key, stages }) => {
+    const [were, come] = stages.length === 1 ? ["was", "comes"] : ["were", "come"];
+    return `templates.${key}: ${list(stages.map((stage) => SAID[stage]))} ${were} never made and ${come} along.`;
   });
-  return {
-    globs: missing.flatMap(({ key, vmId, never }) => templateGlobs(key, vmId, never)),
-    notes: missing.map(
-      ({ key, never }) =>
-        `templates.${key}: ${list(never.map((stage) => SAID[stage]))} ${never.length === 1 ? "was" : "were"} never made and ${never.length === 1 ? "comes" : "come"} along.`,
+  // All that was made depends on preflight: where that is a target, Pulumi refuses to go on as long as something is left in the
+  // state that is no target and not in the config.
+  return lost.templates.length + lost.clones.length + lost.components.length > 0
+    ? {
+        args: options("--exclude", excludes(config, complete, lost)),
+        notes: [...notes, "What is no longer in the config and not named here stays as it is."],
+      }
+    : { args: options("--target", targets(config, complete)), notes };
+}
+
+/** `refresh` reads, and changes nothing on the cluster: neither preflight nor components are needed. */
+function reading(config: Named, chosen: Chosen): string[] {
+  const isAll = (stage: Stage) => chosen.get(stage) === "all";
+  const some = STAGES.filter((stage) => !isAll(stage));
+  const templates = Object.values(config.templates).flatMap(({ vmId }) =>
+    ofTemplate(
+      vmId,
+      some.filter((stage) => stage !== "clones" && has(chosen, stage, vmId)),
     ),
-  };
-}
-
-interface Choice {
-  run: Run;
-  stages: readonly Stage[];
-  skipped: readonly Stage[];
-  /** Undefined: everything. */
-  things: Things | undefined;
-}
-
-const clonesOf = ({ cloneSets, leftOut }: Named) =>
-  Object.entries({ ...cloneSets, ...leftOut }).flatMap(([set, { template, clones }]) =>
-    clones.map(({ vmId }) => ({ set, template, vmId })),
   );
-
-/** The templates of the run with their stages, and the clones. */
-function concerned(config: Named, { stages, things }: Choice) {
-  const own = stages.filter((stage): stage is TemplateStage => stage !== "clones");
-  return {
-    own,
-    templates: Object.keys(config.templates).filter((key) => own.length > 0 && (!things || things.templates.has(key))),
-    clones: stages.includes("clones") ? clonesOf(config).filter(({ vmId }) => !things || things.clones.has(vmId)) : [],
-  };
-}
-
-/** What of the fleet `preview` and `up` are about. */
-function made(config: Named, choice: Choice, urns: readonly string[]): { globs: string[]; notes: string[] } {
-  const { own, templates, clones } = concerned(config, choice);
-  const wanted = new Map<string, Stage[]>(templates.map((key) => [key, [...own]]));
-  for (const { template } of clones)
-    for (const key of Object.values(replicasOf(config.templates, template)))
-      wanted.set(key, [...(wanted.get(key) ?? []), "clones"]);
-  const needed = prerequisites(config, wanted, choice.skipped, urns);
-  const whole = choice.things === undefined;
-  const ofTemplates = whole
-    ? own.length > 0
-      ? ["**VmTemplate::*", ...own.flatMap((stage) => ofType(stage))]
-      : []
-    : templates.flatMap((key) => templateGlobs(key, config.templates[key]?.vmId ?? 0, own));
-  const ofClones = whole
-    ? choice.stages.includes("clones")
-      ? ["**CloneSet::*", ...ofType("clones")]
-      : []
-    : [
-        ...new Set(clones.map(({ set }) => `**CloneSet::${set}`)),
-        ...clones.flatMap(({ vmId }) => ofType("clones", `vm-${vmId}`)),
-      ];
-  return { globs: [PREFLIGHT, ...needed.globs, ...ofTemplates, ...ofClones], notes: needed.notes };
-}
-
-/** What `refresh` reads: it changes nothing on the cluster, so neither preflight nor what stands above is needed. */
-function read(config: Named, choice: Choice): string[] {
-  const { own, templates, clones } = concerned(config, choice);
-  if (!choice.things) return [...choice.stages.flatMap((stage) => ofType(stage))];
-  return [
-    ...templates.flatMap((key) => own.flatMap((stage) => ofType(stage, `${config.templates[key]?.vmId}-*`))),
-    ...clones.flatMap(({ vmId }) => ofType("clones", `vm-${vmId}`)),
-  ];
+  const clones = clonesOf(config).filter(({ vmId }) => !isAll("clones") && has(chosen, "clones", vmId));
+  return [...STAGES.filter(isAll).flatMap(all), ...templates, ...clones.flatMap(({ vmId }) => of("clones", vmId))];
 }
 
 /**
- * What `destroy` deletes: a stage and all that is made of it. Deleting the conversion deletes the template's VM, so `template` is
+ * `destroy` deletes a stage and all that is made of it. To delete the conversion is to delete the template's VM, so `template` is
  * `vm`. There is nothing to look at beforehand, and preflight, by whose memory the fleet knows its VMs, stays.
  */
-function deleted(config: Named, choice: Choice): string[] {
-  const first = choice.stages.includes("image") ? 0 : choice.stages.some((stage) => stage !== "clones") ? 1 : 3;
-  const isLeft = (stage: Stage) => !choice.skipped.includes(stage);
-  const stages = choice.stages.length === 0 ? [] : STAGES.slice(first).filter(isLeft);
-  if (!choice.things) {
-    const parents = [
-      ...(stages.includes("clones") ? ["**CloneSet::*"] : []),
-      ...(stages.length === STAGES.length ? ["**VmTemplate::*"] : []),
+function deleting(
+  config: Named,
+  stages: readonly Stage[],
+  skipped: readonly Stage[],
+  limit: readonly string[],
+): string[] {
+  const [first] = stages;
+  if (first === undefined) return [];
+  const from = first === "template" ? "vm" : first;
+  const all = STAGES.slice(STAGES.indexOf(from)).filter((stage) => !skipped.includes(stage));
+  const chosen = new Map(chosenOf(config, all, limit));
+  const isWhole = all.length === STAGES.length;
+  if (limit.length === 0)
+    return [
+      ...(all.includes("clones") ? ["**CloneSet::*"] : []),
+      ...(isWhole ? ["**VmTemplate::*"] : []),
+      ...reading(config, chosen),
     ];
-    return [...parents, ...stages.flatMap((stage) => ofType(stage))];
-  }
-  const { own, templates, clones } = concerned(config, { ...choice, stages });
-  const replicas = new Set(templates);
-  // The clones of a template go with it.
-  const dependent = clonesOf(config).filter(
-    ({ template }) =>
-      isLeft("clones") && Object.values(replicasOf(config.templates, template)).some((key) => replicas.has(key)),
-  );
-  const vmIds = new Set([...clones, ...dependent].map(({ vmId }) => vmId));
-  return [
-    ...templates.flatMap((key) => {
-      const [parent = "", ...globs] = templateGlobs(key, config.templates[key]?.vmId ?? 0, own);
-      return first === 0 ? [parent, ...globs] : globs;
-    }),
-    ...[...vmIds].flatMap((vmId) => ofType("clones", `vm-${vmId}`)),
-  ];
+  const going = Object.entries(config.templates).filter(([, { vmId }]) => has(chosen, from, vmId) && from !== "clones");
+  const dependent = clonesOf(config).filter(({ sources }) => going.some(([key]) => sources.includes(key)));
+  const some = chosen.get("clones");
+  if (some instanceof Set) chosen.set("clones", new Set([...some, ...dependent.map(({ vmId }) => vmId)]));
+  return [...(isWhole ? going.map(([key]) => `**VmTemplate::${key}`) : []), ...reading(config, chosen)];
 }
+
+const WHAT: Record<Stage, string> = {
+  image: "Images",
+  vm: "VMs of templates",
+  template: "Templates",
+  clones: "Clones",
+};
 
 const LEFT_ALONE: Record<Run, string> = {
   preview: "stay as they are, and none is made",
@@ -169,12 +224,7 @@ const LEFT_ALONE: Record<Run, string> = {
   destroy: "stay, with all that they need",
 };
 
-const WHAT: Record<Stage, string> = {
-  image: "Images",
-  vm: "VMs of templates",
-  template: "Conversions to templates",
-  clones: "Clones",
-};
+const isMaking = (run: Run): boolean => run === "preview" || run === "up";
 
 /**
  * What `--tags`, `--skip-tags` and `--limit` are in Pulumi's terms. Nothing, if none of them is given.
@@ -184,43 +234,39 @@ const WHAT: Record<Stage, string> = {
  */
 export function partOf(
   run: Run,
-  options: Pick<Options, "tags" | "skipTags" | "limit">,
+  { tags, skipTags, limit }: Pick<Options, "tags" | "skipTags" | "limit">,
   config: Named,
   urns: readonly string[],
 ): PartOfRun {
-  const { tags, skipTags, limit } = options;
   const skipped = skippedStages(skipTags);
-  const notes = skipped.map(
-    (stage) =>
-      `${WHAT[stage]} that exist ${LEFT_ALONE[run]}${stage === "clones" && run !== "refresh" && run !== "destroy" ? " (createClones: false would delete them)" : ""}.`,
-  );
-  if (tags.length + limit.length === 0)
-    return {
-      args: skipped.flatMap((stage) => excluded(stage).flatMap((glob) => ["--exclude", glob])),
-      notes,
-    };
-  const chosen = tags.length > 0 ? stagesOf(tags) : [...STAGES];
-  const stages = chosen.filter((stage) => !skipped.includes(stage));
-  const choice: Choice = { run, stages, skipped, things: limit.length > 0 ? limited(limit, config) : undefined };
-  const isMaking = run === "preview" || run === "up";
-  const { globs, notes: more } = isMaking
-    ? made(config, choice, urns)
-    : { globs: run === "refresh" ? read(config, choice) : deleted(config, choice), notes: [] };
-  const isOnlyPreflight = globs.every((glob) => glob === PREFLIGHT);
-  if (isOnlyPreflight && (stages.length > 0 || !isMaking || skipped.length > 0)) throw nothing(run, options);
-  return { args: [...new Set(globs)].flatMap((glob) => ["--target", glob]), notes: [...notes, ...more] };
+  const notes = skipped.map((stage) => {
+    const hint = stage === "clones" && isMaking(run) ? " (createClones: false would delete them)" : "";
+    return `${WHAT[stage]} that exist ${LEFT_ALONE[run]}${hint}.`;
+  });
+  if (tags.length + limit.length === 0) {
+    const globs = skipped.flatMap((stage) => (stage === "clones" ? [CLONE_SETS] : all(stage)));
+    return { args: options("--exclude", globs), notes };
+  }
+  const stages = (tags.length > 0 ? stagesOf(tags) : [...STAGES]).filter((stage) => !skipped.includes(stage));
+  const chosen = chosenOf(config, stages, limit);
+  const isPreflightAlone = isMaking(run) && tags.length > 0 && stagesOf(tags).length === 0;
+  const nothing = () => new UsageError(emptyText(run, tags, skipTags, limit));
+  if (isEmpty(chosen) && !isPreflightAlone && run !== "destroy") throw nothing();
+  if (isMaking(run)) {
+    const { args, notes: more } = making(config, chosen, skipped, urns);
+    return { args, notes: [...notes, ...more] };
+  }
+  const globs = run === "refresh" ? reading(config, chosen) : deleting(config, stages, skipped, limit);
+  if (globs.length === 0) throw nothing();
+  return { args: options("--target", globs), notes };
 }
 
-/** A set as a whole: the component and its clones. */
-const excluded = (stage: Stage): string[] => (stage === "clones" ? ["**:index:CloneSet**"] : ofType(stage));
-
-function nothing(run: Run, { tags, skipTags, limit }: Pick<Options, "tags" | "skipTags" | "limit">): UsageError {
+function emptyText(run: Run, tags: readonly string[], skipTags: readonly string[], limit: readonly string[]): string {
   const said = [
     ...(tags.length > 0 ? [`--tags ${tags.join(",")}`] : []),
     ...(skipTags.length > 0 ? [`--skip-tags ${skipTags.join(",")}`] : []),
     ...(limit.length > 0 ? [`--limit ${limit.join(",")}`] : []),
-  ];
-  return new UsageError(
-    `${said.join(" ")}: nothing is left for ${run}. A template has the stages image, vm and template, a clone the stage clones; preflight ${run === "refresh" || run === "destroy" ? `has nothing to ${run}` : "alone is --tags preflight"}.`,
-  );
+  ].join(" ");
+  const preflight = isMaking(run) ? "alone is --tags preflight" : `has nothing to ${run}`;
+  return `${said}: nothing is left for ${run}. A template has the stages image, vm and template, a clone the stage clones; preflight ${preflight}.`;
 }

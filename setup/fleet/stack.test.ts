@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { chooseStack, shortName } from "./stack.ts";
+import { PulumiError } from "./cli.ts";
+import { chooseStack, findStack, shortName } from "./stack.ts";
 
 const stacks = (...names: string[]) => names.map((name) => ({ name, current: name.endsWith("!") }));
 
@@ -15,4 +16,13 @@ test("of several nobody guesses; what to do is said", () => {
 
 test("a stack's file has the last word of its name", () => {
   expect([shortName("me/fleet/home"), shortName("home")]).toEqual(["home", "home"]);
+});
+
+test("without a backend it is said how to get one; any other word of Pulumi is passed on", async () => {
+  const refusing = (message: string) => async () => {
+    throw new PulumiError(message);
+  };
+  const noLogin = refusing("error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions");
+  expect(await findStack(noLogin, undefined)).toMatch(/no backend.*npm run setup/);
+  await expect(findStack(refusing("error: no space left"), undefined)).rejects.toThrow("error: no space left");
 });

@@ -1,5 +1,5 @@
 import { list } from "../../config/text.ts";
-import type { Ask } from "./cli.ts";
+import { type Ask, PulumiError } from "./cli.ts";
 import { UsageError } from "./options.ts";
 
 /** The stack that a command is about. */
@@ -34,7 +34,12 @@ export function chooseStack(stacks: readonly Listed[]): ChosenStack | string {
  */
 export async function findStack(ask: Ask, option: string | undefined): Promise<ChosenStack | string> {
   if (option !== undefined) return { name: option, by: "option" };
-  return chooseStack(JSON.parse(await ask("stack", "ls", "--json")) as Listed[]);
+  try {
+    return chooseStack(JSON.parse(await ask("stack", "ls", "--json")) as Listed[]);
+  } catch (error) {
+    if (!(error instanceof PulumiError && /\blogin\b/.test(error.message))) throw error;
+    return "Pulumi has no backend to keep a stack in: npm run setup makes one in files of this checkout; for one of your own, npm run fleet -- login";
+  }
 }
 
 /** @throws UsageError if there is none */
