@@ -106,10 +106,8 @@ describe("doctor", () => {
     const secret = await project.encrypt("golden@pve!fleet=hush");
     const file = join(project.dir, "Pulumi.test.yaml");
     const text = await readFile(file, "utf8");
-    await writeFile(
-      file,
-      `${text.replace(/^config:/m, `config:\n  proxmox-golden-fleet:apiToken:\n    secure: ${secret}`)}`,
-    );
+    const token = `  proxmox-golden-fleet:apiToken: ${JSON.stringify(secret)}`;
+    await writeFile(file, text.replace(/^config:$/m, `config:\n${token}`));
     const { code, stderr } = await run(process.execPath, ["setup/fleet.ts", "doctor"], env);
     expect([code, stderr]).toEqual([1, expect.stringContaining("incorrect passphrase")]);
     await project.configure();
@@ -134,8 +132,8 @@ describe("the role's tags, one after the other", () => {
   });
 
   it("--tags image", async () => {
-    expect(await planned("--tags", "image,always")).toEqual(["create 9000-image"]);
-    await up("--tags", "image");
+    const { stdout } = await up("--tags", "image");
+    expect(stdout).toContain("9000-image created");
     expect(await ours()).toEqual([]);
   });
 
@@ -146,12 +144,11 @@ describe("the role's tags, one after the other", () => {
     await up("--tags", "vm,create");
     expect(await ours()).toEqual([9000]);
     expect((await vms())["9000"]?.config.template).toBeUndefined();
-    expect(await planned("--tags", "vm,configure")).toEqual([]);
   });
 
   it("--tags template,create", async () => {
-    expect(await planned("--tags", "template,create")).toEqual(["create 9000-conversion"]);
     await up("--tags", "template,create");
+    expect(await ours()).toEqual([9000]);
     expect(String((await vms())["9000"]?.config.template)).toBe("1");
   });
 
