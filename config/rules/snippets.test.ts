@@ -56,6 +56,18 @@ describe("what needs a snippet", () => {
     expect(problems(of({ ...fitting, ...cloudInit }, { cluster: withSsh }))).toEqual([]);
   });
 
+  test("is the password of a Windows guest, which PVE would hand on as it is, and so the hash", () => {
+    const windows = (cloudInit: object) => ({
+      cluster,
+      templates: { noble: { ...noble, osType: "win11", cloudInit } },
+    });
+    const { password: _, ...others } = fitting;
+    expect(problems(windows(others))).toEqual([]);
+    expect(problems(windows(fitting))).toEqual([
+      expect.stringMatching(/^templates\.noble\.cloudInit\.password: it needs a snippet/),
+    ]);
+  });
+
   test("is told once for each template, with all its keys", () => {
     const cloudInit = { packages: ["htop"], timezone: "UTC" };
     const templates = {

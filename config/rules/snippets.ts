@@ -29,12 +29,19 @@ const saysNothing = (value: unknown): boolean =>
 const isPlain = (key: string): boolean => !/:\s|:$|\s#/.test(key);
 
 /** The keys of a template's `cloudInit` that need a snippet. */
-export function snippetKeys(cloudInit: CloudInit, path: string): string[] {
+export function snippetKeys({ cloudInit, osType, path }: PlacedTemplate): string[] {
   const given = SNIPPET_KEYS.filter((key) => !saysNothing(cloudInit[key]));
+  // For Windows PVE hands on what it has as the password itself, and so the hash.
+  const hashed = /^w/.test(osType) && cloudInit.password !== undefined;
   const odd = cloudInit.sshPublicKeys.some((key) => !isPlain(key.trim()));
   const inFile = { ...cloudInit, sshPublicKeys: [] };
-  const oddFile = !publicKeys(inFile, path).keys.every(isPlain);
-  return [...given, ...(odd ? ["sshPublicKeys"] : []), ...(oddFile ? ["sshPublicKeyFile"] : [])];
+  const oddFile = !publicKeys(inFile, `${path}.cloudInit`).keys.every(isPlain);
+  return [
+    ...given,
+    ...(hashed ? ["password"] : []),
+    ...(odd ? ["sshPublicKeys"] : []),
+    ...(oddFile ? ["sshPublicKeyFile"] : []),
+  ];
 }
 
 /** Whether the cloud-init of a template goes by snippets; else PVE makes it from its own fields. */
@@ -52,7 +59,7 @@ type Templates = Record<string, PlacedTemplate>;
  */
 export function chooseSnippets(templates: Templates, cluster: Cluster, login: Login): Templates {
   const without = (one: PlacedTemplate) =>
-    one.cloudInit.snippets ?? (hasSsh(cluster, login) || snippetKeys(one.cloudInit, one.path).length > 0);
+    one.cloudInit.snippets ?? (hasSsh(cluster, login) || snippetKeys(one).length > 0);
   return Object.fromEntries(
     Object.entries(templates).map(([key, one]) => [
       key,
@@ -63,9 +70,10 @@ export function chooseSnippets(templates: Templates, cluster: Cluster, login: Lo
 
 /** Snippets that are needed, and cannot be uploaded or are not to be. */
 export function snippetProblems(templates: Templates, cluster: Cluster, login: Login): Problem[] {
-  return originals(templates).flatMap(([, { path, cloudInit }]): Problem[] => {
+  return originals(templates).flatMap(([, template]): Problem[] => {
+    const { path, cloudInit } = template;
     const at = `${path}.cloudInit`;
-    const keys = snippetKeys(cloudInit, at);
+    const keys = snippetKeys(template);
     const named = list(keys.map((key) => `${at}.${key}`));
     const needs = keys.length === 1 ? "needs" : "need";
     if (cloudInit.snippets === false) {

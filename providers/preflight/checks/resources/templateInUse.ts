@@ -46,7 +46,7 @@ function sameButForSnippets(
 ) {
   const { cloudInit, path } = template;
   const snippets = !usesSnippets(template);
-  if (!snippets && snippetKeys(cloudInit, path).length > 0) return [];
+  if (!snippets && snippetKeys(template).length > 0) return [];
   const before = { ...template, cloudInit: { ...cloudInit, snippets } };
   return content === hash(before)
     ? [
