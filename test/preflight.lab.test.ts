@@ -391,7 +391,11 @@ describe("permissions", () => {
 
   it("asks for neither SSH nor rights on snippets where no template needs one", async () => {
     const before = (await lab.control.requests()).ssh.length;
-    await lab.control.privileges("/storage/local", ["Datastore.AllocateTemplate", "Datastore.Audit"]);
+    await lab.control.privileges("/storage", [
+      "Datastore.AllocateSpace",
+      "Datastore.AllocateTemplate",
+      "Datastore.Audit",
+    ]);
     expect((await preflight({ cluster: { ssh: undefined } })).report).toBe("");
     expect((await lab.control.requests()).ssh).toHaveLength(before);
     expect(failedIds((await preflight()).report)).toEqual(["privileges"]);

@@ -59,7 +59,7 @@ describe("what needs a snippet", () => {
   test("is the password of a Windows guest, which PVE would hand on as it is, and so the hash", () => {
     const windows = (cloudInit: object) => ({
       cluster,
-      templates: { noble: { ...noble, osType: "win11", cloudInit } },
+      templates: { noble: { ...noble, osType: "win10", cloudInit } },
     });
     const { password: _, ...others } = fitting;
     expect(problems(windows(others))).toEqual([]);
