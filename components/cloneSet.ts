@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { diskNames } from "../config/diskNames.ts";
 import type { CloneSet as CloneSetConfig, PlacedClone, PlacedTemplate } from "../config/fleet.ts";
 import { replicasOf } from "../config/replicas.ts";
+import { usesSnippets } from "../config/rules/snippets.ts";
 import type { Template } from "../config/template.ts";
 import { cloneOptions } from "../fleet/cloneOptions.ts";
 import { ipConfig } from "../fleet/cloudInit/ipConfig.ts";
@@ -144,6 +145,7 @@ export class CloneSet extends pulumi.ComponentResource {
           onBoot: set.onBoot,
           start: set.start,
           ...hardware(clone, template),
+          ...(!usesSnippets(template) && { userData: "pve" as const }),
           ...given(
             {
               // A linked clone is where its template's disks are.

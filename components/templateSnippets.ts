@@ -1,6 +1,7 @@
 import * as proxmox from "@muhlba91/pulumi-proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
 import type { PlacedTemplate } from "../config/fleet.ts";
+import { usesSnippets } from "../config/rules/snippets.ts";
 import { snippetSources } from "../fleet/cloudInit/sources.ts";
 import { contentHash } from "../fleet/contentHash.ts";
 import { renderClonesSnippet, renderSnippets, type Snippets, snippetKinds } from "../fleet/templateContent.ts";
@@ -28,7 +29,7 @@ export interface TemplateSnippets {
 const knowsSerial = ({ osType }: PlacedTemplate): boolean => !/^w/.test(osType);
 
 /**
- * Uploads the snippets of a template; see `SnippetFiles` for how long they live.
+ * Uploads the snippets of a template, if it has any; see `SnippetFiles` for how long they live.
  *
  * @param stays the run leaves the template as it is, and its clones get the snippets that are there
  */
@@ -40,6 +41,7 @@ export function templateSnippets(
   stays: boolean,
 ): TemplateSnippets {
   const { vmId, node, path, makeTemplate } = template;
+  if (!usesSnippets(template)) return { ids: new Map(), resources: [], cloneCicustom: undefined };
   const datastore = cluster.datastores.snippets;
   const texts = templateNames.apply((names) => ({
     ...renderSnippets(template, names),

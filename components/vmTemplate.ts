@@ -2,8 +2,10 @@ import * as proxmox from "@muhlba91/pulumi-proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
 import { diskNames } from "../config/diskNames.ts";
 import type { PlacedTemplate } from "../config/fleet.ts";
+import { usesSnippets } from "../config/rules/snippets.ts";
 import { parseChecksum } from "../config/template.ts";
-import { templateContent } from "../fleet/templateContent.ts";
+import { contentHash } from "../fleet/contentHash.ts";
+import { accountOf, templateContent } from "../fleet/templateContent.ts";
 import { TEMPLATE_TYPE } from "../fleet/urns.ts";
 import { vmArgs } from "../fleet/vmArgs.ts";
 import { TemplateConversion } from "../providers/conversion/resource.ts";
@@ -61,6 +63,19 @@ function templateImage(template: PlacedTemplate, { cluster, secrets }: FleetCont
   );
 }
 
+/** What stands in PVE's own fields of a template without snippets. */
+function templateAccount(template: PlacedTemplate, { secrets, templateNames }: FleetContext) {
+  const at = (...keys: string[]) => keys.map((key) => `${template.path}.cloudInit.${key}`);
+  const { username, publicKeys } = accountOf(template);
+  return {
+    ...(username !== undefined && { username: hide(secrets, at("user"), username) }),
+    ...(template.cloudInit.password !== undefined && {
+      passwordHash: pulumi.secret(templateNames.apply((names) => accountOf(template, names).passwordHash ?? "")),
+    }),
+    publicKeys: hide(secrets, at("sshPublicKeys", "sshPublicKeyFile"), publicKeys),
+  };
+}
+
 /**
  * A golden template: image in the datastore's cache, snippets, VM, conversion.
  *
@@ -107,6 +122,7 @@ export class VmTemplate extends pulumi.ComponentResource {
       // The snippets go when no VM names them any more.
       { ...guardPart.opts, dependsOn: snippets.resources },
     );
+    const account = usesSnippets(template) ? undefined : templateAccount(template, fleet);
     const networkId = snippets.ids.get("network");
     const disks = diskNames(template);
     const [bootDisk = "scsi0"] = disks;
@@ -115,15 +131,20 @@ export class VmTemplate extends pulumi.ComponentResource {
       vmPart.name,
       vmArgs(key, template, cluster, {
         imageVolumeId: image.volumeId,
-        userDataFileId: snippets.ids.get("user") ?? "",
-        vendorDataFileId: snippets.ids.get("vendor") ?? "",
-        ...(networkId && { networkDataFileId: networkId }),
+        cloudInit: account ?? {
+          userDataFileId: snippets.ids.get("user") ?? "",
+          vendorDataFileId: snippets.ids.get("vendor") ?? "",
+          ...(networkId && { networkDataFileId: networkId }),
+        },
         ...mark,
       }),
       {
         ...vmPart.opts,
         // Another content is another template, where a plain VM is changed as it is.
         ...(template.makeTemplate && { replacementTrigger: content }),
+        // PVE does not show a password, so the plugin would not see another one.
+        ...(!template.makeTemplate &&
+          account?.passwordHash && { replacementTrigger: account.passwordHash.apply(contentHash) }),
         // PVE has one VM for a VMID, so the old one goes first.
         deleteBeforeReplace: true,
         // The plugin deletes what has the VMID, whoever made it. The conversion, which goes first, deletes what is ours.

@@ -69,7 +69,9 @@ export const clusterSchema = z.strictObject({
         .describe("where each node's SSH server is; without it, port 22 of the address that the API names"),
     })
     .optional()
-    .describe("SSH to the nodes, for snippets only: the API cannot upload them"),
+    .describe(
+      "SSH to the nodes, for snippets only: the API cannot upload them; templates that need no snippet need no SSH",
+    ),
   node: nodeName.describe("node that runs the VMs and downloads the images"),
   datastores: z
     .strictObject({

@@ -15,6 +15,7 @@ import { importable } from "./rules/image.ts";
 import { publicKeys } from "./rules/keys.ts";
 import { uniqueMacs } from "./rules/macs.ts";
 import { knownTemplates, uniqueNames } from "./rules/names.ts";
+import { chooseSnippets, snippetProblems } from "./rules/snippets.ts";
 import { uniqueVmIds } from "./rules/vmIds.ts";
 import { holdsSecret, type SecretValue } from "./secrets.ts";
 import { spellOut } from "./spellOut.ts";
@@ -123,8 +124,9 @@ export function loadConfig(
     const template = parse(templateSchema, raw, ["templates", key]);
     if (template) parsed[key] = template;
   }
-  const { templates, problems: misplaced } = placed(parsed, cluster?.node ?? "");
+  const { templates: spread, problems: misplaced } = placed(parsed, cluster?.node ?? "");
   problems.push(...misplaced);
+  const templates = cluster && usableLogin ? chooseSnippets(spread, cluster, usableLogin) : spread;
 
   const rawSets = readObject("cloneSets", config, problems) ?? {};
   const cloneSets: Record<string, CloneSet> = {};
@@ -162,6 +164,7 @@ export function loadConfig(
       });
     }
   }
+  if (cluster && usableLogin) problems.push(...snippetProblems(templates, cluster, usableLogin));
   if (cluster) problems.push(...unreadableFiles(cluster));
   return {
     ...(cluster && { cluster }),

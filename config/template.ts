@@ -189,6 +189,12 @@ const cloudInit = z
       .optional()
       .describe("network-config (version 1 or 2) that replaces what PVE makes of ip and gateway"),
     dns: dns.optional().describe("DNS; default: cluster.network.dns"),
+    snippets: z
+      .boolean()
+      .optional()
+      .describe(
+        "true: by snippets, which are uploaded by SSH; false: by PVE's own fields, if all of it fits them (PVE: ciuser, cipassword, sshkeys); default: false if `cluster.ssh` is missing and nothing here needs a snippet, else true; another value makes the template anew",
+      ),
     drive: z
       .enum(["scsi", "ide"])
       .optional()

@@ -4,7 +4,11 @@ import type { SecretValue } from "./secrets.ts";
 /** For tests of the config: a key that would pass as one. */
 export const PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO6JxiLc/GqdgUEtcCk7TyRtmDvHPz/1bz0hTww9L0eF demo";
 
-export const cluster = { endpoint: "https://pve1.example.net:8006", node: "pve1" };
+export const cluster = {
+  endpoint: "https://pve1.example.net:8006",
+  node: "pve1",
+  ssh: { username: "root", nodes: {} },
+};
 export const noble = {
   vmId: 9000,
   image: { url: "https://example.net/noble.img", checksumUrl: "https://example.net/S" },

@@ -93,5 +93,10 @@ export const contentCases: Record<string, ContentCase> = {
     },
   },
   "a network-config": { template: { cloudInit: { network: { version: 2, ethernets: { eth0: { dhcp4: true } } } } } },
+  "a user in PVE's own fields": {
+    template: {
+      cloudInit: { snippets: false, user: "ubuntu", password: "correct horse", sshPublicKeys: [PUBLIC_KEY] },
+    },
+  },
   "a plain VM": { template: { makeTemplate: false, onBoot: true } },
 };

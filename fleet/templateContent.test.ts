@@ -62,7 +62,7 @@ describe("the hash of a template's content", () => {
   });
 });
 
-// Values of the first version. A hash that changes makes the templates of everybody anew who has such a config.
+// Values of the first version that could make such a template. A hash that changes makes the templates of everybody anew who has such a config.
 const HASHES: Record<string, string> = {
   "nothing but an image": "3e4f06acc5ef",
   "an image without checksum": "3f09065787db",
@@ -81,6 +81,7 @@ const HASHES: Record<string, string> = {
   "everything of cloud-init": "ab10949a4da4",
   "a network-config": "c0ae3e239984",
   "a plain VM": "c8d5ca591b70",
+  "a user in PVE's own fields": "c9e8e5b3157e",
 };
 
 it.each(Object.entries(contentCases))("the hash stays what it was in the first version: %s", (name, one) => {
@@ -106,6 +107,21 @@ it("lets only the hash of a password leave, and the public keys go with the user
   expect(snippets.user).toContain("$6$");
   expect(snippets.user).toContain(PUBLIC_KEY);
   expect(Object.keys(snippets)).toEqual(["vendor", "user"]);
+});
+
+it("is another with PVE's own fields instead of snippets, and another with another user, key or password in them", () => {
+  const own = (cloudInit: TemplateInput["cloudInit"]) => content({ cloudInit: { ...cloudInit, snippets: false } });
+  const cases = [
+    content(),
+    own({}),
+    own({ user: "ubuntu" }),
+    own({ user: "ubuntu", sshPublicKeys: [PUBLIC_KEY] }),
+    own({ user: "ubuntu", password: "a" }),
+    own({ user: "ubuntu", password: "b" }),
+    own({ ip: "10.0.0.5/24" }),
+  ];
+  expect(new Set(cases).size).toBe(cases.length);
+  expect(content({ cloudInit: { snippets: true } })).toBe(content());
 });
 
 it("makes a network snippet only where the config has one", () => {

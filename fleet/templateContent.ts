@@ -2,6 +2,7 @@ import type { Cluster } from "../config/cluster.ts";
 import { withoutLogin } from "../config/credentials.ts";
 import type { PlacedTemplate } from "../config/fleet.ts";
 import { publicKeys } from "../config/rules/keys.ts";
+import { usesSnippets } from "../config/rules/snippets.ts";
 import { renderNetworkConfig } from "./cloudInit/networkConfig.ts";
 import { hashPassword } from "./cloudInit/password.ts";
 import { renderUserData } from "./cloudInit/userData.ts";
@@ -24,14 +25,23 @@ export const snippetKinds = ({ cloudInit }: PlacedTemplate): (keyof Snippets)[] 
   ...(cloudInit.network ? (["network"] as const) : []),
 ];
 
-/** The texts of a template's snippets: the password is hashed, the keys are in the user-data. */
+/** The user of a template's clones: the password is hashed. */
+export function accountOf(template: PlacedTemplate, names: TemplateNames = {}) {
+  const { path, cloudInit } = template;
+  const { user, password } = cloudInit;
+  return {
+    ...(user !== undefined && { username: user }),
+    ...(password !== undefined && { passwordHash: hashPassword(password, firstPath(template, names)) }),
+    publicKeys: publicKeys(cloudInit, `${path}.cloudInit`).keys,
+  };
+}
+
+/** The texts of a template's snippets: the user with its keys is in the user-data. */
 export function renderSnippets(template: PlacedTemplate, names: TemplateNames = {}): Snippets {
-  const { path, cloudInit, agent } = template;
-  const { keys } = publicKeys(cloudInit, `${path}.cloudInit`);
-  const passwordHash = cloudInit.password && hashPassword(cloudInit.password, firstPath(template, names));
+  const { cloudInit, agent } = template;
   return {
     vendor: renderVendorData(cloudInit, { agent }),
-    user: renderUserData(cloudInit, { publicKeys: keys, passwordHash }),
+    user: renderUserData(cloudInit, accountOf(template, names)),
     ...(cloudInit.network && { network: renderNetworkConfig(cloudInit.network) }),
   };
 }
@@ -51,10 +61,12 @@ const CONTENT_VERSION: number = 1;
  * An option of a later version goes in only where it differs from its default, so that a template that does not use it keeps
  * its hash: `...(template.rng && { rng: template.rng })`.
  */
-function contentForm(template: PlacedTemplate, cluster: Cluster, snippets: Snippets) {
+function contentForm(template: PlacedTemplate, cluster: Cluster, names: TemplateNames) {
   const { image, makeTemplate } = template;
-  const files = { imageVolumeId: "", userDataFileId: "", vendorDataFileId: "" };
-  const vm = vmArgs(template.name, template, cluster, { ...files, notes: "", tags: [] });
+  const snippets = usesSnippets(template) ? renderSnippets(template, names) : undefined;
+  // Without snippets, the user is in the VM's own fields.
+  const cloudInit = snippets ? { userDataFileId: "", vendorDataFileId: "" } : accountOf(template, names);
+  const vm = vmArgs(template.name, template, cluster, { imageVolumeId: "", cloudInit, notes: "", tags: [] });
   return {
     ...(CONTENT_VERSION > 1 && { version: CONTENT_VERSION }),
     made: {
@@ -90,4 +102,4 @@ function contentForm(template: PlacedTemplate, cluster: Cluster, snippets: Snipp
 
 /** Hash of all that a template is made from. It stands in the template's mark; another hash means another template. */
 export const templateContent = (template: PlacedTemplate, cluster: Cluster, names: TemplateNames = {}): string =>
-  contentHash(contentForm(template, cluster, renderSnippets(template, names)));
+  contentHash(contentForm(template, cluster, names));

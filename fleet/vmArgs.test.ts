@@ -16,8 +16,7 @@ const parse = (fields: Fields) =>
   templateSchema.parse({ vmId: 9000, image: { url: "https://example.net/noble.img" }, ...fields });
 const parts = {
   imageVolumeId: "local:import/noble.qcow2",
-  userDataFileId: "local:snippets/user.yaml",
-  vendorDataFileId: "local:snippets/vendor.yaml",
+  cloudInit: { userDataFileId: "local:snippets/user.yaml", vendorDataFileId: "local:snippets/vendor.yaml" },
   notes: "mark",
   tags: ["fleet-1"],
 };
@@ -253,9 +252,22 @@ it("gives extra disks the next number of their bus", () => {
 
 it("names the network snippet where there is one, and no DNS where nobody names any", () => {
   const bare = { ...cluster, network: { ...cluster.network, dns: { servers: [] } } };
-  const made = vmArgs("noble", parse({}), bare, { ...parts, networkDataFileId: "local:snippets/network.yaml" });
+  const cloudInit = { ...parts.cloudInit, networkDataFileId: "local:snippets/network.yaml" };
+  const made = vmArgs("noble", parse({}), bare, { ...parts, cloudInit });
   expect(made.initialization).toMatchObject({ networkDataFileId: "local:snippets/network.yaml" });
   expect(made.initialization).not.toHaveProperty("dns");
+});
+
+it("puts the user into PVE's own fields where there are no snippets, and has no packages upgraded", () => {
+  const account = { username: "ubuntu", passwordHash: "$6$salt$hash", publicKeys: ["ssh-ed25519 AAAA"] };
+  const { initialization } = args({}, { cloudInit: account });
+  expect(initialization).toMatchObject({
+    upgrade: false,
+    userAccount: { username: "ubuntu", password: "$6$salt$hash", keys: ["ssh-ed25519 AAAA"] },
+    ipConfigs: [{ ipv4: { address: "dhcp" } }],
+  });
+  for (const key of ["userDataFileId", "vendorDataFileId"]) expect(initialization).not.toHaveProperty(key);
+  expect(args({}, { cloudInit: { publicKeys: [] } }).initialization).not.toHaveProperty("userAccount");
 });
 
 it.each([

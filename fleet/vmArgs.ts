@@ -5,13 +5,37 @@ import { diskNames } from "../config/diskNames.ts";
 import type { DiskOptions, Template } from "../config/template.ts";
 
 type Disk = types.input.VmLegacyDisk;
+type Initialization = types.input.VmLegacyInitialization;
+
+/** Volume ids of the cloud-init snippets. */
+export interface SnippetIds {
+  userDataFileId: pulumi.Input<string>;
+  vendorDataFileId: pulumi.Input<string>;
+  networkDataFileId?: pulumi.Input<string>;
+}
+
+/** What stands in PVE's own fields where there are no snippets (PVE: `ciuser`, `cipassword`, `sshkeys`). */
+export interface Account {
+  username?: pulumi.Input<string>;
+  /** SHA-512 crypt hash, which PVE takes as it is. */
+  passwordHash?: pulumi.Input<string>;
+  publicKeys: pulumi.Input<string[]>;
+}
+
+/** The fields of the user, if anything is said of it; PVE alone would have the guest upgrade its packages. */
+function accountFields({ username, passwordHash, publicKeys }: Account): Partial<Initialization> {
+  const userAccount = {
+    ...(username !== undefined && { username }),
+    ...(passwordHash !== undefined && { password: passwordHash }),
+    ...((!Array.isArray(publicKeys) || publicKeys.length > 0) && { keys: publicKeys }),
+  };
+  return { upgrade: false, ...(Object.keys(userAccount).length > 0 && { userAccount }) };
+}
 
 /** What other resources give to the VM. */
 export interface VmParts {
   imageVolumeId: pulumi.Input<string>;
-  userDataFileId: pulumi.Input<string>;
-  vendorDataFileId: pulumi.Input<string>;
-  networkDataFileId?: pulumi.Input<string>;
+  cloudInit: SnippetIds | Account;
   /** PVE's `description`, with the ownership mark. */
   notes: pulumi.Input<string>;
   /** PVE tags; PVE keeps them sorted. */
@@ -113,9 +137,7 @@ export function vmArgs(key: string, template: Template, cluster: Cluster, parts:
       type: "nocloud",
       datastoreId: datastores.disks,
       interface: drive,
-      userDataFileId: parts.userDataFileId,
-      vendorDataFileId: parts.vendorDataFileId,
-      ...(parts.networkDataFileId && { networkDataFileId: parts.networkDataFileId }),
+      ...("publicKeys" in parts.cloudInit ? accountFields(parts.cloudInit) : parts.cloudInit),
       ipConfigs: [
         {
           ipv4: { address: cloudInit.ip, ...(cloudInit.gateway && { gateway: cloudInit.gateway }) },

@@ -4,7 +4,7 @@ import { smbiosSerial } from "../fleet/cloudInit/smbiosSerial.ts";
 import { renderUserData } from "../fleet/cloudInit/userData.ts";
 import { renderCloneVendorData, renderVendorData } from "../fleet/cloudInit/vendorData.ts";
 import { cloudInitOrSkip } from "./cloudInit.ts";
-import { type Boot, CloudInitGuest, type Drive } from "./cloudInitGuest.ts";
+import { type Boot, CloudInitGuest, type Drive, pveUserData } from "./cloudInitGuest.ts";
 
 const { tool, name: cloudInit } = cloudInitOrSkip();
 
@@ -175,6 +175,24 @@ describe.skipIf(!tool)(`a guest with ${cloudInit} that PVE starts again`, () => 
       expect(again.network).toEqual([]);
       expect(renamed.hostname).toEqual(["web-2"]);
       for (const module of FIRST_BOOT) expect([...again.modules, ...renamed.modules]).not.toContain(module);
+    });
+
+    test("and with user-data that PVE makes, is a new instance for another address and for another name, and not by itself", () => {
+      const own: Drive = { address: "10.0.0.21", userData: pveUserData("web-1"), vendorData: "" };
+      const guest = newGuest();
+      const first = guest.start(own, smbiosSerial("web-1.example.net", { network: "aaaaaaaa" }));
+      const again = guest.start(own, smbiosSerial("web-1.example.net", { network: "aaaaaaaa" }));
+      const moved = guest.start({ ...own, address: "10.0.0.22" }, smbiosSerial("web-1.example.net", { network: "b" }));
+      const renamed = { ...own, address: "10.0.0.22", userData: pveUserData("web-2") };
+      const last = guest.start(renamed, smbiosSerial("web-2.example.net", { network: "b" }));
+      expect(first.hostname).toEqual(["web-1"]);
+      expect(again.instanceId).toBe(first.instanceId);
+      expect(again.modules).not.toContain("ssh");
+      expect(addressOf(moved)).toEqual(["10.0.0.22"]);
+      expect(last.hostname).toEqual(["web-2"]);
+      for (const { modules } of [first, moved, last])
+        expect(modules).toEqual(expect.arrayContaining(["users_groups", "ssh", "set_passwords"]));
+      expect(new Set([first, moved, last].map(({ instanceId }) => instanceId)).size).toBe(3);
     });
 
     test("that gets one together with another address is a new instance once, and never again", () => {

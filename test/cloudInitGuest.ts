@@ -11,10 +11,25 @@ export interface Drive {
   address: string;
   nameserver?: string;
   searchDomain?: string;
-  /** The snippets that `cicustom` names. */
+  /** The snippets that `cicustom` names, or the user-data that PVE makes itself; then there is no vendor-data. */
   userData: string;
   vendorData: string;
 }
+
+/** The user-data as PVE writes it without snippets (PVE/QemuServer/Cloudinit.pm, cloudinit_userdata). */
+export const pveUserData = (hostname: string, { user = "ops", keys = ["ssh-rsa A"] } = {}): string => `#cloud-config
+hostname: ${hostname}
+manage_etc_hosts: true
+fqdn: ${hostname}.example.net
+user: ${user}
+password: $6$salt$hash
+ssh_authorized_keys:
+${keys.map((key) => `  - ${key}`).join("\n")}
+chpasswd:
+  expire: False
+users:
+  - default
+`;
 
 /** What cloud-init did at a boot. */
 export interface Boot {

@@ -379,8 +379,26 @@ describe("permissions", () => {
     expect(failures(closed.report, "ssh-login")[0]).toMatch(
       /^cluster\.ssh\.nodes\.pve1: .*nothing listens on 127\.0\.0\.1:1$/,
     );
-    const none = await preflight({ cluster: { ssh: undefined } });
-    expect(failures(none.report, "ssh-login")[0]).toMatch(/^cluster\.ssh: .*missing/);
+    const cluster = { ssh: undefined };
+    const none = await preflight({
+      cluster,
+      templates: { noble: { ...noble(), cloudInit: { packages: ["htop"] } } },
+    });
+    expect(failures(none.report, "config")[0]).toMatch(
+      /^templates\.noble\.cloudInit\.packages: .*cluster\.ssh is missing/,
+    );
+  });
+
+  it("asks for neither SSH nor rights on snippets where no template needs one", async () => {
+    const before = (await lab.control.requests()).ssh.length;
+    await lab.control.privileges("/storage", [
+      "Datastore.AllocateSpace",
+      "Datastore.AllocateTemplate",
+      "Datastore.Audit",
+    ]);
+    expect((await preflight({ cluster: { ssh: undefined } })).report).toBe("");
+    expect((await lab.control.requests()).ssh).toHaveLength(before);
+    expect(failedIds((await preflight()).report)).toEqual(["privileges"]);
   });
 
   describe("host keys", () => {

@@ -6,29 +6,38 @@ describe("a guest that has booted before", () => {
   test.each(["ipConfigs", "nameservers", "searchDomain"])(
     "without an instance-id of its own takes other %s as a new instance",
     (option) => {
-      expect(guestChanges([option], undefined)).toMatchObject({ options: [option], newInstance: true });
-      expect(guestChanges([option], undefined)?.text).toContain("runCommands run again");
-      expect(guestChanges([option], undefined)?.text).toContain("SSH host keys");
+      expect(guestChanges([option], {})).toMatchObject({ options: [option], newInstance: true });
+      expect(guestChanges([option], {})?.text).toContain("runCommands run again");
+      expect(guestChanges([option], {})?.text).toContain("SSH host keys");
     },
   );
 
   test.each(["ipConfigs", "nameservers", "searchDomain", "hostname"])(
     "with an instance-id of its own takes other %s as the instance that it is",
     (option) => {
-      const changes = guestChanges([option], "0f5c");
+      const changes = guestChanges([option], { instanceId: "0f5c" });
       expect(changes).toMatchObject({ options: [option], newInstance: false });
       expect(changes?.text).toBe("at the next start by Proxmox VE (a reboot from inside the guest is not enough)");
     },
   );
 
   test("takes another host name as the instance that it is: the name is not on the drive", () => {
-    expect(guestChanges(["hostname"], undefined)).toMatchObject({ newInstance: false });
-    expect(guestChanges(["hostname", "ipConfigs"], undefined)).toMatchObject({ newInstance: true });
+    expect(guestChanges(["hostname"], {})).toMatchObject({ newInstance: false });
+    expect(guestChanges(["hostname", "ipConfigs"], {})).toMatchObject({ newInstance: true });
   });
 
+  test.each(["ipConfigs", "nameservers", "searchDomain", "hostname"])(
+    "takes another %s as a new instance where PVE makes its user-data, but has no packages and commands",
+    (option) => {
+      const changes = guestChanges([option], { userData: "pve" });
+      expect(changes).toMatchObject({ newInstance: true, text: expect.stringContaining("SSH host keys") });
+      expect(changes?.text).not.toContain("runCommands");
+    },
+  );
+
   test("has nothing to do with what is PVE's alone", () => {
-    expect(guestChanges(["cores", "tags", "onBoot"], undefined)).toBeUndefined();
-    expect(guestChanges(["cores", "hostname"], "0f5c")?.options).toEqual(["hostname"]);
+    expect(guestChanges(["cores", "tags", "onBoot"], {})).toBeUndefined();
+    expect(guestChanges(["cores", "hostname"], { instanceId: "0f5c" })?.options).toEqual(["hostname"]);
   });
 });
 

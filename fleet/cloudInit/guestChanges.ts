@@ -10,8 +10,21 @@ const GUEST_OPTIONS: readonly string[] = [
   "searchDomain",
 ] satisfies GuestOption[];
 
-/** A changed one of these changes the network-config on the drive, and so the instance-id that PVE makes from it. */
-const isNetwork = (option: string): boolean => option !== "hostname";
+/** Network settings, by their name in the config or in PVE. */
+const NETWORK = /^(ipConfigs|nameservers|searchDomain|ipconfig\d+|nameserver|searchdomain|network)$/;
+
+/** How a guest gets its data. */
+export interface GuestData {
+  /** The instance-id in its SMBIOS serial; without one, PVE makes it from what is on the drive. */
+  instanceId?: string | undefined;
+  /** PVE makes the user-data from the VM's own fields; else it is a snippet, which has no host name in it. */
+  userData?: "pve" | undefined;
+}
+
+/** Whether cloud-init takes a guest with changed options for a new one: something on the drive is changed, and no id of its own stays. */
+export const isNewInstance = (options: readonly string[], { instanceId, userData }: GuestData): boolean =>
+  instanceId === undefined &&
+  options.some((option) => NETWORK.test(option) || (userData === "pve" && option === "hostname"));
 
 export interface GuestChanges {
   /** The changed options that reach the guest by cloud-init. */
@@ -24,21 +37,25 @@ export interface GuestChanges {
 
 const AT_NEXT_START = "at the next start by Proxmox VE (a reboot from inside the guest is not enough)";
 /** What cloud-init does with a guest that it takes for a new one. */
-export const NEW_INSTANCE =
-  "as a new cloud-init instance: packages and runCommands run again, writeFiles are written again, and SSH host keys are made anew";
+export function newInstance({ userData }: GuestData): string {
+  const again =
+    userData === "pve"
+      ? "user, password and keys are set again"
+      : "packages and runCommands run again, writeFiles are written again";
+  return `as a new cloud-init instance: ${again}, and SSH host keys are made anew`;
+}
 
 /**
  * What a guest that has booted before does with changed options.
  *
  * @param changed names of options; those that do not reach the guest by cloud-init are passed over
- * @param instanceId the instance-id in the guest's SMBIOS serial; without one, PVE makes it from what is on the drive
  * @returns undefined if no option reaches the guest by cloud-init
  */
-export function guestChanges(changed: Iterable<string>, instanceId: string | undefined): GuestChanges | undefined {
+export function guestChanges(changed: Iterable<string>, data: GuestData): GuestChanges | undefined {
   const options = [...changed].filter((name): name is GuestOption => GUEST_OPTIONS.includes(name));
   if (options.length === 0) return undefined;
-  const newInstance = instanceId === undefined && options.some(isNetwork);
-  return { options, newInstance, text: newInstance ? `${AT_NEXT_START}, ${NEW_INSTANCE}` : AT_NEXT_START };
+  const isNew = isNewInstance(options, data);
+  return { options, newInstance: isNew, text: isNew ? `${AT_NEXT_START}, ${newInstance(data)}` : AT_NEXT_START };
 }
 
 /**

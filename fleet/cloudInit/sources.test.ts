@@ -23,6 +23,7 @@ const VALUES: Required<Omit<CloudInit, "sshPublicKeyFile">> = {
   network: { version: 2 },
   dns: { servers: ["10.0.0.1"] },
   drive: "ide",
+  snippets: true,
   ip: "10.0.0.5/24",
   gateway: "10.0.0.1",
   ip6: "auto",

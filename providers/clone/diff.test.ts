@@ -158,6 +158,9 @@ describe("the reason why a clone is updated", () => {
     expect(reasons(fakeState({ made: old }), readdressed)).toEqual([
       expect.stringContaining("as a new cloud-init instance: packages and runCommands run again"),
     ]);
+    expect(reasons(fakeState({ made: { ...old, userData: "pve" } }), { hostname: "web-9" })).toEqual([
+      expect.stringContaining("as a new cloud-init instance: user, password and keys are set again"),
+    ]);
     expect(reasons(fakeState(), { tags: [] })).toEqual([]);
     // Of a clone that is made now there is no guest yet.
     const { made: _made, ...never } = fakeState();

@@ -66,7 +66,7 @@ function unfinished(state: CloneState, news: CloneInputs): string[] {
 function moves(state: CloneState, news: CloneInputs): string[] {
   const { spec, node, made } = state;
   const nodes = nodesOf(news.places);
-  const guest = made && guestChanges(changedKeys<CloneInputs>(spec, news, UPDATING), made.instanceId);
+  const guest = made && guestChanges(changedKeys<CloneInputs>(spec, news, UPDATING), made);
   return [
     ...(made && spec.set && spec.set !== news.set
       ? [`it moves from cloneSets.${spec.set} to cloneSets.${news.set}; its VM stays as it is, but for its mark`]

@@ -38,6 +38,8 @@ export interface CloneInputs {
   /** Content hash of the set's template. */
   template: string;
   full: boolean;
+  /** `pve`: the template has no snippets, and PVE makes the guest's user-data from the VM's own fields. */
+  userData?: "pve";
   /** Datastore of the template's boot disk. A clone that is made goes there, unless `datastore` says otherwise. */
   templateDatastore: string;
   /** Datastore of a full clone's disks. Default: the template's when it is made, and then wherever they are. */

@@ -12,6 +12,8 @@ export interface Made {
   uuid?: string;
   /** cloud-init's instance-id, which stays whatever changes. Missing: PVE makes it from what is on the cloud-init drive. */
   instanceId?: string;
+  /** PVE makes the user-data from the VM's own fields, name included; see `CloneInputs`. */
+  userData?: "pve";
 }
 
 /** The network settings that a running guest was started with, while its config says something else. */

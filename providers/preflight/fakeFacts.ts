@@ -8,7 +8,7 @@ import type { Check, Finding } from "./finding.ts";
 /** For tests: a stack config as `Pulumi.<stack>.yaml` has it, with a template and a clone set unless others are given. */
 export function fakeFleet(raw: { cluster?: object; templates?: object; cloneSets?: object } = {}): Facts["fleet"] {
   const config: Record<string, object | string> = {
-    cluster: { endpoint: "https://pve1.example.net:8006", node: "pve1", ...raw.cluster },
+    cluster: { endpoint: "https://pve1.example.net:8006", node: "pve1", ssh: {}, ...raw.cluster },
     apiToken: "fleet@pve!golden=secret",
     templates: raw.templates ?? { noble: { vmId: 9000, image: { url: "http://mirror.example.net/noble.img" } } },
     cloneSets: raw.cloneSets ?? { web: { template: "noble", clones: [{ name: "web-1", vmId: 9101 }] } },

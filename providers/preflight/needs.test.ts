@@ -33,6 +33,12 @@ test("a clone may be put on its own node, on its set's, or on its template's", (
   expect(nodes({}, { nodes: ["pve2"], clones: [{ ...clone, node: "pve3" }] })).toEqual(["pve3"]);
 });
 
+test("without snippets, their datastore is not used", () => {
+  const uses = (cluster: object) => datastoreUses(fakeFleet({ cluster })).map(({ content }) => content);
+  expect(uses({})).toContain("snippets");
+  expect(uses({ ssh: undefined })).not.toContain("snippets");
+});
+
 test("clones are counted on their nodes in turn", () => {
   expect(clonesOf(fleet({}, { nodes: ["pve1", "pve2"] })).map(({ node }) => node)).toEqual(["pve1", "pve2", "pve1"]);
 });

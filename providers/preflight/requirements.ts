@@ -1,4 +1,5 @@
 import type { Fleet } from "../../config/fleet.ts";
+import { usesSnippets } from "../../config/rules/snippets.ts";
 import type { Version } from "../../proxmox/cluster.ts";
 import type { GuestEntry } from "../../proxmox/guests.ts";
 import { bridgeUses, mappingUses } from "./deviceNeeds.ts";
@@ -108,7 +109,7 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
     // PVE's condition for CPU models of the cluster.
     if (template.cpu.type.startsWith("custom-")) need("/nodes", ["Sys.Audit"]);
     // The API shows and deletes snippets with Datastore.Allocate only; the plugin reads the datastore's folder with it.
-    need(`/storage/${datastores.snippets}`, ["Datastore.Allocate", "Datastore.Audit"]);
+    if (usesSnippets(template)) need(`/storage/${datastores.snippets}`, ["Datastore.Allocate", "Datastore.Audit"]);
     need(`/storage/${datastores.images}`, ["Datastore.AllocateTemplate", "Datastore.Audit"]);
     if (!template.image.keepImage) need(`/storage/${datastores.images}`, ["Datastore.Allocate"]);
   }

@@ -48,10 +48,11 @@ test("a key that cannot be used is told without any of it", async () => {
 });
 
 test("without an ssh section only the password of a Linux user will do", async () => {
+  const fleet = fakeFleet({ cluster: { ssh: undefined } });
   const interfaces = async () => [{ iface: "vmbr0", type: "bridge", address: "10.0.0.12", gateway: "10.0.0.1" }];
-  await expect(sshTargetOf(fakeFacts({ interfaces }), "pve1", {})).rejects.toThrow(/^missing/);
+  await expect(sshTargetOf(fakeFacts({ interfaces, fleet }), "pve1", {})).rejects.toThrow(/^missing/);
   const login = { kind: "password", username: "root@pam", password: "secret" } as const;
-  expect(await sshTargetOf(fakeFacts({ interfaces, login }), "pve1", {})).toMatchObject({
+  expect(await sshTargetOf(fakeFacts({ interfaces, login, fleet }), "pve1", {})).toMatchObject({
     username: "root",
     password: "secret",
     address: "10.0.0.12",

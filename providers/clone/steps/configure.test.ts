@@ -62,6 +62,12 @@ describe("a clone that was made just now", () => {
     expect(identity).not.toHaveProperty("instanceId");
   });
 
+  it("is known to get its name on the drive, too, where the template has no snippets", async () => {
+    const { set, state } = await configuring(fakeWork({ userData: "pve" }, made()));
+    expect(set).not.toHaveProperty("cicustom");
+    expect(state.made).toEqual({ ...bare, uuid: UUID, userData: "pve" });
+  });
+
   it("is looked at where its interfaces or its disk are to be others", async () => {
     const config = { net0: "virtio=BC:24:11:00:00:01,bridge=vmbr0", smbios1: "uuid=ffff" };
     const { reads, set } = await configuring(fakeWork({ nics: [{ vlan: 7 }] }, made()), { config });

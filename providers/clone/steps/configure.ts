@@ -32,6 +32,7 @@ export async function configure(api: ConfigureApi, work: Work): Promise<void> {
     ...(freshUuid !== undefined && { uuid: freshUuid }),
     // Only with the clones' own vendor-data does a guest take another address as the instance that it is.
     ...(freshUuid !== undefined && cicustom !== undefined && { instanceId: freshUuid }),
+    ...(freshUuid !== undefined && inputs.userData !== undefined && { userData: inputs.userData }),
   };
   messages.report(`configuring ${inputs.name}`);
   if (!isNew || needsConfig(inputs)) work.config ??= await api.readConfig(vm.node, vm.vmId);

@@ -132,6 +132,16 @@ describe("a clone that runs", () => {
     expect(memory.messages[0]).not.toContain("instance");
   });
 
+  it("is told so for another host name, too, where PVE makes its user-data", async () => {
+    const { instanceId: _, ...old } = fakeMade();
+    const [runs, gets] = ["web-1", "web-9"].map((name) => withSerial(`uuid=${UUID}`, smbiosSerial(name)));
+    const pending = [{ key: "smbios1", value: runs, pending: gets }];
+    const { messages } = await powering({}, { ...running, pending }, configured({ ...old, userData: "pve" }));
+    expect(messages[0]).toContain("its old hostname until PVE starts it next, as a new cloud-init instance: user,");
+    const bySnippet = await powering({}, { ...running, pending }, configured(old));
+    expect(bySnippet.messages[0]).not.toContain("instance");
+  });
+
   it("is rebooted where the config says so, and has the new address then", async () => {
     const change = { ...news, rebootOnChange: true, shutdownSeconds: 5 };
     const { asked, state, started } = await powering(change, { ...running, pending: readdressed }, configured());

@@ -1,4 +1,4 @@
-import { NEW_INSTANCE } from "../../../fleet/cloudInit/guestChanges.ts";
+import { isNewInstance, newInstance } from "../../../fleet/cloudInit/guestChanges.ts";
 import { answerOf } from "../../../proxmox/errors.ts";
 import type { CurrentStatus } from "../../../proxmox/guests.ts";
 import type { PendingOption } from "../../../proxmox/pendingOptions.ts";
@@ -47,10 +47,6 @@ async function start(api: PowerApi, work: Work): Promise<void> {
   notePower(work, "running");
 }
 
-/** Without an instance-id of its own, a guest with other network settings is a new one to cloud-init. */
-const isNewInstance = (options: readonly string[], instanceId: string | undefined): boolean =>
-  instanceId === undefined && options.some((key) => /^(ipconfig\d+|nameserver|searchdomain|network)$/.test(key));
-
 /** Notes what the guest has of its network, which is not yet what its config says. */
 function noteWaiting(state: CloneState, ipConfigs: readonly string[], found: ReturnType<typeof waiting>): void {
   delete state.booted;
@@ -80,7 +76,8 @@ async function leaveRunning(api: PowerApi, work: Work, before: CloneState): Prom
     }
     messages.warn(`${name} was not rebooted: ${reason}`);
   }
-  const asNew = isNewInstance(found.options, state.made?.instanceId) ? `, ${NEW_INSTANCE}` : "";
+  const made = state.made ?? {};
+  const asNew = isNewInstance(found.options, made) ? `, ${newInstance(made)}` : "";
   messages.warn(
     `${name} runs with its old ${found.options.join(", ")} until PVE starts it next${asNew}: set rebootOnChange: true, or run \`qm reboot ${vmId}\` on ${vm.node}, or use Reboot in the web interface (a reboot from inside the guest is not enough)`,
   );

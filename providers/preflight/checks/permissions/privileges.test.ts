@@ -53,6 +53,14 @@ const granted: Permissions = Object.fromEntries(
   Object.entries(role).map(([path, names]) => [path, Object.fromEntries(names.map((name) => [name, 1]))]),
 );
 
+test("a fleet without snippets needs nothing on their datastore", () => {
+  const datastores = { snippets: "cifs" };
+  const onIt = (cluster: object) =>
+    needsOf(fakeFleet({ cluster: { datastores, ...cluster } })).filter((one) => one.includes("cifs"));
+  expect(onIt({})).toEqual(["/storage/cifs Datastore.Allocate", "/storage/cifs Datastore.Audit"]);
+  expect(onIt({ ssh: undefined })).toEqual([]);
+});
+
 test("the privileges of a small config, path by path", () => {
   expect(needsOf()).toEqual([
     ...[

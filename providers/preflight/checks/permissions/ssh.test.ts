@@ -80,6 +80,12 @@ test("a folder that cannot be written to", async () => {
   expect(finding?.todo?.[0]).toContain("setfacl -m u:snippets:rwx /var/lib/vz/snippets");
 });
 
+test("where no template needs a snippet nobody is asked", async () => {
+  const facts = { ...refusing(new SshError("auth", "asked")), fleet: fakeFleet({ cluster: { ssh: undefined } }) };
+  expect(await sshLogin.run(facts)).toEqual([]);
+  expect(await snippetsWritable.run(facts)).toEqual([]);
+});
+
 test("without templates there are no snippets, and nobody is asked", async () => {
   const facts = { ...refusing(new SshError("auth", "asked")), fleet: fakeFleet({ templates: {}, cloneSets: {} }) };
   expect(await sshLogin.run(facts)).toEqual([]);

@@ -1,3 +1,4 @@
+import { usesSnippets } from "../../../../config/rules/snippets.ts";
 import { keyText } from "../../../../proxmox/hostKeys.ts";
 import type { NodeFolder } from "../../../../proxmox/nodeFolder.ts";
 import { HostKeyError, type SshCode, SshError } from "../../../../proxmox/sshError.ts";
@@ -7,7 +8,7 @@ import { templatesOf } from "../../needs.ts";
 
 /** The nodes that snippets are uploaded to. */
 export const snippetNodes = ({ fleet }: Pick<Facts, "fleet">): string[] => [
-  ...new Set(templatesOf(fleet).map(({ node }) => node)),
+  ...new Set(templatesOf(fleet).flatMap(({ node, template }) => (usesSnippets(template) ? [node] : []))),
 ];
 
 /** The snippets folder of a node, for checks that leave the login to `ssh-login`. */

@@ -55,6 +55,20 @@ test("a changed template with linked clones of ours is refused, with the way out
   );
 });
 
+test("a template that is another one only because SSH came or went is told how to stay", async () => {
+  const bySnippets = (one: "old" | "new") =>
+    templateInUseBy(({ cloudInit }) => (cloudInit.snippets ? one : one === "old" ? "new" : "old"));
+  const todo = async (one: "old" | "new", guests: GuestEntry[], cluster = {}) => {
+    const [finding] = await bySnippets(one).run(facts(guests, { fleet: fakeFleet({ cluster }) }));
+    return finding?.todo?.[0];
+  };
+  const stays = (value: boolean) =>
+    `Only how its cloud-init reaches it is another one: with templates.noble.cloudInit.snippets: ${value} it stays as it is.`;
+  expect(await todo("new", [template, guest(9101)])).toBe(stays(false));
+  expect(await todo("new", [template])).toBe(stays(false));
+  expect(await todo("old", [template], { ssh: undefined })).toBe(stays(true));
+});
+
 test("linked clones of others are found by the volumes that they are linked to", async () => {
   const volumes = async () => [
     { volid: "data:9000/base-9000-disk-0.qcow2", content: "images", vmid: 9000 },

@@ -1,4 +1,5 @@
 import type { PlacedTemplate } from "../../../../config/fleet.ts";
+import { snippetKeys, usesSnippets } from "../../../../config/rules/snippets.ts";
 import { list } from "../../../../config/text.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, each, type Finding, fail, orPass, warn } from "../../finding.ts";
@@ -37,6 +38,23 @@ const waysOut = ({ key, path, template: { replicaOf = key } }: KeyedTemplate, se
   "Or remove the linked clones first (createClones: false, pulumi up), then change the template.",
 ];
 
+/** What keeps a template as it is that would be another one only because SSH has come or gone. */
+function sameButForSnippets(
+  template: PlacedTemplate,
+  content: string | undefined,
+  hash: (one: PlacedTemplate) => string,
+) {
+  const { cloudInit, path } = template;
+  const snippets = !usesSnippets(template);
+  if (!snippets && snippetKeys(template).length > 0) return [];
+  const before = { ...template, cloudInit: { ...cloudInit, snippets } };
+  return content === hash(before)
+    ? [
+        `Only how its cloud-init reaches it is another one: with ${path}.cloudInit.snippets: ${snippets} it stays as it is.`,
+      ]
+    : [];
+}
+
 /** A template that keeps its VMID but not its content or node: PVE has one VM for a VMID, so the old one goes first. */
 async function changed(facts: Facts, one: KeyedTemplate, hash: ContentOf): Promise<Finding[]> {
   const { key, path, node, template } = one;
@@ -52,16 +70,22 @@ async function changed(facts: Facts, one: KeyedTemplate, hash: ContentOf): Promi
   const sameContent = mark.content === hash(template, facts);
   if (sameContent && guest.node === node) return [];
 
+  const byWay = sameContent ? [] : sameButForSnippets(template, mark.content, (other) => hash(other, facts));
   const what = sameContent ? `is to move from node ${guest.node} to ${node}` : "has changed";
   const concerned = clonesOf(facts.whole).filter(({ source }) => source?.key === replicaOf);
   const users = await usersOf(facts, found);
   if (users.clones.length + users.others.length === 0)
-    return [warn(`the template ${what}: VM ${vmId} is going to be replaced.${consequence(concerned)}`, { path })];
+    return [
+      warn(`the template ${what}: VM ${vmId} is going to be replaced.${consequence(concerned)}`, { path, todo: byWay }),
+    ];
   const sets = [...new Set(concerned.map((clone) => `cloneSets.${clone.key}`))];
   return [
     fail(
       `the template ${what}, so VM ${vmId} would have to be replaced, but linked clones of it are alive: ${usersText(users, guests)}`,
-      { path, todo: [...(sameContent ? wayBack(guest.node, one) : waysOut(one, sets)), ...othersTodo(users)] },
+      {
+        path,
+        todo: [...byWay, ...(sameContent ? wayBack(guest.node, one) : waysOut(one, sets)), ...othersTodo(users)],
+      },
     ),
   ];
 }

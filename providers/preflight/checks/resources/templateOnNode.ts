@@ -1,3 +1,4 @@
+import { usesSnippets } from "../../../../config/rules/snippets.ts";
 import { list } from "../../../../config/text.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, each, type Finding, fail, orPass } from "../../finding.ts";
@@ -17,7 +18,11 @@ interface Away {
 async function reach(facts: Facts, { key, node, path, source }: Away): Promise<Finding[]> {
   const { cluster } = facts.fleet;
   const found = await facts.datastores(source.node);
-  const needed = [...volumesOf(source, cluster).map(({ datastore }) => datastore), cluster.datastores.snippets];
+  const withSnippets = usesSnippets(source.template);
+  const needed = [
+    ...volumesOf(source, cluster).map(({ datastore }) => datastore),
+    ...(withSnippets ? [cluster.datastores.snippets] : []),
+  ];
   // One that does not exist is told by datastore-exists.
   const local = [...new Set(needed)].filter((name) => found.some(({ storage, shared }) => storage === name && !shared));
   if (local.length === 0) return [];
@@ -30,7 +35,7 @@ async function reach(facts: Facts, { key, node, path, source }: Away): Promise<F
         path,
         todo: [
           `Add ${node} to ${template}.nodes: [${[...nodes, node].join(", ")}] makes a replica there;`,
-          "or put the template's disks and the snippets on shared datastores.",
+          `or put the template's disks${withSnippets ? " and the snippets" : ""} on shared datastores.`,
         ],
       },
     ),
