@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { dynamic } from "@pulumi/pulumi";
 import { guestChanges } from "../../fleet/cloudInit/guestChanges.ts";
 import { changedKeys } from "../dynamic/diff.ts";
+import { causeOf } from "./cause.ts";
 import { type CloneInputs, CONFIGURED, waits } from "./inputs.ts";
 import type { CloneState } from "./state.ts";
 
@@ -40,48 +41,101 @@ function replacedFor({ spec, made }: CloneState, news: CloneInputs): string[] {
   ];
 }
 
-/** What is still to be done although the config has not changed, in words for a person. */
-function unfinished(state: CloneState, news: CloneInputs): string[] {
-  const { status, error, made, pendingReboot = [] } = state;
-  const first = error?.split("\n", 1)[0];
+/** What happens to a clone that is in the state, beside or instead of a change of its options. */
+export type Effect =
+  | "made"
+  | "finished"
+  | "started"
+  | "awaited"
+  | "rebooted"
+  | "pending"
+  | "regrouped"
+  | "migrated"
+  | "relocated"
+  | "informed";
+
+export interface Reason {
+  effect: Effect;
+  /** From where to where, or why. */
+  detail: string;
+}
+
+/** What a running guest gets at a start alone; of cores and memory, where PVE cannot change them while it runs. */
+const NEEDS_START: readonly string[] = [
+  "hostname",
+  "ipConfigs",
+  "nameservers",
+  "searchDomain",
+  "cores",
+  "memoryMiB",
+  "balloonMiB",
+] satisfies (keyof CloneInputs)[];
+
+/** What is still to be done although the config has not changed. */
+function unfinished(state: CloneState, news: CloneInputs): Reason[] {
+  const { spec, status, error, made, pendingReboot = [] } = state;
+  const reason = (effect: Effect, detail: string): Reason[] => [{ effect, detail }];
   return [
     ...(status === "failed"
-      ? [`the last run ${made ? "did not finish it" : "did not make it"} (${first}): it is tried again`]
+      ? reason(made ? "finished" : "made", `the last run failed: ${causeOf({ ...spec, error })}`)
       : []),
-    ...(news.start && status === "stopped" ? ["it is stopped, and is started"] : []),
-    ...(status === "running" && waits(news)
-      ? [`it was not ready (${first ?? "no reason is known"}): it is looked at again`]
-      : []),
+    ...(news.start && status === "stopped" ? reason("started", "") : []),
+    ...(status === "running" && waits(news) ? reason("awaited", error?.split("\n", 1)[0] ?? "no reason is known") : []),
     ...(pendingReboot.length > 0
-      ? [
-          news.rebootOnChange
-            ? `it runs with its old ${pendingReboot.join(", ")}, and is rebooted`
-            : `it runs with its old ${pendingReboot.join(", ")}: whether it has been rebooted is looked at`,
-        ]
+      ? reason(news.rebootOnChange ? "rebooted" : "pending", `old ${pendingReboot.join(", ")}`)
       : []),
   ];
 }
 
 /** What the engine does not show by itself: the values of the config that change, it does. */
-function moves(state: CloneState, news: CloneInputs): string[] {
-  const { spec, node, made } = state;
+function moves(state: CloneState, news: CloneInputs): Reason[] {
+  const { spec, node, made, status, pendingReboot = [] } = state;
   const nodes = nodesOf(news.places);
-  const guest = made && guestChanges(changedKeys<CloneInputs>(spec, news, UPDATING), made.instanceId);
+  const changed = changedKeys<CloneInputs>(spec, news, UPDATING);
+  const guest = made && guestChanges(changed, made.instanceId);
+  const starting = changed.filter((key) => NEEDS_START.includes(key));
+  const runs = made && (status === "ready" || status === "running") && pendingReboot.length === 0;
+  const reason = (effect: Effect, detail: string): Reason[] => [{ effect, detail }];
   return [
     ...(made && spec.set && spec.set !== news.set
-      ? [`it moves from cloneSets.${spec.set} to cloneSets.${news.set}; its VM stays as it is, but for its mark`]
+      ? reason("regrouped", `from cloneSets.${spec.set} to cloneSets.${news.set}`)
       : []),
-    ...(movesAway(state, news) ? [`it is migrated from node ${node} to ${nodes.join(" or ")}`] : []),
-    ...(guest ? [`${guest.options.join(", ")} reach the guest ${guest.text}`] : []),
-    ...(movesDisks(state, news) ? [`its disks are moved from datastore ${made?.datastore} to ${news.datastore}`] : []),
+    ...(movesAway(state, news) ? reason("migrated", `from node ${node} to ${nodes.join(" or ")}`) : []),
+    ...(guest && (!news.rebootOnChange || guest.newInstance)
+      ? reason("informed", `${optionNames(guest.options)} ${guest.text}`)
+      : []),
+    ...(runs && news.rebootOnChange && starting.length > 0 ? reason("rebooted", optionNames(starting)) : []),
+    ...(movesDisks(state, news) ? reason("relocated", `from datastore ${made?.datastore} to ${news.datastore}`) : []),
   ];
+}
+
+/** Options as the config calls them, where that is not what they are called here. */
+const OPTION_NAMES: Partial<Record<keyof CloneInputs, string>> = {
+  set: "ownership mark",
+  hostname: "host name",
+  ipConfigs: "addresses",
+  nameservers: "DNS",
+  searchDomain: "DNS",
+  balloonMiB: "memoryMiB",
+};
+
+const optionNames = (keys: readonly (keyof CloneInputs)[]): string =>
+  [...new Set(keys.map((key) => OPTION_NAMES[key] ?? key))].join(", ");
+
+/** The options of a clone that are changed, in words; `treated` are those that nothing is done to its VM for. */
+export function changedOptions(state: CloneState, news: CloneInputs): { changed: string; treated: string } {
+  const { spec, made } = state;
+  const keys = made ? changedKeys<CloneInputs>(spec, news, UPDATING) : [];
+  // A clone that moves to another set is told as such.
+  const told = keys.filter((key) => key !== "set" || !spec.set);
+  return { changed: optionNames(told), treated: optionNames(changedKeys<CloneInputs>(spec, news, TREATING)) };
 }
 
 export interface CloneDiff extends dynamic.DiffResult {
   changes: boolean;
   replaces: string[];
   /** What happens to the clone, and why, as far as changed values of the config do not say it. */
-  reasons: string[];
+  reasons: Reason[];
 }
 
 /** What has to be done to a clone, told by state and config alone. */

@@ -14,7 +14,6 @@ let done: string[];
 let becomes: (inputs: CloneInputs, before?: CloneState) => CloneState;
 let seen: CloneState | undefined;
 let protects: boolean;
-let told: string[];
 
 vi.mock("./converge.ts", () => ({
   converge: async (_run: Run, inputs: CloneInputs, _says: unknown, before?: CloneState) => {
@@ -30,7 +29,7 @@ vi.mock("./remove.ts", () => ({
   },
 }));
 vi.mock("../dynamic/progress.ts", () => ({
-  messagesOf: (urn: string) => ({ info: (text: string) => told.push(`${urn.split("::").at(-1)}: ${text}`) }),
+  messagesOf: () => ({}),
 }));
 
 const config = { get: () => undefined };
@@ -39,7 +38,7 @@ let run: Run;
 
 beforeEach(() => {
   done = [];
-  told = [];
+
   protects = false;
   seen = fakeState();
   becomes = (spec) => fakeState({ spec });
@@ -84,18 +83,6 @@ describe("the config of a clone", () => {
     [{ diskGiB: 40 }, { diskGiB: 20, vmId: 9102 }],
   ])("is taken as it is otherwise: %j to %j", async (olds, news) => {
     expect(await check(olds, news)).toEqual({ inputs: fakeClone(news) });
-  });
-});
-
-describe("preview", () => {
-  it("says why a clone is changed, under the clone", async () => {
-    expect(await diff(fakeState({ status: "stopped" }))).toMatchObject({ changes: true, replaces: [] });
-    expect(told).toEqual(["vm-9101: web-1: it is stopped, and is started"]);
-  });
-
-  it("says nothing of a clone that stays", async () => {
-    expect(await diff(fakeState())).toMatchObject({ changes: false });
-    expect(told).toEqual([]);
   });
 });
 

@@ -34,11 +34,10 @@ export const provider: Handlers<CloneInputs, CloneState> = {
   },
 
   async diff(config, _id, state, news) {
-    const { reasons, ...result } = diff(state, news);
+    const result = diff(state, news);
     const run = runOf(config);
     const rollout = run.rollouts.enter(news.vmId, news.set, news.maxUnavailable ?? 1);
     if (result.replaces.length > 0) rollout.replacing.add(state.spec.vmId);
-    for (const reason of reasons) messagesFor(news).info(`${news.name}: ${reason}`);
     return result;
   },
 
