@@ -5,6 +5,7 @@ import { replicasOf } from "../config/replicas.ts";
 import type { Template } from "../config/template.ts";
 import { cloneOptions } from "../fleet/cloneOptions.ts";
 import { ipConfig } from "../fleet/cloudInit/ipConfig.ts";
+import { installsAgent } from "../fleet/cloudInit/vendorData.ts";
 import { CLONE_SET_TYPE, cloneName } from "../fleet/urns.ts";
 import { staticAddress } from "../providers/clone/booted.ts";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
@@ -130,6 +131,7 @@ export class CloneSet extends pulumi.ComponentResource {
     const [{ template, resource: source }] = sources;
     const dns = template.cloudInit.dns ?? cluster.network.dns;
     const full = set.mode === "full";
+    const hasAgent = installsAgent(template);
     const wanted: WantedClone[] = [];
     const clones = set.clones.flatMap((clone, index) => {
       const { name, vmId } = clone;
@@ -159,6 +161,7 @@ export class CloneSet extends pulumi.ComponentResource {
             pool: set.pool,
             placement: set.placement,
             waitFor: set.waitFor,
+            addressByAgent: set.waitFor === undefined && set.start && hasAgent && !staticAddress(ipConfigs(clone)),
             readyTimeoutSeconds: set.readyTimeoutSeconds,
             shutdownSeconds: set.shutdownSeconds,
             onTemplateChange: set.onTemplateChange,
@@ -171,6 +174,7 @@ export class CloneSet extends pulumi.ComponentResource {
             description: "",
             placement: "spread",
             waitFor: "started",
+            addressByAgent: false,
             readyTimeoutSeconds: READY_SECONDS,
             shutdownSeconds: SHUTDOWN_SECONDS,
             onTemplateChange: "ignore",

@@ -67,6 +67,13 @@ export function cloneEvents(
   return events.length > 0 ? events : [event("treated", treated)];
 }
 
+/** A template of another VMID is made beside the one of the same name. */
+const templateEvent = (name: string, vmId: unknown, effect: Event["effect"]): Event => ({
+  what: "template",
+  name: `${name} (VM ${vmId})`,
+  effect,
+});
+
 async function templateEvents(
   config: Pick<Fleet, "templates">,
   templates: ReadonlyMap<string, VmTemplate>,
@@ -76,8 +83,9 @@ async function templateEvents(
   const events = [...templates].map(async ([name, template]): Promise<Event[]> => {
     const plan = await template.plan();
     if (plan === "same") return [];
-    const made = before.has(config.templates[name]?.vmId) ? "replaced" : "made";
-    return [{ what: "template", name, effect: plan === "create" ? made : "changed" }];
+    const vmId = config.templates[name]?.vmId;
+    const made = before.has(vmId) ? "replaced" : "made";
+    return [templateEvent(name, vmId, plan === "create" ? made : "changed")];
   });
   return (await Promise.all(events)).flat();
 }
@@ -88,13 +96,12 @@ function deletions({ templates, cloneSets }: Pick<Fleet, "templates" | "cloneSet
     ...Object.values(templates).map(({ vmId }) => vmId),
     ...Object.values(cloneSets).flatMap(({ clones }) => clones.map(({ vmId }) => vmId)),
   ]);
-  const deleted = (what: Event["what"], name: string): Event => ({ what, name, effect: "deleted" });
   return [
     ...ofType(stored, "proxmoxve:index/vmLegacy:VmLegacy").flatMap(({ vmId, name }) =>
-      wanted.has(vmId) ? [] : [deleted("template", String(name))],
+      wanted.has(vmId) ? [] : [templateEvent(String(name), vmId, "deleted")],
     ),
     ...[...clonesOf(stored).values()].flatMap(({ spec: { vmId, name = `VM ${vmId}` }, made }) =>
-      wanted.has(vmId) || !made ? [] : [deleted("clone", name)],
+      wanted.has(vmId) || !made ? [] : [{ what: "clone" as const, name, effect: "deleted" as const }],
     ),
   ];
 }

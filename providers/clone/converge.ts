@@ -84,7 +84,7 @@ export async function converge(
     // The template's datastore and content are what a clone is made from; the rest has been brought to the VM.
     state.spec = inputs;
     messages.report(`${name}: ${state.status}`);
-    if (waits(inputs) && state.status !== "ready") rollout.unhealthy(vmId, "not ready in time");
+    if (waits(inputs, state.made) && state.status !== "ready") rollout.unhealthy(vmId, "not ready in time");
     else rollout.healthy(vmId);
     return compact(state);
   } catch (error) {

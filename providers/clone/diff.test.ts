@@ -79,6 +79,27 @@ describe("what has to be done to a clone", () => {
   });
 });
 
+describe("a clone whose address only its agent knows", () => {
+  const byAgent = { addressByAgent: true };
+
+  it("is no other one because it would be waited for today", () => {
+    expect(changes(fakeState(), byAgent)).toBe(false);
+    expect(changes(brought({ waitFor: "agent" }), byAgent)).toBe(false);
+    expect(changes(brought(byAgent), byAgent)).toBe(false);
+  });
+
+  it("is one that is treated otherwise, as soon as the config says so", () => {
+    expect(changes(brought(byAgent), {})).toBe(true);
+    expect(changes(brought(byAgent), { waitFor: "cloud-init" })).toBe(true);
+    expect(changes(brought({ waitFor: "none" }), byAgent)).toBe(true);
+  });
+
+  it("and that was not ready, is looked at again", () => {
+    const unready = brought(byAgent, { status: "running", error: "after 300 s its guest agent did not answer" });
+    expect(reasons(unready, byAgent)).toEqual(["awaited: after 300 s its guest agent did not answer"]);
+  });
+});
+
 describe("a clone's datastore", () => {
   const full = { full: true };
   const made = fakeMade(full);
@@ -166,8 +187,18 @@ describe("the changed options", () => {
     expect(options(fakeState(), change)).toEqual({ changed: "DNS, cores, memoryMiB", treated: "" });
     expect(options(fakeState(), { waitFor: "agent", shutdownSeconds: 5 })).toEqual({
       changed: "",
-      treated: "waitFor, shutdownSeconds",
+      treated: "shutdownSeconds, waitFor",
     });
+  });
+
+  it("of the VM are named as PVE names them, and those that need a start are a reason for a reboot", () => {
+    const before = brought({ options: { protection: "1", numa: "0" } });
+    const change = { options: { protection: "0", numa: "0", cpulimit: "2" } };
+    expect(options(before, change).changed).toBe("protection, cpulimit");
+    expect(reasons(before, { ...change, rebootOnChange: true })).toEqual([]);
+    expect(reasons(before, { options: { numa: "1", protection: "1" }, rebootOnChange: true })).toEqual([
+      "rebooted: numa",
+    ]);
   });
 
   it("do not name the set of a clone that moves, but the mark that it has lost", () => {

@@ -3,14 +3,19 @@ import type { dynamic } from "@pulumi/pulumi";
 import { guestChanges } from "../../fleet/cloudInit/guestChanges.ts";
 import { changedKeys } from "../dynamic/diff.ts";
 import { causeOf } from "./cause.ts";
-import { type CloneInputs, CONFIGURED, waits } from "./inputs.ts";
+import { type CloneInputs, CONFIGURED, waits, waitsOtherwise } from "./inputs.ts";
 import type { CloneState } from "./state.ts";
 
 /** Changes of these are brought to a clone that exists. */
 const UPDATING = [...CONFIGURED, "pool", "diskGiB"] as const satisfies (keyof CloneInputs)[];
 
 /** These say how the clone is treated; `delete` reads them from the state, so a change has to get there. */
-const TREATING = ["start", "waitFor", "shutdownSeconds"] as const satisfies (keyof CloneInputs)[];
+const TREATING = ["start", "shutdownSeconds"] as const satisfies (keyof CloneInputs)[];
+
+const treatedOtherwise = ({ spec, made }: CloneState, news: CloneInputs): string[] => [
+  ...changedKeys<CloneInputs>(spec, news, TREATING),
+  ...(waitsOtherwise(spec, news, made) ? ["waitFor"] : []),
+];
 
 /** At preview, places may not be known yet. */
 const nodesOf = (places: unknown): string[] =>
@@ -61,15 +66,16 @@ export interface Reason {
 }
 
 /** What a running guest gets at a start alone; of cores and memory, where PVE cannot change them while it runs. */
-const NEEDS_START: readonly string[] = [
-  "hostname",
-  "ipConfigs",
-  "nameservers",
-  "searchDomain",
-  "cores",
-  "memoryMiB",
-  "balloonMiB",
-] satisfies (keyof CloneInputs)[];
+const NEEDS_START =
+  /^(hostname|ipConfigs|nameservers|searchDomain|cores|memoryMiB|balloonMiB|affinity|numa|vga|hostpci\d+)$/;
+
+/** The options that differ; those that PVE has a name for, by that. */
+function changedNames({ spec }: CloneState, news: CloneInputs): string[] {
+  const [olds = {}, wanted = {}] = [spec.options, news.options];
+  return changedKeys<CloneInputs>(spec, news, UPDATING).flatMap((key) =>
+    key === "options" ? changedKeys(olds, wanted, Object.keys({ ...olds, ...wanted })) : [key],
+  );
+}
 
 /** What is still to be done although the config has not changed. */
 function unfinished(state: CloneState, news: CloneInputs): Reason[] {
@@ -80,7 +86,9 @@ function unfinished(state: CloneState, news: CloneInputs): Reason[] {
       ? reason(made ? "finished" : "made", `the last run failed: ${causeOf({ ...spec, error })}`)
       : []),
     ...(news.start && status === "stopped" ? reason("started", "") : []),
-    ...(status === "running" && waits(news) ? reason("awaited", error?.split("\n", 1)[0] ?? "no reason is known") : []),
+    ...(status === "running" && waits(news, made)
+      ? reason("awaited", error?.split("\n", 1)[0] ?? "no reason is known")
+      : []),
     ...(pendingReboot.length > 0
       ? reason(news.rebootOnChange ? "rebooted" : "pending", `old ${pendingReboot.join(", ")}`)
       : []),
@@ -91,9 +99,9 @@ function unfinished(state: CloneState, news: CloneInputs): Reason[] {
 function moves(state: CloneState, news: CloneInputs): Reason[] {
   const { spec, node, made, status, pendingReboot = [] } = state;
   const nodes = nodesOf(news.places);
-  const changed = changedKeys<CloneInputs>(spec, news, UPDATING);
+  const changed = changedNames(state, news);
   const guest = made && guestChanges(changed, made.instanceId);
-  const starting = changed.filter((key) => NEEDS_START.includes(key));
+  const starting = changed.filter((key) => NEEDS_START.test(key));
   const runs = made && (status === "ready" || status === "running") && pendingReboot.length === 0;
   const reason = (effect: Effect, detail: string): Reason[] => [{ effect, detail }];
   return [
@@ -110,7 +118,7 @@ function moves(state: CloneState, news: CloneInputs): Reason[] {
 }
 
 /** Options as the config calls them, where that is not what they are called here. */
-const OPTION_NAMES: Partial<Record<keyof CloneInputs, string>> = {
+const OPTION_NAMES: Record<string, string> = {
   set: "ownership mark",
   hostname: "host name",
   ipConfigs: "addresses",
@@ -119,16 +127,16 @@ const OPTION_NAMES: Partial<Record<keyof CloneInputs, string>> = {
   balloonMiB: "memoryMiB",
 };
 
-const optionNames = (keys: readonly (keyof CloneInputs)[]): string =>
+const optionNames = (keys: readonly string[]): string =>
   [...new Set(keys.map((key) => OPTION_NAMES[key] ?? key))].join(", ");
 
 /** The options of a clone that are changed, in words; `treated` are those that nothing is done to its VM for. */
 export function changedOptions(state: CloneState, news: CloneInputs): { changed: string; treated: string } {
   const { spec, made } = state;
-  const keys = made ? changedKeys<CloneInputs>(spec, news, UPDATING) : [];
+  const keys = made ? changedNames(state, news) : [];
   // A clone that moves to another set is told as such.
   const told = keys.filter((key) => key !== "set" || !spec.set);
-  return { changed: optionNames(told), treated: optionNames(changedKeys<CloneInputs>(spec, news, TREATING)) };
+  return { changed: optionNames(told), treated: optionNames(treatedOtherwise(state, news)) };
 }
 
 export interface CloneDiff extends dynamic.DiffResult {
@@ -142,7 +150,7 @@ export interface CloneDiff extends dynamic.DiffResult {
 export function diff(state: CloneState, news: CloneInputs): CloneDiff {
   if (news.keep) return { changes: false, replaces: [], deleteBeforeReplace: true, reasons: [] };
   const replaces = replacedFor(state, news);
-  const updates = changedKeys<CloneInputs>(state.spec, news, [...UPDATING, ...TREATING]);
+  const updates = [...changedKeys<CloneInputs>(state.spec, news, UPDATING), ...treatedOtherwise(state, news)];
   const reasons = [...moves(state, news), ...unfinished(state, news)];
   return {
     changes: replaces.length + updates.length + reasons.length > 0,

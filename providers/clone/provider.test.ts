@@ -92,6 +92,12 @@ describe("an update", () => {
     expect(done).toEqual(["change 9101"]);
   });
 
+  it("is done for a clone that was not ready, and is not waited for any more: it is ready now", async () => {
+    const unready = fakeState({ status: "running", error: "no agent", spec: fakeClone({ waitFor: "agent" }) });
+    expect(await update(unready, {})).toMatchObject({ status: "ready" });
+    expect(done).toEqual(["change 9101"]);
+  });
+
   it("of how a clone is treated is only noted, so that a deletion knows", async () => {
     const state = await update(fakeState(), { shutdownSeconds: 5, start: false, waitFor: "none" });
     expect(state).toEqual(fakeState({ spec: fakeClone({ shutdownSeconds: 5, start: false, waitFor: "none" }) }));

@@ -5,7 +5,7 @@ import { stage } from "../failure.ts";
 import { runOf } from "../run/connect.ts";
 import { converge } from "./converge.ts";
 import { diff } from "./diff.ts";
-import { type CloneInputs, waits } from "./inputs.ts";
+import { type CloneInputs, waits, waitsOtherwise } from "./inputs.ts";
 import { look } from "./look.ts";
 import { remove } from "./remove.ts";
 import { type CloneState, VERSIONS } from "./state.ts";
@@ -59,8 +59,12 @@ export const provider: Handlers<CloneInputs, CloneState> = {
   async update(config, _id, state, news) {
     const treated = withTreatment(state, news);
     // Nothing that the VM, or its guest, would have to be asked for.
-    const waitsForMore = waits(news) && state.spec.waitFor !== news.waitFor;
-    if (!waitsForMore && !diff(treated, news).changes) return treated;
+    const { made, status, spec } = state;
+    const isOther = waitsOtherwise(spec, news, made);
+    const waitsForMore = isOther && waits(news, made);
+    // What it was not ready for is not asked for any more.
+    const isReadyNow = isOther && !waits(news, made) && status === "running";
+    if (!waitsForMore && !isReadyNow && !diff(treated, news).changes) return treated;
     return converge(runOf(config), news, messagesFor(news), state);
   },
 
@@ -88,9 +92,15 @@ export const provider: Handlers<CloneInputs, CloneState> = {
 };
 
 /** The spec with what the config says of how the clone is treated, which nobody has to bring to the VM. */
-function withTreatment(state: CloneState, { start, waitFor, shutdownSeconds }: CloneInputs): CloneState {
-  const { start: _s, waitFor: _w, shutdownSeconds: _d, ...rest } = state.spec;
-  const treatment = { start, ...(waitFor && { waitFor }), ...(shutdownSeconds !== undefined && { shutdownSeconds }) };
+function withTreatment(state: CloneState, news: CloneInputs): CloneState {
+  const { start, waitFor, addressByAgent, shutdownSeconds } = news;
+  const { start: _s, waitFor: _w, addressByAgent: _a, shutdownSeconds: _d, ...rest } = state.spec;
+  const treatment = {
+    start,
+    ...(waitFor && { waitFor }),
+    ...(addressByAgent && { addressByAgent }),
+    ...(shutdownSeconds !== undefined && { shutdownSeconds }),
+  };
   return { ...state, spec: { ...rest, ...treatment } };
 }
 

@@ -5,7 +5,7 @@ import type { Permissions } from "../../../../proxmox/cluster.ts";
 import { privilegesOn } from "../../../../proxmox/permissions.ts";
 import { bridgeUses } from "../../deviceNeeds.ts";
 import type { Facts } from "../../facts.ts";
-import { type Check, fail, orPass } from "../../finding.ts";
+import { type Check, fail, note, orPass } from "../../finding.ts";
 import { type Requirement, requirementsOf } from "../../requirements.ts";
 
 const holds = (permissions: Permissions, { path, privilege, or = [] }: Requirement): boolean =>
@@ -74,10 +74,12 @@ export const privileges: Check = {
       const asked = [...new Set(here.map((one) => one.path))];
       const on = asked.length === 1 && asked[0] === path ? "" : ` (looked at ${list(shorten(asked))})`;
       const whole = needs.filter((one) => grantAt(one) === path).map(({ privilege }) => privilege);
-      return fail(
-        `${login.kind === "token" ? `token ${login.id}` : login.username} has no ${list(names, "and no")} on ${path}${on}`,
-        { todo: grantLines(path, whole, login, roles) },
-      );
+      const who = login.kind === "token" ? `token ${login.id}` : login.username;
+      const text = `${who} has no ${list(names, "and no")} on ${path}${on}`;
+      const todo = grantLines(path, whole, login, roles);
+      if (here.every(({ optional }) => optional))
+        return note(`${text}: the addresses that clones get by DHCP cannot be told`, { todo });
+      return fail(text, { todo });
     });
   },
 };
