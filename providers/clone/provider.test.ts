@@ -3,6 +3,7 @@ import type { Cluster } from "../../config/cluster.ts";
 import { fakeClient } from "../../proxmox/fakeClient.ts";
 import { setRun } from "../run/connect.ts";
 import { Run } from "../run/run.ts";
+import { SetsProgress } from "../run/setProgress.ts";
 import { fakeClone, fakeState } from "./fakeClone.ts";
 import type { CloneInputs } from "./inputs.ts";
 import { provider } from "./provider.ts";
@@ -14,6 +15,7 @@ let done: string[];
 let becomes: (inputs: CloneInputs, before?: CloneState) => CloneState;
 let seen: CloneState | undefined;
 let protects: boolean;
+let said: string[];
 
 vi.mock("./converge.ts", () => ({
   converge: async (_run: Run, inputs: CloneInputs, _says: unknown, before?: CloneState) => {
@@ -29,7 +31,7 @@ vi.mock("./remove.ts", () => ({
   },
 }));
 vi.mock("../dynamic/progress.ts", () => ({
-  messagesOf: () => ({}),
+  messagesOf: (urn: string) => ({ report: (text: string) => said.push(`${urn.split("::").at(-1)}: ${text}`) }),
 }));
 
 const config = { get: () => undefined };
@@ -40,6 +42,7 @@ beforeEach(() => {
   done = [];
 
   protects = false;
+  said = [];
   seen = fakeState();
   becomes = (spec) => fakeState({ spec });
   run = new Run(fakeClient(() => []).client, { limits } as Cluster, { quietMs: 1 });
@@ -84,6 +87,25 @@ describe("the config of a clone", () => {
   ])("is taken as it is otherwise: %j to %j", async (olds, news) => {
     expect(await check(olds, news)).toEqual({ inputs: fakeClone(news) });
   });
+});
+
+it("a set that takes long says now and then how far it is: of those that are made, and those that are changed", async () => {
+  let now = 0;
+  Object.assign(run, { progress: new SetsProgress(() => now) });
+  becomes = (spec) => {
+    now += 12_000;
+    return fakeState({ spec });
+  };
+  for (const vmId of [9102, 9103]) await provider.check?.(config, {}, fakeClone({ vmId }));
+  await diff(fakeState(), { cores: 8 });
+  await diff(fakeState(), {});
+  await update(fakeState(), { cores: 8 });
+  for (const vmId of [9102, 9103]) await provider.create(config, fakeClone({ vmId }));
+  expect(said).toEqual([
+    "web: 1 of 3 ready, 1 at a time, about 25 s",
+    "web: 2 of 3 ready, 1 at a time, about 10 s",
+    "web: 3 of 3 ready",
+  ]);
 });
 
 describe("an update", () => {

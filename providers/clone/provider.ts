@@ -1,14 +1,34 @@
-import { cloneUrn } from "../../fleet/urns.ts";
+import { cloneSetUrn, cloneUrn } from "../../fleet/urns.ts";
 import type { Handlers } from "../dynamic/handlers.ts";
 import { messagesOf } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
 import { runOf } from "../run/connect.ts";
+import type { Run } from "../run/run.ts";
 import { converge } from "./converge.ts";
 import { diff } from "./diff.ts";
 import { type CloneInputs, waits, waitsOtherwise } from "./inputs.ts";
 import { look } from "./look.ts";
 import { remove } from "./remove.ts";
 import { type CloneState, VERSIONS } from "./state.ts";
+
+/** Works on a clone, and says now and then how far its set is. */
+async function working(
+  run: Run,
+  { stack, set, vmId, start, waitFor }: CloneInputs,
+  work: () => Promise<CloneState>,
+): Promise<CloneState> {
+  const { progress } = run;
+  progress.begin(set, vmId);
+  let good = false;
+  try {
+    const state = await work();
+    good = state.status !== "failed" && state.error === undefined;
+    return state;
+  } finally {
+    const text = progress.end(set, vmId, good, start && waitFor !== "none" ? "ready" : "done");
+    if (text) messagesOf(cloneSetUrn(stack, set)).report(text);
+  }
+}
 
 const messagesFor = ({ stack, vmId }: Pick<CloneInputs, "stack" | "vmId">) => messagesOf(cloneUrn(stack, vmId));
 
@@ -23,7 +43,8 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     ];
   },
 
-  async check(_config, olds, news) {
+  async check(config, olds, news) {
+    if (olds.vmId === undefined) runOf(config).progress.expect(news.set, news.vmId);
     const { diskGiB: had = 0, name } = olds;
     const { diskGiB: wants } = news;
     // What it was made with is what there is to compare with when it is no longer kept.
@@ -36,6 +57,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
   async diff(config, _id, state, news) {
     const result = diff(state, news);
     const run = runOf(config);
+    if (result.changes) run.progress.expect(news.set, news.vmId);
     const rollout = run.rollouts.enter(news.vmId, news.set, news.maxUnavailable ?? 1);
     if (result.replaces.length > 0) rollout.replacing.add(state.spec.vmId);
     return result;
@@ -44,7 +66,10 @@ export const provider: Handlers<CloneInputs, CloneState> = {
   async create(config, inputs) {
     const run = runOf(config);
     run.created.add(inputs.vmId);
-    return { id: String(inputs.vmId), outs: await converge(run, inputs, messagesFor(inputs)) };
+    return {
+      id: String(inputs.vmId),
+      outs: await working(run, inputs, () => converge(run, inputs, messagesFor(inputs))),
+    };
   },
 
   async read(config, _id, state) {
@@ -57,6 +82,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
   },
 
   async update(config, _id, state, news) {
+    const run = runOf(config);
     const treated = withTreatment(state, news);
     // Nothing that the VM, or its guest, would have to be asked for.
     const { made, status, spec } = state;
@@ -65,7 +91,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     // What it was not ready for is not asked for any more.
     const isReadyNow = isOther && !waits(news, made) && status === "running";
     if (!waitsForMore && !isReadyNow && !diff(treated, news).changes) return treated;
-    return converge(runOf(config), news, messagesFor(news), state);
+    return working(run, news, () => converge(run, news, messagesFor(news), state));
   },
 
   async delete(config, _id, state) {
