@@ -65,6 +65,6 @@ export default async () => {
     }),
   );
 
-  foretell(preflight, config, sources, sets);
+  foretell(preflight, config, sources, sets, run);
   return report(config, sources, sets, run);
 };

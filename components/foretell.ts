@@ -2,35 +2,14 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Fleet } from "../config/fleet.ts";
 import { changedOptions, diff } from "../providers/clone/diff.ts";
 import type { CloneInputs } from "../providers/clone/inputs.ts";
-import { type CloneState, VERSIONS } from "../providers/clone/state.ts";
-import { migrated } from "../providers/dynamic/states.ts";
+import type { CloneState } from "../providers/clone/state.ts";
+import { hasPlan } from "../providers/run/commandLine.ts";
+import { readBefore } from "./before.ts";
 import type { CloneSet, WantedClone } from "./cloneSet.ts";
 import { isKnown, type Plan, planOf } from "./plan.ts";
+import { isConcerned, type RunPart } from "./runPart.ts";
 import { type Event, type Plot, story } from "./story.ts";
 import type { VmTemplate } from "./vmTemplate.ts";
-
-/** Outputs of all resources that the engine's state had before the run, by URN. */
-type Stored = ReadonlyMap<string, Readonly<Record<string, unknown>>>;
-
-/** Asks the engine, which answers from the state as it is stored; there is no function for it in the SDK. */
-async function readStored(): Promise<Stored> {
-  const stackName = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
-  const answer = await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", { stackName });
-  const resources = answer.outputs as Record<string, { outputs: Record<string, unknown> }>;
-  return new Map(Object.entries(resources).map(([urn, { outputs }]) => [urn, outputs]));
-}
-
-const ofType = (stored: Stored, type: string) =>
-  [...stored].flatMap(([urn, outputs]) => (urn.split("::")[2]?.endsWith(type) ? [outputs] : []));
-
-/** The clones of the state, by VMID. */
-const clonesOf = (stored: Stored): Map<number, CloneState> =>
-  new Map(
-    ofType(stored, ":dynamic/golden-fleet:Clone").map((outputs) => {
-      const state = migrated(VERSIONS, outputs) as unknown as CloneState;
-      return [state.spec.vmId, state];
-    }),
-  );
 
 /** What happens to a clone of the config. */
 export function cloneEvents(
@@ -68,83 +47,96 @@ export function cloneEvents(
 }
 
 /** A template of another VMID is made beside the one of the same name. */
-const templateEvent = (name: string, vmId: unknown, effect: Event["effect"]): Event => ({
+const templateName = (name: string, vmId: number): string => `${name} (VM ${vmId})`;
+
+const templateEvent = (name: string, vmId: number, effect: Event["effect"]): Event => ({
   what: "template",
-  name: `${name} (VM ${vmId})`,
+  name: templateName(name, vmId),
   effect,
 });
 
+type Config = Pick<Fleet, "templates" | "cloneSets">;
+
 async function templateEvents(
-  config: Pick<Fleet, "templates">,
+  config: Config,
   templates: ReadonlyMap<string, VmTemplate>,
-  stored: Stored,
+  { part, before }: RunPart,
 ): Promise<Event[]> {
-  const before = new Set(ofType(stored, "proxmoxve:index/vmLegacy:VmLegacy").map(({ vmId }) => vmId));
   const events = [...templates].map(async ([name, template]): Promise<Event[]> => {
-    const plan = await template.plan();
+    const vmId = config.templates[name]?.vmId ?? 0;
+    const plan = part.hasTemplate(name, vmId) ? await template.plan() : "same";
     if (plan === "same") return [];
-    const vmId = config.templates[name]?.vmId;
-    const made = before.has(vmId) ? "replaced" : "made";
+    const made = before.hasPart(vmId, "vm") ? "replaced" : "made";
     return [templateEvent(name, vmId, plan === "create" ? made : "changed")];
   });
   return (await Promise.all(events)).flat();
 }
 
 /** What is in the state and not in the config: the engine deletes it at the end of the run. */
-function deletions({ templates, cloneSets }: Pick<Fleet, "templates" | "cloneSets">, stored: Stored): Event[] {
-  const wanted = new Set<unknown>([
+function deletions({ templates, cloneSets }: Config, { part, before }: RunPart): Event[] {
+  const wanted = new Set<number>([
     ...Object.values(templates).map(({ vmId }) => vmId),
     ...Object.values(cloneSets).flatMap(({ clones }) => clones.map(({ vmId }) => vmId)),
   ]);
+  const ofTemplates = before.templateVms.filter(({ vmId, name }) => !wanted.has(vmId) && part.hasTemplate(name, vmId));
+  const ofClones = before.cloneStates.filter(
+    ({ spec: { vmId }, made }) => made && !wanted.has(vmId) && part.hasLostClone(vmId),
+  );
   return [
-    ...ofType(stored, "proxmoxve:index/vmLegacy:VmLegacy").flatMap(({ vmId, name }) =>
-      wanted.has(vmId) ? [] : [templateEvent(String(name), vmId, "deleted")],
-    ),
-    ...[...clonesOf(stored).values()].flatMap(({ spec: { vmId, name = `VM ${vmId}` }, made }) =>
-      wanted.has(vmId) || !made ? [] : [{ what: "clone" as const, name, effect: "deleted" as const }],
-    ),
+    ...ofTemplates.map(({ vmId, name }) => templateEvent(name, vmId, "deleted")),
+    ...ofClones.map(({ spec: { vmId, name = `VM ${vmId}` } }): Event => ({ what: "clone", name, effect: "deleted" })),
   ];
 }
 
 async function plot(
-  config: Pick<Fleet, "templates" | "cloneSets">,
+  config: Config,
   templates: ReadonlyMap<string, VmTemplate>,
   sets: ReadonlyMap<string, CloneSet>,
+  run: RunPart,
 ): Promise<Plot> {
-  const unreadable = (error: unknown) => (error instanceof Error ? error.message : String(error));
-  const read = await readStored().catch(unreadable);
-  const stored: Stored = typeof read === "string" ? new Map() : read;
-  const known = clonesOf(stored);
-  const wanted = [...sets.values()].flatMap((set) => set.wanted);
+  const known = new Map(run.before.cloneStates.map((state) => [state.spec.vmId, state]));
   const ofClones = await Promise.all(
-    wanted.map(async (one) =>
-      cloneEvents(await planOf(one.resource, one.resource.status), known.get(one.wish.vmId), one),
-    ),
+    [...sets].flatMap(([key, { wanted }]) => {
+      const set = config.cloneSets[key];
+      return wanted.map(async ({ resource, ...one }) => {
+        const { vmId } = one.wish;
+        const plan = set && isConcerned(run, key, set, vmId, config) ? await planOf(resource, resource.status) : "same";
+        return { exists: plan !== "same" || known.has(vmId), events: cloneEvents(plan, known.get(vmId), one) };
+      });
+    }),
   );
-  const ofTemplates = await templateEvents(config, templates, stored);
+  const ofTemplates = await templateEvents(config, templates, run);
+  const quiet = Object.entries(config.templates).filter(
+    ([key, { vmId }]) =>
+      !ofTemplates.some(({ name }) => name === templateName(key, vmId)) && run.before.hasPart(vmId, "vm"),
+  );
   return {
-    events: [...ofTemplates, ...ofClones.flat(), ...deletions(config, stored)],
+    events: [...ofTemplates, ...ofClones.flatMap(({ events }) => events), ...deletions(config, run)],
     unchanged: {
-      template: templates.size - ofTemplates.length,
-      clone: ofClones.filter((events) => events.length === 0).length,
+      template: quiet.length,
+      clone: ofClones.filter(({ exists, events }) => exists && events.length === 0).length,
     },
-    ...(typeof read === "string" && { deletionsUnknown: `the state could not be read: ${read}` }),
   };
 }
 
 /**
  * Says at the end of a preview what the run is going to do. A preview that fails has said why.
  *
+ * To read the state, the engine starts a provider, which it shows to nobody. A plan would demand it of the run that follows
+ * the plan, which has no preview: so with a plan nothing is said.
+ *
  * @param preflight what everything else waits for
  */
 export function foretell(
   preflight: pulumi.Resource,
-  config: Pick<Fleet, "templates" | "cloneSets">,
+  config: Config,
   templates: ReadonlyMap<string, VmTemplate>,
   sets: ReadonlyMap<string, CloneSet>,
+  run: RunPart,
 ): void {
-  if (!pulumi.runtime.isDryRun()) return;
-  Promise.all([plot(config, templates, sets), isKnown(preflight.urn)]).then(
+  if (!pulumi.runtime.isDryRun() || hasPlan()) return;
+  const told = readBefore().then((before) => plot(config, templates, sets, { ...run, before }));
+  Promise.all([told, isKnown(preflight.urn)]).then(
     ([found]) => pulumi.log.info(story(found)),
     () => undefined,
   );

@@ -60,11 +60,6 @@ it("says that nothing happens, where nothing does", () => {
   expect(story({ events: [], unchanged: none })).toBe("Nothing happens to the fleet.");
 });
 
-it("says what it cannot know", () => {
-  const told = story({ events: [], unchanged: none, deletionsUnknown: "the state could not be read" });
-  expect(told.split("\n").at(-1)).toBe("  Not known: what is deleted (the state could not be read)");
-});
-
 it("stays on a screen, whatever happens to however many", () => {
   const effects = ["made", "replaced", "deleted", "finished", "started", "rebooted", "migrated"] as const;
   const more = ["relocated", "regrouped", "changed", "informed", "awaited", "pending", "treated"] as const;

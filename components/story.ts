@@ -14,8 +14,6 @@ export interface Plot {
   events: readonly Event[];
   /** How many templates and clones there are that nothing happens to. */
   unchanged: { template: number; clone: number };
-  /** Why it is not known what is deleted. */
-  deletionsUnknown?: string;
 }
 
 /** Lines that a screen has room for, with what the engine says around them. */
@@ -71,14 +69,13 @@ function lines(events: readonly Event[], details: number): string[] {
 }
 
 /** What a run is going to do, in words and counts: at most a screen, however many clones there are. */
-export function story({ events, unchanged, deletionsUnknown }: Plot): string {
+export function story({ events, unchanged }: Plot): string {
   const others = (["template", "clone"] as const).flatMap((what) =>
     unchanged[what] > 0 ? [count(unchanged[what], what)] : [],
   );
-  const unsure = deletionsUnknown === undefined ? [] : [`  Not known: what is deleted (${deletionsUnknown})`];
   if (events.length === 0) {
     const kept = others.length > 0 ? `: ${others.join(" and ")} ${stay(unchanged)}` : "";
-    return [`Nothing happens to the fleet${kept}.`, ...unsure].join("\n");
+    return `Nothing happens to the fleet${kept}.`;
   }
   const effects = Object.keys(WORDS).flatMap((effect) =>
     (["template", "clone"] as const).map((what) =>
@@ -89,7 +86,7 @@ export function story({ events, unchanged, deletionsUnknown }: Plot): string {
     .map((details) => effects.filter((some) => some.length > 0).flatMap((some) => lines(some, details)))
     .find((all, index) => all.length <= MOST_LINES || index === 2);
   const rest = others.length > 0 ? [`     ${others.join(" and ")} ${stay(unchanged)}`] : [];
-  return ["What happens to the fleet", ...(told ?? []), ...rest, ...unsure].join("\n");
+  return ["What happens to the fleet", ...(told ?? []), ...rest].join("\n");
 }
 
 const stay = ({ template, clone }: Plot["unchanged"]) =>
