@@ -57,19 +57,19 @@ const templateEvent = (name: string, vmId: number, effect: Event["effect"]): Eve
 
 type Config = Pick<Fleet, "templates" | "cloneSets">;
 
-async function templateEvents(
-  config: Config,
-  templates: ReadonlyMap<string, VmTemplate>,
-  { part, before }: RunPart,
-): Promise<Event[]> {
-  const events = [...templates].map(async ([name, template]): Promise<Event[]> => {
-    const vmId = config.templates[name]?.vmId ?? 0;
-    const plan = part.hasTemplate(name, vmId) ? await template.plan() : "same";
+/** What the engine has decided, by VMID. */
+export interface Plans {
+  templates: ReadonlyMap<number, Plan>;
+  clones: ReadonlyMap<number, Plan>;
+}
+
+function templateEvents(config: Config, plans: Plans, { part, before }: RunPart): Event[] {
+  return Object.entries(config.templates).flatMap(([name, { vmId }]) => {
+    const plan = part.hasTemplate(name, vmId) ? (plans.templates.get(vmId) ?? "same") : "same";
     if (plan === "same") return [];
     const made = before.hasPart(vmId, "vm") ? "replaced" : "made";
     return [templateEvent(name, vmId, plan === "create" ? made : "changed")];
   });
-  return (await Promise.all(events)).flat();
 }
 
 /** What is in the state and not in the config: the engine deletes it at the end of the run. */
@@ -88,39 +88,52 @@ function deletions({ templates, cloneSets }: Config, { part, before }: RunPart):
   ];
 }
 
-async function plot(
+/** All that happens, put together from what there was, what is wanted, and what the engine has decided. */
+export function plot(
   config: Config,
-  templates: ReadonlyMap<string, VmTemplate>,
-  sets: ReadonlyMap<string, CloneSet>,
+  wanted: ReadonlyMap<string, readonly Omit<WantedClone, "resource">[]>,
+  plans: Plans,
   run: RunPart,
-): Promise<Plot> {
-  const known = new Map(run.before.cloneStates.map((state) => [state.spec.vmId, state]));
-  const ofClones = await Promise.all(
-    [...sets].flatMap(([key, { wanted }]) => {
-      const set = config.cloneSets[key];
-      return wanted.map(async ({ resource, ...one }) => {
-        const { vmId } = one.wish;
-        const plan = set && isConcerned(run, key, set, vmId, config) ? await planOf(resource, resource.status) : "same";
-        return { exists: plan !== "same" || known.has(vmId), events: cloneEvents(plan, known.get(vmId), one) };
-      });
-    }),
-  );
-  const ofTemplates = await templateEvents(config, templates, run);
-  const quiet = Object.entries(config.templates).filter(
-    ([key, { vmId }]) =>
-      !ofTemplates.some(({ name }) => name === templateName(key, vmId)) && run.before.hasPart(vmId, "vm"),
-  );
+): Plot {
+  const states = new Map(run.before.cloneStates.map((state) => [state.spec.vmId, state]));
+  const ofClones = [...wanted].flatMap(([key, clones]) => {
+    const set = config.cloneSets[key];
+    return clones.map((clone) => {
+      const { vmId } = clone.wish;
+      const concerned = set !== undefined && isConcerned(run, key, set, vmId, config);
+      const events = cloneEvents((concerned && plans.clones.get(vmId)) || "same", states.get(vmId), clone);
+      return { isThere: states.get(vmId)?.made !== undefined, events };
+    });
+  });
+  const ofTemplates = templateEvents(config, plans, run);
+  const there = Object.values(config.templates).filter(({ vmId }) => run.before.hasPart(vmId, "vm"));
+  const touched = ofTemplates.filter(({ effect }) => effect !== "made");
   return {
     events: [...ofTemplates, ...ofClones.flatMap(({ events }) => events), ...deletions(config, run)],
     unchanged: {
-      template: quiet.length,
-      clone: ofClones.filter(({ exists, events }) => exists && events.length === 0).length,
+      template: there.length - touched.length,
+      clone: ofClones.filter(({ isThere, events }) => isThere && events.length === 0).length,
     },
   };
 }
 
+/** Waits until the engine has decided about everything. */
+async function plansOf(
+  config: Config,
+  templates: ReadonlyMap<string, VmTemplate>,
+  sets: ReadonlyMap<string, CloneSet>,
+): Promise<Plans> {
+  const ofTemplates = [...templates].map(
+    async ([key, template]) => [config.templates[key]?.vmId ?? 0, await template.plan()] as const,
+  );
+  const ofClones = [...sets.values()].flatMap(({ wanted }) =>
+    wanted.map(async ({ resource, wish }) => [wish.vmId, await planOf(resource, resource.status)] as const),
+  );
+  return { templates: new Map(await Promise.all(ofTemplates)), clones: new Map(await Promise.all(ofClones)) };
+}
+
 /**
- * Says at the end of a preview what the run is going to do. A preview that fails has said why.
+ * Says at the end of a preview what the run is going to do.
  *
  * To read the state, the engine starts a provider, which it shows to nobody. A plan would demand it of the run that follows
  * the plan, which has no preview: so with a plan nothing is said.
@@ -135,9 +148,13 @@ export function foretell(
   run: RunPart,
 ): void {
   if (!pulumi.runtime.isDryRun() || hasPlan()) return;
-  const told = readBefore().then((before) => plot(config, templates, sets, { ...run, before }));
-  Promise.all([told, isKnown(preflight.urn)]).then(
-    ([found]) => pulumi.log.info(story(found)),
-    () => undefined,
-  );
+  const reading = readBefore().catch((error: Error) => error);
+  // A preview that fails says why itself.
+  const deciding = Promise.all([plansOf(config, templates, sets), isKnown(preflight.urn)]).catch(() => undefined);
+  const wanted = new Map([...sets].map(([key, set]) => [key, set.wanted]));
+  Promise.all([reading, deciding]).then(([before, decided]) => {
+    if (!decided) return;
+    if (before instanceof Error) pulumi.log.info(`what happens to the fleet is not told: ${before.message}`);
+    else pulumi.log.info(story(plot(config, wanted, decided[0], { ...run, before })));
+  });
 }
