@@ -89,7 +89,7 @@ describe("the config of a clone", () => {
   });
 });
 
-it("a set that takes long says now and then how far it is: of those that are made, and those that are changed", async () => {
+it("a set that takes long says now and then how far it is: of those that are made, changed, or stay", async () => {
   let now = 0;
   Object.assign(run, { progress: new SetsProgress(() => now) });
   becomes = (spec) => {
@@ -98,13 +98,13 @@ it("a set that takes long says now and then how far it is: of those that are mad
   };
   for (const vmId of [9102, 9103]) await provider.check?.(config, {}, fakeClone({ vmId }));
   await diff(fakeState(), { cores: 8 });
-  await diff(fakeState(), {});
+  await diff(fakeState({ spec: fakeClone({ vmId: 9104 }) }), { vmId: 9104 });
   await update(fakeState(), { cores: 8 });
   for (const vmId of [9102, 9103]) await provider.create(config, fakeClone({ vmId }));
   expect(said).toEqual([
-    "web: 1 of 3 ready, 1 at a time, about 25 s",
-    "web: 2 of 3 ready, 1 at a time, about 10 s",
-    "web: 3 of 3 ready",
+    "web: 2 of 4 ready, 1 at a time, about 25 s",
+    "web: 3 of 4 ready, 1 at a time, about 10 s",
+    "web: 4 of 4 ready",
   ]);
 });
 

@@ -1,9 +1,10 @@
+import { Part } from "../../fleet/part.ts";
 import { cloneSetUrn, cloneUrn } from "../../fleet/urns.ts";
-import type { Handlers } from "../dynamic/handlers.ts";
+import type { ConfigReader, Handlers } from "../dynamic/handlers.ts";
 import { messagesOf } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
-import { runOf } from "../run/connect.ts";
-import type { Run } from "../run/run.ts";
+import { selection } from "../run/commandLine.ts";
+import { readStackConfig, runOf } from "../run/connect.ts";
 import { converge } from "./converge.ts";
 import { diff } from "./diff.ts";
 import { type CloneInputs, waits, waitsOtherwise } from "./inputs.ts";
@@ -11,13 +12,23 @@ import { look } from "./look.ts";
 import { remove } from "./remove.ts";
 import { type CloneState, VERSIONS } from "./state.ts";
 
+/** How many clones of a set the run is about. */
+function clonesInRun(config: ConfigReader, fullStack: string, key: string): number {
+  const { templates, cloneSets } = readStackConfig(config);
+  const set = cloneSets?.[key];
+  if (!set || !templates) return 0;
+  const [, project = "", stack = ""] = fullStack.split("/");
+  const part = new Part({ project, stack }, selection());
+  return set.clones.filter(({ vmId }) => part.hasClone(key, { vmId, template: set.template }, templates)).length;
+}
+
 /** Works on a clone, and says now and then how far its set is. */
 async function working(
-  run: Run,
+  config: ConfigReader,
   { stack, set, vmId, start, waitFor }: CloneInputs,
   work: () => Promise<CloneState>,
 ): Promise<CloneState> {
-  const { progress } = run;
+  const { progress } = runOf(config);
   progress.begin(set, vmId);
   let good = false;
   try {
@@ -25,7 +36,11 @@ async function working(
     good = state.status !== "failed" && state.error === undefined;
     return state;
   } finally {
-    const text = progress.end(set, vmId, good, start && waitFor !== "none" ? "ready" : "done");
+    const text = progress.end(set, vmId, {
+      good,
+      word: start && waitFor !== "none" ? "ready" : "done",
+      total: () => clonesInRun(config, stack, set),
+    });
     if (text) messagesOf(cloneSetUrn(stack, set)).report(text);
   }
 }
@@ -58,6 +73,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     const result = diff(state, news);
     const run = runOf(config);
     if (result.changes) run.progress.expect(news.set, news.vmId);
+    else run.progress.unchanged(news.set, news.vmId);
     const rollout = run.rollouts.enter(news.vmId, news.set, news.maxUnavailable ?? 1);
     if (result.replaces.length > 0) rollout.replacing.add(state.spec.vmId);
     return result;
@@ -68,7 +84,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     run.created.add(inputs.vmId);
     return {
       id: String(inputs.vmId),
-      outs: await working(run, inputs, () => converge(run, inputs, messagesFor(inputs))),
+      outs: await working(config, inputs, () => converge(run, inputs, messagesFor(inputs))),
     };
   },
 
@@ -91,7 +107,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     // What it was not ready for is not asked for any more.
     const isReadyNow = isOther && !waits(news, made) && status === "running";
     if (!waitsForMore && !isReadyNow && !diff(treated, news).changes) return treated;
-    return working(run, news, () => converge(run, news, messagesFor(news), state));
+    return working(config, news, () => converge(run, news, messagesFor(news), state));
   },
 
   async delete(config, _id, state) {

@@ -1,18 +1,26 @@
 import { expect, it } from "vitest";
 import { SetsProgress } from "./setProgress.ts";
 
-/** Works on clones of a set, some at a time, and gives what is said, each with the second. */
-function work(count: number, { atATime = 6, seconds = 6, fails = [] as number[] } = {}): string[] {
+/**
+ * Works on clones of a set, some at a time, and gives what is said, each with the second. As with the engine, nobody knows of a
+ * clone before it is its turn.
+ */
+function work(count: number, { atATime = 6, seconds = 6, fails = [] as number[], unchanged = [] as number[] } = {}) {
   let now = 0;
   const progress = new SetsProgress(() => now);
   const said: string[] = [];
-  for (let vmId = 1; vmId <= count; vmId++) progress.expect("web", vmId);
-  for (let first = 1; first <= count; first += atATime) {
-    const batch = Array.from({ length: Math.min(atATime, count - first + 1) }, (_, index) => first + index);
+  const todo = Array.from({ length: count }, (_, index) => index + 1);
+  while (todo.length > 0) {
+    const batch: number[] = [];
+    while (todo.length > 0 && batch.length < atATime) {
+      const vmId = todo.shift() ?? 0;
+      if (unchanged.includes(vmId)) progress.unchanged("web", vmId);
+      else batch.push(vmId);
+    }
     for (const vmId of batch) progress.begin("web", vmId);
     now += seconds * 1000;
     for (const vmId of batch) {
-      const text = progress.end("web", vmId, !fails.includes(vmId));
+      const text = progress.end("web", vmId, { good: !fails.includes(vmId), total: () => count });
       if (text) said.push(`${now / 1000} s: ${text}`);
     }
   }
@@ -46,12 +54,21 @@ it("counts those that failed, or are not ready, for themselves", () => {
   expect(work(50, { fails: [50] }).at(-1)).toBe("54 s: 49 of 50 ready, 1 not");
 });
 
-it("speaks of each set for itself", () => {
+it("counts those that nothing has to be done for as ready, and expects as many among those that are to come", () => {
+  const even = Array.from({ length: 25 }, (_, index) => 2 * index + 2);
+  expect(work(50, { unchanged: even })).toEqual([
+    "12 s: 18 of 50 ready, 6 at a time, about 20 s",
+    "24 s: 42 of 50 ready, 6 at a time, about 5 s",
+    "30 s: 50 of 50 ready",
+  ]);
+});
+
+it("speaks of each set for itself, and of all that it has seen where nobody knows how many there are", () => {
   let now = 0;
   const progress = new SetsProgress(() => now);
   for (const vmId of [1, 2, 3]) progress.begin("web", vmId);
   progress.begin("db", 9);
   now = 20_000;
-  expect(progress.end("web", 1, true, "done")).toBe("1 of 3 done, 3 at a time, about 10 s");
-  expect(progress.end("db", 9, true)).toBeUndefined();
+  expect(progress.end("web", 1, { good: true, word: "done" })).toBe("1 of 3 done, 3 at a time, about 10 s");
+  expect(progress.end("db", 9, { good: true })).toBeUndefined();
 });

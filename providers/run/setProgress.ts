@@ -11,50 +11,72 @@ function about(ms: number): string {
   return `about ${Math.round(seconds / 3600)} h`;
 }
 
-/** How far the clones of one set are that a run works on. */
+/** How far the clones of one set are. */
 class SetProgress {
   readonly #expected = new Set<number>();
+  readonly #unchanged = new Set<number>();
   readonly #working = new Set<number>();
   readonly #done = new Map<number, boolean>();
+  #total: number | undefined;
   #most = 0;
-  #since: number | undefined;
+  #since = 0;
   #said = { at: 0, done: 0 };
 
   expect(vmId: number): void {
     this.#expected.add(vmId);
   }
 
+  unchanged(vmId: number): void {
+    this.#unchanged.add(vmId);
+  }
+
   begin(vmId: number, now: number): void {
+    if (this.#most === 0) this.#since = this.#said.at = now;
     this.#expected.add(vmId);
-    this.#since ??= this.#said.at = now;
     this.#working.add(vmId);
     this.#most = Math.max(this.#most, this.#working.size);
   }
 
   /** What is to be said now that one more is done; undefined: nothing. */
-  end(vmId: number, good: boolean, word: string, now: number): string | undefined {
+  end(vmId: number, { good, word = "ready", total = () => 0 }: Ended, now: number): string | undefined {
     this.#working.delete(vmId);
     this.#done.set(vmId, good);
-    const [done, all] = [this.#done.size, this.#expected.size];
-    const { at } = this.#said;
-    const isLast = done === all && this.#said.done > 0;
-    if (!isLast && (done === all || now - at < EVERY_MS || done - this.#said.done < all * STEP)) return undefined;
+    const { at, done: saidOf } = this.#said;
+    const isDue = now - at >= EVERY_MS;
+    if (!isDue && saidOf === 0) return undefined;
+    this.#total ??= total();
+    const done = this.#done.size;
+    const seen = this.#expected.size + this.#unchanged.size;
+    // The engine asks about a clone only when it is its turn.
+    const all = Math.max(this.#total, seen);
+    const isLast = done + this.#unchanged.size === all;
+    if (isLast ? saidOf === 0 : !isDue || done - saidOf < all * STEP) return undefined;
     this.#said = { at: now, done };
-    return this.#text(word, now);
-  }
-
-  #text(word: string, now: number): string {
-    const [done, all] = [this.#done.size, this.#expected.size];
-    const failed = [...this.#done.values()].filter((good) => !good).length;
-    // Those that are under way are half done, on average.
-    const reached = done + this.#working.size / 2;
-    const left = ((now - (this.#since ?? now)) / reached) * (all - reached);
+    const failed = [...this.#done.values()].filter((one) => !one).length;
     return [
-      `${done - failed} of ${all} ${word}`,
+      `${done - failed + this.#unchanged.size} of ${all} ${word}`,
       ...(failed > 0 ? [`${failed} not`] : []),
-      ...(done < all ? [`${this.#most} at a time`, about(left)] : []),
+      ...(isLast ? [] : [`${this.#most} at a time`, about(this.#left(all - seen, now))]),
     ].join(", ");
   }
+
+  /** @param unseen clones that nobody knows of yet whether there is anything to do for them: as for the others */
+  #left(unseen: number, now: number): number {
+    // Those that are under way are half done, on average.
+    const reached = this.#done.size + this.#working.size / 2;
+    const share = this.#expected.size / (this.#expected.size + this.#unchanged.size);
+    return ((now - this.#since) / reached) * (this.#expected.size - reached + unseen * share);
+  }
+}
+
+/** How the work on a clone has ended. */
+interface Ended {
+  /** Whether the clone is what it was to become. */
+  good: boolean;
+  /** What it is then. Default: `ready`. */
+  word?: string;
+  /** How many clones of its set the run is about; asked once, and only if something is to be said. */
+  total?: () => number;
 }
 
 /**
@@ -74,17 +96,18 @@ export class SetsProgress {
     this.#of(set).expect(vmId);
   }
 
+  /** A clone that is asked about, and nothing has to be done for. */
+  unchanged(set: string, vmId: number): void {
+    this.#of(set).unchanged(vmId);
+  }
+
   begin(set: string, vmId: number): void {
     this.#of(set).begin(vmId, this.#now());
   }
 
-  /**
-   * @param good whether it is what it was to become
-   * @param word what it is then
-   * @returns what is to be said of the set, now and then
-   */
-  end(set: string, vmId: number, good: boolean, word = "ready"): string | undefined {
-    return this.#of(set).end(vmId, good, word, this.#now());
+  /** @returns what is to be said of the set, now and then */
+  end(set: string, vmId: number, ended: Ended): string | undefined {
+    return this.#of(set).end(vmId, ended, this.#now());
   }
 
   #of(set: string): SetProgress {
