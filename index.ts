@@ -2,6 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { CloneSet, sourcesOf } from "./components/cloneSet.ts";
 import { hideAnswers } from "./components/debugLog.ts";
+import { foretell } from "./components/foretell.ts";
 import { proxmoxProvider } from "./components/login.ts";
 import { report } from "./components/report.ts";
 import { leftOutError, lostNote, missingParts, runPart } from "./components/runPart.ts";
@@ -66,5 +67,6 @@ export default async () => {
     }),
   );
 
+  foretell(preflight, config, sources, sets, run);
   return report(config, sources, sets, run);
 };

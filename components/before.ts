@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { parseMark } from "../fleet/ownership.ts";
 import { type CloneInfo, storedClone } from "../providers/clone/cloneInfo.ts";
+import { type CloneState, VERSIONS } from "../providers/clone/state.ts";
+import { migrated } from "../providers/dynamic/states.ts";
 
 type Outputs = Readonly<Record<string, unknown>>;
 
@@ -53,6 +55,25 @@ export class Before {
       const [, vmId] = /:TemplateConversion::(?:.*-)?(\d+)-conversion$/.exec(urn) ?? [];
       return vmId === undefined ? [] : [Number(vmId)];
     });
+  }
+
+  /** The states of its clones. */
+  get cloneStates(): CloneState[] {
+    return this.#ofType(":dynamic/golden-fleet:Clone").map(
+      (outputs) => migrated(VERSIONS, outputs) as unknown as CloneState,
+    );
+  }
+
+  /** The VMs of its templates. */
+  get templateVms(): { vmId: number; name: string }[] {
+    return this.#ofType("proxmoxve:index/vmLegacy:VmLegacy").map(({ vmId, name }) => ({
+      vmId: Number(vmId),
+      name: String(name),
+    }));
+  }
+
+  #ofType(type: string): Outputs[] {
+    return [...this.#resources].flatMap(([urn, outputs]) => (urn.split("::")[2]?.endsWith(type) ? [outputs] : []));
   }
 
   /** An output of the stack, as the last run left it. */

@@ -6,6 +6,7 @@ import { usesSnippets } from "../config/rules/snippets.ts";
 import type { Template } from "../config/template.ts";
 import { cloneOptions } from "../fleet/cloneOptions.ts";
 import { ipConfig } from "../fleet/cloudInit/ipConfig.ts";
+import { installsAgent } from "../fleet/cloudInit/vendorData.ts";
 import { CLONE_SET_TYPE, cloneName } from "../fleet/urns.ts";
 import { staticAddress } from "../providers/clone/booted.ts";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
@@ -44,6 +45,14 @@ export interface CloneSetArgs {
   sources: readonly [Source, ...Source[]];
   /** VMIDs of the clones that are there, if the set is kept as it is; no others are made. */
   there?: ReadonlySet<number>;
+}
+
+/** A clone, and what the config wants of it. */
+export interface WantedClone {
+  resource: Clone;
+  /** All but what is known only later: what its template is made from, and where that is. */
+  wish: Omit<CloneInputs, "fleetId" | "template" | "places">;
+  nodes: string[];
 }
 
 /** What differs from its default: the rest would only fill the state. */
@@ -114,6 +123,7 @@ function placesOf(clone: PlacedClone, index: number, { set, sources }: CloneSetA
  */
 export class CloneSet extends pulumi.ComponentResource {
   readonly clones: pulumi.Output<CloneInfo[]>;
+  readonly wanted: readonly WantedClone[];
 
   constructor(key: string, args: CloneSetArgs, opts?: pulumi.ComponentResourceOptions) {
     super(CLONE_SET_TYPE, key, {}, opts);
@@ -122,60 +132,69 @@ export class CloneSet extends pulumi.ComponentResource {
     const [{ template, resource: source }] = sources;
     const dns = template.cloudInit.dns ?? cluster.network.dns;
     const full = set.mode === "full";
+    const hasAgent = installsAgent(template);
+    const wanted: WantedClone[] = [];
     const clones = set.clones.flatMap((clone, index) => {
       const { name, vmId } = clone;
       if (there?.has(vmId) === false) return [];
       const described = [`${clone.path}.description`, `cloneSets.${key}.description`];
+      const wish = {
+        stack,
+        set: key,
+        vmId,
+        name,
+        hostname: dns.domain && !name.includes(".") ? `${name}.${dns.domain}` : name,
+        full,
+        templateDatastore: template.disk.datastore ?? cluster.datastores.disks,
+        ipConfigs: ipConfigs(clone),
+        nameservers: dns.servers,
+        tags: clone.tags,
+        onBoot: set.onBoot,
+        start: set.start,
+        ...hardware(clone, template),
+        ...(!usesSnippets(template) && { userData: "pve" as const }),
+        ...given(
+          {
+            // A linked clone is where its template's disks are.
+            datastore: full ? set.datastore : undefined,
+            searchDomain: dns.domain,
+            nics: nicChanges(clone, template, cluster.network.bridge),
+            description: clone.description,
+            pool: set.pool,
+            placement: set.placement,
+            waitFor: set.waitFor,
+            addressByAgent: set.waitFor === undefined && set.start && hasAgent && !staticAddress(ipConfigs(clone)),
+            readyTimeoutSeconds: set.readyTimeoutSeconds,
+            shutdownSeconds: set.shutdownSeconds,
+            onTemplateChange: set.onTemplateChange,
+            maxUnavailable: set.maxUnavailable,
+            rebootOnChange: set.rebootOnChange,
+            adopt: clone.adopt,
+            keep: set.keep,
+          },
+          {
+            description: "",
+            placement: "spread",
+            waitFor: "started",
+            addressByAgent: false,
+            readyTimeoutSeconds: READY_SECONDS,
+            shutdownSeconds: SHUTDOWN_SECONDS,
+            onTemplateChange: "ignore",
+            maxUnavailable: 1,
+            rebootOnChange: false,
+            adopt: false,
+          },
+        ),
+      };
+      const places = placesOf(clone, index, args);
       const resource = new Clone(
         cloneName(vmId),
         {
-          stack,
+          ...wish,
           fleetId,
-          set: key,
-          vmId,
-          name,
-          hostname: dns.domain && !name.includes(".") ? `${name}.${dns.domain}` : name,
           template: source.contentHash,
-          full,
-          templateDatastore: template.disk.datastore ?? cluster.datastores.disks,
-          places: placesOf(clone, index, args),
-          ipConfigs: ipConfigs(clone),
-          nameservers: dns.servers,
-          tags: clone.tags,
-          onBoot: set.onBoot,
-          start: set.start,
-          ...hardware(clone, template),
-          ...(!usesSnippets(template) && { userData: "pve" as const }),
-          ...given(
-            {
-              // A linked clone is where its template's disks are.
-              datastore: full ? set.datastore : undefined,
-              searchDomain: dns.domain,
-              nics: nicChanges(clone, template, cluster.network.bridge),
-              description: hide(fleet.secrets, described, clone.description),
-              pool: set.pool,
-              placement: set.placement,
-              waitFor: set.waitFor,
-              readyTimeoutSeconds: set.readyTimeoutSeconds,
-              shutdownSeconds: set.shutdownSeconds,
-              onTemplateChange: set.onTemplateChange,
-              maxUnavailable: set.maxUnavailable,
-              rebootOnChange: set.rebootOnChange,
-              adopt: clone.adopt,
-              keep: set.keep,
-            },
-            {
-              description: "",
-              placement: "spread",
-              waitFor: "started",
-              readyTimeoutSeconds: READY_SECONDS,
-              shutdownSeconds: SHUTDOWN_SECONDS,
-              onTemplateChange: "ignore",
-              maxUnavailable: 1,
-              rebootOnChange: false,
-              adopt: false,
-            },
-          ),
+          places,
+          ...given({ description: hide(fleet.secrets, described, wish.description) }),
         },
         // In states of earlier versions, the set's key stands in the name.
         {
@@ -187,6 +206,7 @@ export class CloneSet extends pulumi.ComponentResource {
           ...(anySecret(fleet.secrets, described) && { additionalSecretOutputs: ["spec"] }),
         },
       );
+      wanted.push({ resource, wish, nodes: places.map(({ node }) => node) });
       const configured = staticAddress(ipConfigs(clone));
       return pulumi
         .all([
@@ -214,6 +234,7 @@ export class CloneSet extends pulumi.ComponentResource {
           }),
         );
     });
+    this.wanted = wanted;
     // What a run leaves out and was never made has no status.
     this.clones = pulumi.all(clones).apply((all) => all.filter(({ status }) => status !== undefined));
     this.registerOutputs({ clones: this.clones });

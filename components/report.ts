@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Fleet } from "../config/fleet.ts";
 import type { CloneSet } from "./cloneSet.ts";
+import { withConsoles } from "./consoles.ts";
 import { failedClones } from "./failedClones.ts";
 import { ansibleInventory, type HostSet } from "./inventory.ts";
 import { knownClones, knownTemplates, leftOutLines } from "./known.ts";
@@ -14,12 +15,12 @@ const TOLD = 32;
 
 /** Says at the end of an `up` what exists, what failed and what to do next; gives the stack's outputs. */
 export function report(
-  config: Pick<Fleet, "templates" | "cloneSets">,
+  config: Fleet,
   sources: ReadonlyMap<string, VmTemplate>,
   sets: ReadonlyMap<string, CloneSet>,
   run: RunPart,
 ) {
-  const { templates: configured, cloneSets } = config;
+  const { cluster, templates: configured, cloneSets } = config;
   const allTemplates = pulumi.output(
     Object.fromEntries(
       [...sources].map(([key, { vmId, nodeName, name, image, isTemplate, snippetIds, contentHash }]) => [
@@ -35,7 +36,7 @@ export function report(
 
   pulumi.all([templates, clones, made]).apply(([existing, byKey, touched]) => {
     if (pulumi.runtime.isDryRun()) return;
-    pulumi.log.info(summary(Object.values(existing), byKey, userOf, leftOutLines(config, run)));
+    pulumi.log.info(summary(Object.values(existing), byKey, userOf, cluster.endpoint, leftOutLines(config, run)));
     const strict = Object.entries(cloneSets).filter(([, { onError }]) => onError === "fail");
     const failed = failedClones(
       strict.flatMap(([key, set]) =>
@@ -60,5 +61,10 @@ export function report(
       }),
     ),
   );
-  return { templates, clones, ansibleInventory: hosts.apply(ansibleInventory), sshConfig: hosts.apply(sshConfig) };
+  return {
+    templates,
+    clones: clones.apply((byKey) => withConsoles(cluster.endpoint, byKey)),
+    ansibleInventory: hosts.apply(ansibleInventory),
+    sshConfig: hosts.apply(sshConfig),
+  };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
-import { summary, type TemplateInfo } from "./summary.ts";
+import { summary as summaryOf, type TemplateInfo } from "./summary.ts";
 
 const noble = {
   name: "noble",
@@ -21,19 +21,27 @@ const clones = (count: number, change: Partial<CloneInfo> = {}): CloneInfo[] =>
   }));
 const withoutAddress = ({ address: _, ...clone }: CloneInfo): CloneInfo => clone;
 
+const endpoint = "https://pve1.example.net:8006";
+const summary = (
+  templates: TemplateInfo[],
+  cloneSets: Record<string, CloneInfo[]>,
+  userOf: (set: string) => string | undefined,
+): string => summaryOf(templates, cloneSets, userOf, endpoint);
+
 const lines = (text: string) => text.split("\n");
 
 describe("the summary", () => {
-  it("shows each template and clone in columns, and how to log in", () => {
-    expect(lines(summary([noble], { web: clones(2) }, () => "ubuntu")).slice(0, 13)).toEqual([
+  it("shows each template and clone in columns, with a link to PVE's web interface, and how to log in", () => {
+    expect(lines(summary([noble], { web: clones(2) }, () => "ubuntu")).slice(0, 14)).toEqual([
       "1 template, 2 clones: 2 ready",
       "",
       "Templates",
-      "  9000  noble  pve1  template  noble-48bbece7.qcow2 (cached, sha256 verified)",
+      "  9000  noble  pve1  template  https://pve1.example.net:8006/#v1:0:=qemu%2F9000",
+      "        image noble-48bbece7.qcow2 (cached, sha256 verified)",
       "",
       "Clones of web",
-      "  9101  web-1  pve1  10.0.0.1  ready",
-      "  9102  web-2  pve1  10.0.0.2  ready",
+      "  9101  web-1  pve1  10.0.0.1  ready  https://pve1.example.net:8006/#v1:0:=qemu%2F9101",
+      "  9102  web-2  pve1  10.0.0.2  ready  https://pve1.example.net:8006/#v1:0:=qemu%2F9102",
       "",
       "Next",
       "  ssh ubuntu@10.0.0.1",
@@ -57,7 +65,14 @@ describe("the summary", () => {
     expect(text).not.toContain("ansible");
   });
 
-  it("begins with what failed and why, what is not ready, what waits for a reboot, each with what to do", () => {
+  it("of more clones than ten tells how a link is made, not each", () => {
+    const text = summary([noble], { web: clones(11) }, () => "ubuntu");
+    expect(text).toContain("  https://pve1.example.net:8006/#v1:0:=qemu%2F<VMID>   shows a VM and its console");
+    expect(text.match(/qemu%2F/g)).toHaveLength(1);
+    expect(text).toContain("  9000  noble  pve1  template  noble-48bbece7.qcow2 (cached, sha256 verified)");
+  });
+
+  it("ends with what waits for a reboot, what is not ready, what failed and why, each with what to do", () => {
     const [good, full, silent, changed] = clones(4) as [CloneInfo, CloneInfo, CloneInfo, CloneInfo];
     const error =
       "could not make web-2, a linked clone of template 9000 (node pve1, VM 9102)\n  PVE task qmclone 9000 failed: no space left\n  task log: …";
@@ -67,21 +82,47 @@ describe("the summary", () => {
       { ...silent, name: "web-03", status: "running", error: "after 300 s its guest agent did not answer" },
       { ...changed, pendingReboot: ["cores", "memory"] },
     ] satisfies CloneInfo[];
-    expect(lines(summary([noble], { web }, () => "ubuntu")).slice(0, 14)).toEqual([
-      "1 template, 4 clones: 2 ready, 1 not ready, 1 failed",
-      "",
-      "Failed",
-      "  9102  web-2  pve1  could not make web-2, a linked clone of template 9000 (node pve1, VM 9102)",
-      "                     PVE task qmclone 9000 failed: no space left",
-      "  pulumi up tries just these again",
+    const text = lines(summary([noble], { web }, () => "ubuntu"));
+    expect(text[0]).toBe("1 template, 4 clones: 2 ready, 1 not ready, 1 failed");
+    expect(text.slice(text.indexOf("Waiting for a reboot"))).toEqual([
+      "Waiting for a reboot",
+      "  web-4 (VM 9104)",
+      "    cores, memory",
+      "  set rebootOnChange: true for their set, or run qm reboot <VMID> on the node (a reboot from inside does not do)",
       "",
       "Running, but not ready",
-      "  9103  web-03  pve1  after 300 s its guest agent did not answer",
+      "  web-03 (VM 9103)",
+      "    after 300 s its guest agent did not answer",
       "  they run on and may get ready yet; what their cloud-init does is on their console",
       "",
-      "Waiting for a reboot",
-      "  9104  web-4  pve1  cores, memory",
-      "  set rebootOnChange: true for their set, or run qm reboot <VMID> on the node (a reboot from inside does not do)",
+      "Failed",
+      "  web-2 (VM 9102)",
+      "    could not make web-2, a linked clone of template 9000 (node pve1, VM 9102)",
+      "    PVE task qmclone 9000 failed: no space left",
+      "  pulumi up tries just these again",
+    ]);
+  });
+
+  it("says of clones that failed alike once why", () => {
+    const web = clones(50).map((clone, index): CloneInfo => {
+      if (index % 10 === 0) return clone;
+      const what = index === 33 ? "the bridge is gone" : `PVE task qmstart ${clone.vmId} failed: no space left`;
+      return {
+        ...clone,
+        status: "failed",
+        error: `could not start ${clone.name} (node pve1, VM ${clone.vmId})\n  ${what}`,
+      };
+    });
+    const text = lines(summary([noble], { web }, () => "ubuntu"));
+    expect(text.slice(text.indexOf("Failed"))).toEqual([
+      "Failed",
+      "  web-2 … web-10, web-12 … web-20, web-22 … web-30, web-32, web-33, web-35 … web-40, web-42 … web-50 (44)",
+      "    could not start <name> (node pve1, VM <VMID>)",
+      "    PVE task qmstart <VMID> failed: no space left",
+      "  web-34 (VM 9134)",
+      "    could not start web-34 (node pve1, VM 9134)",
+      "    the bridge is gone",
+      "  pulumi up tries just these again",
     ]);
   });
 
@@ -108,7 +149,7 @@ describe("the summary", () => {
       () => undefined,
     );
     expect(lines(failed)[0]).toBe("1 template, 1000 clones: 1000 failed");
-    expect(failed).toContain("  … and 992 more: pulumi stack output clones");
+    expect(failed).toContain("  web-1 … web-1000 (1000)\n    could not\n    no\n");
     expect(failed).not.toContain("ssh 10");
     expect(lines(failed).length).toBeLessThan(60);
     const unready = summary(
@@ -125,6 +166,8 @@ describe("the summary", () => {
     expect(summary([noble], { web: unknown }, () => undefined)).toContain(
       "  9101  web-1  pve1  address unknown  ready",
     );
+    expect(summary([noble], { web: unknown }, () => undefined)).toContain("  addresses by DHCP: waitFor: agent");
+    expect(summary([noble], { web: clones(1) }, () => undefined)).not.toContain("by DHCP");
     expect(summary([noble], { web: unknown, db: clones(1, { address: "10.0.0.9" }) }, () => undefined)).toContain(
       "  ssh 10.0.0.9",
     );
@@ -138,7 +181,7 @@ describe("the summary", () => {
   it("does not call a plain VM a template, nor an image verified that was not", () => {
     const plain = { ...noble, isTemplate: false, image: { ...noble.image, checksum: "none" } } as TemplateInfo;
     expect(summary([plain], {}, () => undefined)).toContain(
-      "  9000  noble  pve1  VM  noble-48bbece7.qcow2 (cached, no checksum)",
+      "  9000  noble  pve1  VM  https://pve1.example.net:8006/#v1:0:=qemu%2F9000\n        image noble-48bbece7.qcow2 (cached, no checksum)",
     );
   });
 

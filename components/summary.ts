@@ -1,3 +1,6 @@
+import { consoleLink } from "../fleet/consoleLink.ts";
+import { shortNames } from "../fleet/shortNames.ts";
+import { alike } from "../providers/clone/cause.ts";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import type { ImageInfo } from "./vmTemplate.ts";
 
@@ -12,7 +15,10 @@ export interface TemplateInfo {
 /** More clones than this of one set are counted, not listed. */
 const LISTED = 20;
 
-/** More clones than this with one kind of trouble are counted, not listed. */
+/** With more clones than this in all, links would be most of what is said: their pattern is told instead. */
+const LINKED = 10;
+
+/** More different causes than this of one kind of trouble are counted, not listed. */
 const TROUBLES = 8;
 
 /** Lines of an error that say what was tried and what PVE answered; the rest is in the output `clones`. */
@@ -26,9 +32,23 @@ function table(lines: readonly (readonly string[])[]): string[] {
 
 const count = (number: number, word: string) => `${number} ${word}${number === 1 ? "" : "s"}`;
 
-function templateRow({ vmId, name, nodeName, isTemplate, image }: TemplateInfo): string[] {
+const templateRow = ({ vmId, name, nodeName, isTemplate }: TemplateInfo): string[] => [
+  String(vmId),
+  name,
+  nodeName,
+  isTemplate ? "template" : "VM",
+];
+
+function imageText({ image }: TemplateInfo): string {
   const verified = image.checksum === "none" ? "no checksum" : `${image.checksum.split(":")[0]} verified`;
-  return [String(vmId), name, nodeName, isTemplate ? "template" : "VM", `${image.file} (${image.origin}, ${verified})`];
+  return `${image.file} (${image.origin}, ${verified})`;
+}
+
+/** The templates; with links, each has its image on a line of its own. */
+function templateLines(templates: readonly TemplateInfo[], linkOf: LinkOf | undefined): string[] {
+  if (!linkOf) return table(templates.map((template) => [...templateRow(template), imageText(template)]));
+  const rows = table(templates.map((template) => [...templateRow(template), linkOf(template.vmId)]));
+  return templates.flatMap((template, index) => [rows[index] ?? "", `        image ${imageText(template)}`]);
 }
 
 /** How clones are, the best first; one that runs is not ready if there is a reason why. */
@@ -44,16 +64,23 @@ const tally = (clones: readonly CloneInfo[]): string =>
     .map((parts) => parts.join(" "))
     .join(", ");
 
-const place = ({ vmId, name, node }: CloneInfo): string[] => [String(vmId), name, node];
+type LinkOf = (vmId: number) => string;
 
-const cloneRow = (clone: CloneInfo): string[] => [...place(clone), clone.address ?? "address unknown", stateOf(clone)];
+const cloneRow = (clone: CloneInfo): string[] => [
+  String(clone.vmId),
+  clone.name,
+  clone.node,
+  clone.address ?? "address unknown",
+  stateOf(clone),
+];
 
 /** Of a large set those come first that are looked for here: what failed or is not ready is told above. */
 const LISTING: readonly CloneInfo["status"][] = ["stopped", "running", "ready", "failed"];
 const rank = ({ status, error }: CloneInfo) => (error === undefined ? LISTING.indexOf(status) : LISTING.length);
 
 /** The clones of a set, in their order; of a large set not all of them. */
-function cloneLines(clones: readonly CloneInfo[]): string[] {
+function cloneLines(clones: readonly CloneInfo[], linkOf: LinkOf | undefined): string[] {
+  if (linkOf) return table(clones.map((clone) => [...cloneRow(clone), linkOf(clone.vmId)]));
   if (clones.length <= LISTED) return table(clones.map(cloneRow));
   const sorted = clones.toSorted((one, other) => rank(one) - rank(other));
   const listed = new Set(sorted.slice(0, LISTED));
@@ -63,18 +90,18 @@ function cloneLines(clones: readonly CloneInfo[]): string[] {
   ];
 }
 
-/** Clones with one kind of trouble: what it is of each, and what to do. */
+/** Clones with one kind of trouble: which of them have the same, what it is, and what to do. */
 function trouble(title: string, clones: readonly CloneInfo[], what: (clone: CloneInfo) => string, next: string) {
   if (clones.length === 0) return [];
-  const listed = clones.slice(0, TROUBLES);
-  // The mark at the end keeps the blanks of the column.
-  const places = table(listed.map((clone) => [...place(clone), "|"])).map((line) => line.slice(0, -1));
-  const lines = listed.flatMap((clone, index) => {
-    const [first, ...further] = what(clone).split("\n");
-    const at = places[index] ?? "";
-    return [`${at}${first}`, ...further.map((line) => " ".repeat(at.length) + line.trim())];
+  const groups = [...Map.groupBy(clones, (clone) => alike(what(clone), clone)).values()];
+  const lines = groups.slice(0, TROUBLES).flatMap((group) => {
+    const [first] = group as [CloneInfo, ...CloneInfo[]];
+    const text = group.length === 1 ? what(first) : alike(what(first), first);
+    const counted = group.length > 2 ? ` (${group.length})` : "";
+    const names = group.map(({ name, vmId }) => (group.length === 1 ? `${name} (VM ${vmId})` : name));
+    return [`  ${shortNames(names)}${counted}`, ...text.split("\n").map((line) => `    ${line.trim()}`)];
   });
-  const rest = clones.length - listed.length;
+  const rest = groups.slice(TROUBLES).flat().length;
   return [title, ...lines, ...(rest > 0 ? [`  … and ${rest} more: pulumi stack output clones`] : []), `  ${next}`];
 }
 
@@ -85,21 +112,25 @@ function troubles(clones: readonly CloneInfo[]): string[][] {
   const unready = clones.filter((clone) => stateOf(clone) === "not ready");
   const pending = clones.filter(({ pendingReboot = [] }) => pendingReboot.length > 0);
   return [
-    trouble("Failed", failed, cause, "pulumi up tries just these again"),
-    trouble(
-      "Running, but not ready",
-      unready,
-      cause,
-      "they run on and may get ready yet; what their cloud-init does is on their console",
-    ),
     trouble(
       "Waiting for a reboot",
       pending,
       ({ pendingReboot = [] }) => pendingReboot.join(", "),
       "set rebootOnChange: true for their set, or run qm reboot <VMID> on the node (a reboot from inside does not do)",
     ),
+    trouble(
+      "Running, but not ready",
+      unready,
+      cause,
+      "they run on and may get ready yet; what their cloud-init does is on their console",
+    ),
+    trouble("Failed", failed, cause, "pulumi up tries just these again"),
   ];
 }
+
+/** DHCP gave it, and nobody who would know has been asked. */
+const ADDRESS_UNKNOWN =
+  "addresses by DHCP: waitFor: agent for the set tells them here; else they are on the console, or with your DHCP server";
 
 /** The clone to log in to first, with the key of its set: one that is ready, or at least runs. */
 function reachable(cloneSets: Readonly<Record<string, readonly CloneInfo[]>>) {
@@ -113,12 +144,14 @@ function reachable(cloneSets: Readonly<Record<string, readonly CloneInfo[]>>) {
  * What exists now, what is wrong with it, and what to do next, in a few lines.
  *
  * @param userOf who logs in to the clones of a set
+ * @param endpoint of the cluster, whose web interface shows the VMs
  * @param leftOut what the run was not about
  */
 export function summary(
   templates: readonly TemplateInfo[],
   cloneSets: Readonly<Record<string, readonly CloneInfo[]>>,
   userOf: (set: string) => string | undefined,
+  endpoint: string,
   leftOut: readonly string[] = [],
 ): string {
   const clones = Object.values(cloneSets).flat();
@@ -128,15 +161,20 @@ export function summary(
   const first = reachable(cloneSets);
   const user = first && userOf(first.key);
   const existing = [count(templates.length, "template"), count(clones.length, "clone")].join(", ");
+  const linkOf = clones.length <= LINKED ? (vmId: number) => consoleLink(endpoint, vmId) : undefined;
+  const unknown = clones.some(({ status, address }) => (status === "ready" || status === "running") && !address);
   const parts = [
     [clones.length > 0 ? `${existing}: ${tally(clones)}` : existing],
     leftOut.length > 0 ? ["Not part of this run", ...leftOut.map((line) => `  ${line}`)] : [],
-    ...troubles(clones),
-    templates.length > 0 ? ["Templates", ...table(templates.map(templateRow))] : [],
-    ...Object.entries(cloneSets).map(([key, set]) => (set.length > 0 ? [`Clones of ${key}`, ...cloneLines(set)] : [])),
+    templates.length > 0 ? ["Templates", ...templateLines(templates, linkOf)] : [],
+    ...Object.entries(cloneSets).map(([key, set]) =>
+      set.length > 0 ? [`Clones of ${key}`, ...cloneLines(set, linkOf)] : [],
+    ),
     [
       "Next",
       ...(first ? [`  ssh ${user ? `${user}@` : ""}${first.clone.address}`] : []),
+      ...(linkOf ? [] : [`  ${consoleLink(endpoint, "<VMID>")}   shows a VM and its console`]),
+      ...(unknown ? [`  ${ADDRESS_UNKNOWN}`] : []),
       ...(clones.length > 0
         ? [
             "  pulumi stack output ansibleInventory > inventory.yaml   for ansible -i inventory.yaml",
@@ -147,6 +185,8 @@ export function summary(
       "  pulumi refresh   shows what was changed behind Pulumi's back",
       "  pulumi destroy   removes all of this, and nothing else",
     ],
+    // What went wrong stands at the end, where it is read.
+    ...troubles(clones),
   ];
   return parts
     .filter((lines) => lines.length > 0)

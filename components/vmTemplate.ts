@@ -13,6 +13,7 @@ import { Image } from "../providers/image/resource.ts";
 import { VmGuard } from "../providers/templateVm/resource.ts";
 import type { Connection } from "../proxmox/client.ts";
 import { type FleetContext, ownership } from "./fleet.ts";
+import { type Plan, planOf } from "./plan.ts";
 import { anySecret, hide } from "./secrets.ts";
 import { type PartOf, partsOf } from "./templateParts.ts";
 import { templateSnippets } from "./templateSnippets.ts";
@@ -96,6 +97,8 @@ export class VmTemplate extends pulumi.ComponentResource {
   readonly cloneCicustom: pulumi.Output<string> | undefined;
   /** Hash of all that the template is made from. */
   readonly contentHash: pulumi.Output<string>;
+  /** What the engine is going to do with it; told at preview. */
+  readonly plan: () => Promise<Plan>;
 
   constructor(key: string, args: VmTemplateArgs, opts?: pulumi.ComponentResourceOptions) {
     super(TEMPLATE_TYPE, key, {}, opts);
@@ -127,6 +130,7 @@ export class VmTemplate extends pulumi.ComponentResource {
     const disks = diskNames(template);
     const [bootDisk = "scsi0"] = disks;
     const vmPart = part("vm");
+    let vmPlan: Plan = "same";
     const vm = new proxmox.VmLegacy(
       vmPart.name,
       vmArgs(key, template, cluster, {
@@ -152,7 +156,9 @@ export class VmTemplate extends pulumi.ComponentResource {
         dependsOn: [guard, ...snippets.resources],
         // The plugin sees a difference in the disks' speed limits for ever; the conversion sets `template`.
         ignoreChanges: [...disks.map((_, index) => `disks[${index}].speed`), "template"],
-        hooks: vmHooks(key, { node, vmId, becomesTemplate: template.makeTemplate }, connection),
+        hooks: vmHooks(key, { node, vmId, becomesTemplate: template.makeTemplate }, connection, (plan) => {
+          vmPlan = plan;
+        }),
       },
     );
 
@@ -197,6 +203,10 @@ export class VmTemplate extends pulumi.ComponentResource {
     );
     this.vmId = finished.vmId;
     this.isTemplate = finished.isTemplate;
+    this.plan = async () => {
+      const others = await Promise.all([planOf(image, image.volumeId), planOf(finished, finished.isTemplate)]);
+      return vmPlan === "same" && others.some((plan) => plan !== "same") ? "update" : vmPlan;
+    };
     this.registerOutputs({
       vmId: this.vmId,
       nodeName: this.nodeName,

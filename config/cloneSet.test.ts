@@ -44,7 +44,6 @@ test("defaults of a set", () => {
     placement: "spread",
     start: true,
     onBoot: false,
-    waitFor: "started",
     readyTimeoutSeconds: 300,
     shutdownSeconds: 60,
     tags: [],

@@ -110,9 +110,9 @@ const common = {
   onBoot: z.boolean().default(false).describe("start with the node (PVE: onboot)"),
   waitFor: z
     .enum(["none", "started", "agent", "cloud-init"])
-    .default("started")
+    .optional()
     .describe(
-      "when a started clone is ready: none: at once; started: it runs; agent: its guest agent answers; cloud-init: its first boot has finished",
+      "when a started clone is ready: none: at once; started: it runs; agent: its guest agent answers; cloud-init: its first boot has finished; default: started, but agent for a clone without a static address whose template installs qemu-guest-agent, which alone can tell the address",
     ),
   readyTimeoutSeconds: z
     .int()

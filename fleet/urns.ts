@@ -35,6 +35,12 @@ export function cloneUrn(fullStack: string, vmId: number): string {
   return resourceUrn({ project, stack }, "Clone", cloneName(vmId), CLONE_SET_TYPE);
 }
 
+/** @param fullStack `organization/project/stack` */
+export function cloneSetUrn(fullStack: string, set: string): string {
+  const [, project = "", stack = ""] = fullStack.split("/");
+  return `urn:pulumi:${stack}::${project}::${CLONE_SET_TYPE}::${set}`;
+}
+
 export const TEMPLATE_TYPE = "golden-fleet:index:VmTemplate";
 
 /** The name of a template's resource among those of a stack: a template keeps its VM when it gets another key. */

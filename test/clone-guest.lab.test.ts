@@ -1,19 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { CloneInputs } from "../providers/clone/inputs.ts";
-import {
-  CICUSTOM,
-  diff,
-  inputs,
-  lab,
-  made,
-  noted,
-  read,
-  TEMPLATE,
-  update,
-  useCloneLab,
-  vm,
-  warned,
-} from "./cloneLab.ts";
+import { CICUSTOM, diff, inputs, lab, made, read, TEMPLATE, update, useCloneLab, vm, warned } from "./cloneLab.ts";
 
 /** What a guest that has booted has of its config, and when. */
 
@@ -44,8 +31,11 @@ describe("another address for a guest that runs", () => {
     expect(refreshed).toMatchObject({ status: "ready", address: "10.0.0.99" });
     expect(refreshed).not.toHaveProperty("pendingReboot");
     expect(refreshed).not.toHaveProperty("booted");
-    expect(await diff(waiting, own(moved))).toMatchObject({ changes: true, replaces: [] });
-    expect(noted.at(-1)).toBe("web-1: it runs with its old ipconfig0: whether it has been rebooted is looked at");
+    expect(await diff(waiting, own(moved))).toMatchObject({
+      changes: true,
+      replaces: [],
+      reasons: [{ effect: "pending", detail: "old ipconfig0" }],
+    });
     expect(await update(waiting, own(moved))).toEqual(refreshed);
   });
 
@@ -88,8 +78,8 @@ describe("another address for a guest that runs", () => {
   it("comes as a new instance to a clone of an earlier version: preview and warning say what that means", async () => {
     const state = await made();
     await lab.control.patchConfig(9101, { set: { cicustom: TEMPLATE.cicustom ?? "" } });
-    await diff(state, inputs(1, moved));
-    expect(noted.at(-1)).toMatch(/^web-1: ipConfigs reach the guest at the next start .* as a new cloud-init instance/);
+    const detail = expect.stringMatching(/^addresses at the next start .* as a new cloud-init instance/);
+    expect((await diff(state, inputs(1, moved))).reasons).toEqual([{ effect: "informed", detail }]);
     const waiting = await update(state, inputs(1, moved));
     expect(warned.at(-1)).toMatch(/runs with its old ipconfig0 until PVE starts it next, as a new cloud-init instance/);
     await lab.control.power(9101, "stopped");
@@ -129,10 +119,11 @@ describe("a clone that is waited for", () => {
     const interfaces = [{ name: "eth0", "ip-addresses": [address] }];
     await lab.control.guest(9101, { agentAfter: 0, agent: { "network-get-interfaces": interfaces } });
     expect((await read(late))?.outs).toMatchObject({ status: "ready" });
-    expect(await diff(late, waits())).toMatchObject({ changes: true, replaces: [] });
-    expect(noted.at(-1)).toMatch(
-      /^web-1: it was not ready \(after 1 s its guest agent did not answer.*it is looked at again/,
-    );
+    expect(await diff(late, waits())).toMatchObject({
+      changes: true,
+      replaces: [],
+      reasons: [{ effect: "awaited", detail: expect.stringContaining("after 1 s its guest agent did not answer") }],
+    });
     const ready = await update(late, waits());
     expect(ready).toMatchObject({ status: "ready" });
     expect(ready).not.toHaveProperty("error");

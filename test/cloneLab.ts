@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
 import { markText } from "../fleet/ownership.ts";
 import { type Lab, startLab, type VmConfig } from "../lab/lab.ts";
+import type { CloneDiff } from "../providers/clone/diff.ts";
 import type { CloneInputs } from "../providers/clone/inputs.ts";
 import { markOf } from "../providers/clone/mark.ts";
 import { provider } from "../providers/clone/provider.ts";
@@ -16,13 +17,12 @@ import { PveClient } from "../proxmox/client.ts";
 
 /** What the user was told: progress, what stays on the screen, warnings. */
 export const said: string[] = [];
-export const noted: string[] = [];
 export const warned: string[] = [];
 vi.mock("../providers/dynamic/progress.ts", () => ({
   messagesOf: () => ({
     report: (text: string) => said.push(text),
     progress: (doing: string, percent: number) => said.push(`${doing}: ${percent}%`),
-    info: (text: string) => noted.push(text),
+    info: () => undefined,
     warn: (text: string) => warned.push(text),
   }),
 }));
@@ -97,7 +97,7 @@ export function useCloneLab(): void {
     for (const vmId of Object.keys(vms).map(Number)) if (vmId > 9000) await lab.control.deleteVm(vmId);
     await lab.control.clearRequests();
     beginRun();
-    for (const texts of [said, warned, noted]) texts.length = 0;
+    for (const texts of [said, warned]) texts.length = 0;
   });
 }
 
@@ -138,7 +138,8 @@ export const remove = (state: CloneState) => {
   beginRun();
   return provider.delete(config, String(state.spec.vmId), state);
 };
-export const diff = (olds: CloneState, news: CloneInputs) => provider.diff(config, String(news.vmId), olds, news);
+export const diff = (olds: CloneState, news: CloneInputs) =>
+  provider.diff(config, String(news.vmId), olds, news) as Promise<CloneDiff>;
 export const vm = async (vmId = 9101) => (await lab.control.state()).vms[String(vmId)];
 
 /** The requests that were sent, those about tasks left out. */

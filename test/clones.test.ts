@@ -36,6 +36,13 @@ let before: Awaited<ReturnType<Project["lab"]["control"]["state"]>>;
 
 const vms = () => project.lab.control.vms();
 const idsOf = (all: object) => Object.keys(all).map(Number).sort();
+/** What a preview tells of the fleet, below its first line. */
+const storyOf = ({ output }: Run): string[] =>
+  /What happens to the fleet\n((?: {4}.*\n)+)/
+    .exec(output.slice(output.indexOf("Diagnostics:")))?.[1]
+    ?.trimEnd()
+    .split("\n")
+    .map((line) => line.trim()) ?? [];
 const clonesOf = async (set = "web") => ((await project.outputs()).clones as Record<string, CloneInfo[]>)[set] ?? [];
 /** Steps of the engine for clones, by operation: `update vm-9103`. */
 const steps = (run: Run) =>
@@ -90,7 +97,7 @@ describe("a set of clones", () => {
     // A lock that was held twice is nobody's trouble.
     expect(run.diagnostics).not.toContain("web-5");
     expect(run.output).toContain("1 template, 10 clones: 9 ready, 1 failed");
-    expect(run.output).toMatch(/Failed\n\s+9103 +web-3/);
+    expect(run.output).toMatch(/Failed\n\s+web-3 \(VM 9103\)\n/);
 
     const clones = await clonesOf();
     expect(clones.map(({ vmId, status }) => `${vmId} ${status}`)).toEqual(
@@ -119,6 +126,7 @@ describe("a set of clones", () => {
       node: "pve1",
       status: "ready",
       address: "10.0.0.23",
+      console: `${project.lab.endpoint}/#v1:0:=qemu%2F9103`,
     });
   });
 
@@ -237,6 +245,7 @@ describe("a set of clones", () => {
     const preview = await project.pulumi("preview");
     expect(preview.code).toBe(0);
     expect(preview.diagnostics).toContain("createClones is false: 20 VMs of cloneSets.web are going to be deleted");
+    expect(preview.output).toContain("-  20 clones are deleted, with their disks: web-1 … web-20\n");
     expect(steps(preview)).toHaveLength(20);
     const run = await up();
     expect(run.code).toBe(0);
@@ -310,6 +319,15 @@ describe("a listed clone", () => {
     expect(preview.output).toMatch(/vm-9202 update \[diff: .*~hostname,name/);
     expect(preview.output).toMatch(/vm-9203 update \[diff: .*\+.*cores.*memoryMiB.*nics.*~.*tags/);
     expect(preview.output).toMatch(/vm-9204 update \[diff: .*\+.*description.*diskGiB.*~ipConfigs/);
+    expect(storyOf(preview)).toEqual([
+      "-  1 clone is deleted, with its disks: app-1",
+      "~  1 clone is changed in place: db-2 (name, host name)",
+      "~  1 clone is changed in place: app-3 (nics, tags, cores, memoryMiB)",
+      "~  1 clone is changed in place: app-4 (addresses, description, diskGiB)",
+      "~  1 clone gets changes into its guest later: db-2 (host name at the next start by Proxmox VE (a reboot from inside the guest is not enough))",
+      "~  1 clone gets changes into its guest later: app-4 (addresses at the next start by Proxmox VE (a reboot from inside the guest is not enough))",
+      "1 template stays as it is",
+    ]);
     const run = await up();
     expect(run.code).toBe(0);
     const all = await vms();
@@ -340,7 +358,7 @@ describe("a listed clone", () => {
     expect(run.diagnostics).toContain("app-4 runs with its old ipconfig0");
     expect(run.output).toContain("Waiting for a reboot");
     const later = await project.pulumi("preview");
-    expect(later.output).toContain("app-4: it runs with its old ipconfig0: whether it has been rebooted is looked at");
+    expect(storyOf(later)).toContain("~  1 clone waits for a reboot, and is looked at again: app-4 (old ipconfig0)");
   });
 
   it("is rebooted for what waits for it once the set says so", async () => {

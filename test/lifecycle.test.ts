@@ -55,7 +55,14 @@ describe("the main job, from nothing to nothing", () => {
       isTemplate: true,
       image: { origin: "downloaded" },
     });
-    expect(clones.web?.[0]).toEqual({ name: "web-1", vmId: 9101, node: "pve1", address: "10.0.0.21", status: "ready" });
+    expect(clones.web?.[0]).toEqual({
+      name: "web-1",
+      vmId: 9101,
+      node: "pve1",
+      address: "10.0.0.21",
+      status: "ready",
+      console: `${project.lab.endpoint}/#v1:0:=qemu%2F9101`,
+    });
   });
 
   it("keeps no secret in plain text in the state", async () => {
@@ -71,7 +78,9 @@ describe("the main job, from nothing to nothing", () => {
   });
 
   it("preview, refresh and preview see no difference", async () => {
-    expect((await project.pulumi("preview", ["--expect-no-changes"])).changes).toEqual({ same: RESOURCES });
+    const preview = await project.pulumi("preview", ["--expect-no-changes"]);
+    expect(preview.changes).toEqual({ same: RESOURCES });
+    expect(preview.output).toContain("Nothing happens to the fleet: 1 template and 3 clones stay as they are.\n");
     const refresh = await project.pulumi("refresh");
     expect(refresh.code).toBe(0);
     expect(refresh.changes).toEqual({ same: RESOURCES });

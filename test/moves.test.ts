@@ -47,7 +47,7 @@ describe("a clone", () => {
       config.cloneSets = { frontend: config.cloneSets?.web as never };
     });
     expect(preview.output).toContain(
-      "web-1: it moves from cloneSets.web to cloneSets.frontend; its VM stays as it is, but for its mark",
+      "~  3 clones move to another set, with their VMs: web-1 … web-3 (from cloneSets.web to cloneSets.frontend)",
     );
     expect(cloneSteps(run).sort()).toEqual(["update vm-9101", "update vm-9102", "update vm-9103"]);
     for (const vmId of [9101, 9102, 9103]) {

@@ -184,6 +184,7 @@ describe("preflight", () => {
     for (const id of ["vmid-free", "pool-exists", "node-exists"]) expect(whole.diagnostics).toContain(id);
     const excluded = await preview("--exclude", "**::900-*", "--exclude", "**::vm-100");
     expect([excluded.diagnostics, excluded.code]).toEqual(["", 0]);
+    expect(excluded.output).toContain("Nothing happens to the fleet: 1 template and 3 clones stay as they are.\n");
     const targeted = await preview(PREFLIGHT, "--target", "**Clone::vm-910*");
     expect([targeted.diagnostics, targeted.code]).toEqual(["", 0]);
   });
@@ -255,6 +256,8 @@ describe("createClones: keep", () => {
     await web({ clones: [clone(1, { cores: 4 }), clone(2, { name: "other" })] });
     const kept = await preview();
     expect(steps(kept)).toEqual(["delete vm-9103"]);
+    expect(kept.output).toContain("-  1 clone is deleted, with its disks: web-3\n");
+    expect(kept.output).toContain("1 template and 2 clones stay as they are\n");
     await web({ createClones: true });
     expect(steps(await preview())).toEqual(["delete vm-9103", "update vm-9101", "update vm-9102"]);
     await web({ createClones: false });

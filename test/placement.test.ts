@@ -79,7 +79,7 @@ describe("clones of a template with a replica on each of two nodes, on local sto
         expect.stringMatching(/web-8 .*failed/),
       ],
     ]);
-    expect(run.diagnostics).toMatch(/could not make web-6, a linked clone of template 9001 \(node pve2, VM 9106/);
+    expect(run.diagnostics).toMatch(/could not make web-([68]), a linked clone of template 9001 \(node pve2, VM 910\1/);
 
     await project.lab.control.nodeOnline("pve2", true);
     // What root has to do about clones that were under way; the crash tests look at what is said of it.

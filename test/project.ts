@@ -123,6 +123,9 @@ export function labConfig(lab: Lab): StackConfig {
   };
 }
 
+/** The provider of the engine's own functions, which it shows nobody, counts nowhere, and takes for no change. */
+const isHidden = (urn: string): boolean => urn.includes("::pulumi:providers:pulumi::default");
+
 const COLOURS = /<\{%.*?%\}>/g;
 
 async function readEvents(file: string): Promise<EngineEvent[]> {
@@ -261,7 +264,7 @@ async function runEngine(
     output,
     changes: events.flatMap(({ summaryEvent }) => summaryEvent?.resourceChanges ?? []).at(-1) ?? {},
     steps: events.flatMap(({ resourcePreEvent }) =>
-      resourcePreEvent && resourcePreEvent.metadata.op !== "same"
+      resourcePreEvent && resourcePreEvent.metadata.op !== "same" && !isHidden(resourcePreEvent.metadata.urn)
         ? [{ op: resourcePreEvent.metadata.op, name: nameOf(resourcePreEvent.metadata.urn) }]
         : [],
     ),

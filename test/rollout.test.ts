@@ -64,6 +64,12 @@ describe("clones of a template that becomes another", () => {
     const preview = await project.pulumi("preview");
     expect(preview.diagnostics).toBe("");
     for (const id of [9101, 9102, 9103, 9104]) expect(cloneSteps(preview)).toContain(`replace vm-${id}`);
+    for (const line of [
+      "+  1 template is made: noble (VM 9010)\n",
+      "+- 4 clones are made anew, and their disks are lost: web-1 … web-4 (another template)\n",
+      "-  1 template is deleted, with its disks: noble (VM 9000)\n",
+    ])
+      expect(preview.output).toContain(line);
 
     const before = (await project.lab.control.tasks()).length;
     const run = await project.pulumi("up", ["--skip-preview"]);

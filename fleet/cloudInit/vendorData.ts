@@ -4,6 +4,15 @@ import type { JsonMap } from "./json.ts";
 
 const AGENT = "qemu-guest-agent";
 
+/** Whether guests of a template get a guest agent, as far as the config tells: an image may have brought one. */
+export const installsAgent = ({
+  agent,
+  cloudInit,
+}: {
+  agent: boolean;
+  cloudInit: Pick<CloudInit, "packages">;
+}): boolean => agent && cloudInit.packages.includes(AGENT);
+
 export interface VendorDataOptions {
   /** Whether the VM has the guest agent's channel (PVE: `agent`). */
   agent: boolean;

@@ -227,3 +227,18 @@ describe("a failure that is the cluster's", () => {
     expect(messages.said.filter((text) => text.startsWith("warn"))).toEqual([]);
   });
 });
+
+it("what many clones have in common is a warning of the first of them alone; each state has its own", async () => {
+  const failed = (name: string, vmId: number) => {
+    const upid = `UPID:pve1:1:2:3:qmstart:${vmId}:a@pve:`;
+    refused.set("setOptions", new TaskError(upid, "no space left", [`after ${vmId} s`]));
+    return make({ name, vmId });
+  };
+  const states = [await failed("web-1", 9101), await failed("web-2", 9102)];
+  refused.set("setOptions", new TaskError("UPID:pve1:1:2:3:qmstart:9103:a@pve:", "no such bridge", []));
+  states.push(await make({ name: "web-3", vmId: 9103 }));
+  expect(states.map(({ status }) => status)).toEqual(["failed", "failed", "failed"]);
+  expect(states[1]?.error).toContain("web-2");
+  const warned = messages.said.filter((text) => text.startsWith("warn: "));
+  expect(warned.map((text) => text.split(" ")[1])).toEqual(["web-1", "web-3"]);
+});

@@ -3,6 +3,7 @@ import type { Messages } from "../dynamic/progress.ts";
 import { stage, type Where } from "../failure.ts";
 import type { Run } from "../run/run.ts";
 import { stepsApi } from "./api.ts";
+import { alike } from "./cause.ts";
 import { movesAway } from "./diff.ts";
 import { type CloneInputs, type Place, waits } from "./inputs.ts";
 import { type CloneState, compact } from "./state.ts";
@@ -59,6 +60,23 @@ async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void
   await stage(at("wait for"), () => waitUntilReady(api, work, before));
 }
 
+/** Lines of a warning by which it is alike: the task log below them has times and numbers. */
+const ALIKE_LINES = 3;
+
+/** Messages that warn of what many clones have in common at the first of them alone; the summary names them all. */
+function toldOnce({ told }: Run, inputs: CloneInputs, messages: Messages): Messages {
+  return {
+    ...messages,
+    warn(text) {
+      const lines = text.split("\n", ALIKE_LINES);
+      const key = alike(lines.join("\n"), inputs);
+      if (told.has(key)) messages.report(lines[0] ?? "");
+      else messages.warn(text);
+      told.add(key);
+    },
+  };
+}
+
 /**
  * Makes the clone, or what is missing of it. A failure is the clone's own: it is told, kept in the state, and tried again by
  * the next run; the engine, which would stop all others, hears nothing of it.
@@ -68,10 +86,11 @@ async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void
 export async function converge(
   run: Run,
   inputs: CloneInputs,
-  messages: Messages,
+  all: Messages,
   before = unmade(inputs),
 ): Promise<CloneState> {
   const { vmId, name, set, maxUnavailable = 1 } = inputs;
+  const messages = toldOnce(run, inputs, all);
   const rollout = run.rollouts.enter(vmId, set, maxUnavailable);
   // What went wrong in the last run is told anew if it does so again.
   const { error: _, ...known } = before;
@@ -84,7 +103,7 @@ export async function converge(
     // The template's datastore and content are what a clone is made from; the rest has been brought to the VM.
     state.spec = inputs;
     messages.report(`${name}: ${state.status}`);
-    if (waits(inputs) && state.status !== "ready") rollout.unhealthy(vmId, "not ready in time");
+    if (waits(inputs, state.made) && state.status !== "ready") rollout.unhealthy(vmId, "not ready in time");
     else rollout.healthy(vmId);
     return compact(state);
   } catch (error) {

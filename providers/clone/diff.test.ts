@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { diff, movesAway, movesDisks } from "./diff.ts";
+import { changedOptions, diff, movesAway, movesDisks } from "./diff.ts";
 import { fakeClone, fakeMade, fakeState } from "./fakeClone.ts";
 import type { CloneInputs } from "./inputs.ts";
 import type { CloneState } from "./state.ts";
@@ -8,7 +8,8 @@ import type { CloneState } from "./state.ts";
 const brought = (inputs: Partial<CloneInputs>, change: Partial<CloneState> = {}): CloneState =>
   fakeState({ spec: fakeClone(inputs), ...change });
 const changes = (state: CloneState, change: Partial<CloneInputs> = {}) => diff(state, fakeClone(change)).changes;
-const reasons = (state: CloneState, change: Partial<CloneInputs> = {}) => diff(state, fakeClone(change)).reasons;
+const reasons = (state: CloneState, change: Partial<CloneInputs> = {}) =>
+  diff(state, fakeClone(change)).reasons.map(({ effect, detail }) => (detail ? `${effect}: ${detail}` : effect));
 const places = (...nodes: string[]) => nodes.map((node) => ({ node, sourceVmId: 9000 }));
 
 describe("what has to be done to a clone", () => {
@@ -78,6 +79,27 @@ describe("what has to be done to a clone", () => {
   });
 });
 
+describe("a clone whose address only its agent knows", () => {
+  const byAgent = { addressByAgent: true };
+
+  it("is no other one because it would be waited for today", () => {
+    expect(changes(fakeState(), byAgent)).toBe(false);
+    expect(changes(brought({ waitFor: "agent" }), byAgent)).toBe(false);
+    expect(changes(brought(byAgent), byAgent)).toBe(false);
+  });
+
+  it("is one that is treated otherwise, as soon as the config says so", () => {
+    expect(changes(brought(byAgent), {})).toBe(true);
+    expect(changes(brought(byAgent), { waitFor: "cloud-init" })).toBe(true);
+    expect(changes(brought({ waitFor: "none" }), byAgent)).toBe(true);
+  });
+
+  it("and that was not ready, is looked at again", () => {
+    const unready = brought(byAgent, { status: "running", error: "after 300 s its guest agent did not answer" });
+    expect(reasons(unready, byAgent)).toEqual(["awaited: after 300 s its guest agent did not answer"]);
+  });
+});
+
 describe("a clone's datastore", () => {
   const full = { full: true };
   const made = fakeMade(full);
@@ -92,7 +114,7 @@ describe("a clone's datastore", () => {
     const news = fakeClone({ ...full, datastore: "ceph" });
     expect(movesDisks(state, news)).toBe(true);
     expect(diff(state, news)).toMatchObject({ changes: true, replaces: [] });
-    expect(reasons(state, news)).toEqual(["its disks are moved from datastore local-lvm to ceph"]);
+    expect(reasons(state, news)).toEqual(["relocated: from datastore local-lvm to ceph"]);
   });
 
   it("is nothing to do where the disks are there already, or the config does not care (any more)", () => {
@@ -108,41 +130,31 @@ describe("the reason why a clone is updated", () => {
   it("is that the last run failed, and at what", () => {
     const error = "could not start web-1 (node pve1, VM 9101)\n  PVE task qmstart 9101 failed";
     const failed = fakeState({ status: "failed", error });
-    expect(reasons(failed)).toEqual([
-      "the last run did not finish it (could not start web-1 (node pve1, VM 9101)): it is tried again",
-    ]);
+    expect(reasons(failed)).toEqual(["finished: the last run failed: PVE task qmstart <VMID> failed"]);
     const { made: _, ...never } = failed;
-    expect(reasons(never)).toEqual([expect.stringContaining("the last run did not make it")]);
+    expect(reasons(never)).toEqual(["made: the last run failed: PVE task qmstart <VMID> failed"]);
   });
 
   it("is that it is stopped, unless it need not run", () => {
-    expect(reasons(fakeState({ status: "stopped" }))).toEqual(["it is stopped, and is started"]);
+    expect(reasons(fakeState({ status: "stopped" }))).toEqual(["started"]);
   });
 
   it("is that it was not ready when it was waited for", () => {
     const waitFor = { waitFor: "agent" as const };
     const unready = brought(waitFor, { status: "running", error: "after 300 s its guest agent did not answer\nmore" });
-    expect(reasons(unready, waitFor)).toEqual([
-      "it was not ready (after 300 s its guest agent did not answer): it is looked at again",
-    ]);
+    expect(reasons(unready, waitFor)).toEqual(["awaited: after 300 s its guest agent did not answer"]);
     expect(reasons(brought({ waitFor: "none" }, { status: "running" }), { waitFor: "none" })).toEqual([]);
     expect(reasons(brought({}, { status: "running" }))).toEqual([]);
   });
 
   it("is that it waits for a reboot: who knows whether somebody has done that", () => {
     const pending = fakeState({ pendingReboot: ["ipconfig0", "memory"] });
-    expect(reasons(pending)).toEqual([
-      "it runs with its old ipconfig0, memory: whether it has been rebooted is looked at",
-    ]);
-    expect(reasons(pending, { rebootOnChange: true })).toEqual([
-      "it runs with its old ipconfig0, memory, and is rebooted",
-    ]);
+    expect(reasons(pending)).toEqual(["pending: old ipconfig0, memory"]);
+    expect(reasons(pending, { rebootOnChange: true })).toEqual(["rebooted: old ipconfig0, memory"]);
   });
 
   it("is that it moves to another set, or its set has another name: its VM stays", () => {
-    expect(reasons(fakeState(), { set: "app" })).toEqual([
-      "it moves from cloneSets.web to cloneSets.app; its VM stays as it is, but for its mark",
-    ]);
+    expect(reasons(fakeState(), { set: "app" })).toEqual(["regrouped: from cloneSets.web to cloneSets.app"]);
   });
 
   it("is not that of a set that its mark has lost: that is repaired", () => {
@@ -153,7 +165,7 @@ describe("the reason why a clone is updated", () => {
     const { instanceId: _, ...old } = fakeMade();
     const readdressed = { ipConfigs: ["ip=dhcp"] };
     expect(reasons(fakeState(), readdressed)).toEqual([
-      "ipConfigs reach the guest at the next start by Proxmox VE (a reboot from inside the guest is not enough)",
+      "informed: addresses at the next start by Proxmox VE (a reboot from inside the guest is not enough)",
     ]);
     expect(reasons(fakeState({ made: old }), readdressed)).toEqual([
       expect.stringContaining("as a new cloud-init instance: packages and runCommands run again"),
@@ -162,9 +174,39 @@ describe("the reason why a clone is updated", () => {
       expect.stringContaining("as a new cloud-init instance: user, password and keys are set again"),
     ]);
     expect(reasons(fakeState(), { tags: [] })).toEqual([]);
+    expect(reasons(fakeState(), { ...readdressed, rebootOnChange: true })).toEqual(["rebooted: addresses"]);
+    expect(reasons(fakeState({ status: "stopped" }), { cores: 8, start: false, rebootOnChange: true })).toEqual([]);
     // Of a clone that is made now there is no guest yet.
     const { made: _made, ...never } = fakeState();
     expect(reasons(never, readdressed)).toEqual([]);
+  });
+});
+
+describe("the changed options", () => {
+  const options = (state: CloneState, change: Partial<CloneInputs>) => changedOptions(state, fakeClone(change));
+
+  it("are named as in the config, once, and without those that nothing is done for", () => {
+    const change = { cores: 8, nameservers: [], searchDomain: "example.org", memoryMiB: 1024, balloonMiB: 512 };
+    expect(options(fakeState(), change)).toEqual({ changed: "DNS, cores, memoryMiB", treated: "" });
+    expect(options(fakeState(), { waitFor: "agent", shutdownSeconds: 5 })).toEqual({
+      changed: "",
+      treated: "shutdownSeconds, waitFor",
+    });
+  });
+
+  it("of the VM are named as PVE names them, and those that need a start are a reason for a reboot", () => {
+    const before = brought({ options: { protection: "1", numa: "0" } });
+    const change = { options: { protection: "0", numa: "0", cpulimit: "2" } };
+    expect(options(before, change).changed).toBe("protection, cpulimit");
+    expect(reasons(before, { ...change, rebootOnChange: true })).toEqual([]);
+    expect(reasons(before, { options: { numa: "1", protection: "1" }, rebootOnChange: true })).toEqual([
+      "rebooted: numa",
+    ]);
+  });
+
+  it("do not name the set of a clone that moves, but the mark that it has lost", () => {
+    expect(options(fakeState(), { set: "app" }).changed).toBe("");
+    expect(options(brought({ set: "" }), {}).changed).toBe("ownership mark");
   });
 });
 
@@ -172,7 +214,7 @@ describe("a clone's node", () => {
   it("is left when the config takes it away, and the reason says so", () => {
     expect(movesAway(fakeState(), fakeClone({ places: places("pve2", "pve3") }))).toBe(true);
     expect(reasons(fakeState(), { places: places("pve3", "pve2") })).toEqual([
-      "it is migrated from node pve1 to pve2 or pve3",
+      "migrated: from node pve1 to pve2 or pve3",
     ]);
   });
 

@@ -2,14 +2,20 @@ import { isDeepStrictEqual } from "node:util";
 import type { dynamic } from "@pulumi/pulumi";
 import { guestChanges } from "../../fleet/cloudInit/guestChanges.ts";
 import { changedKeys } from "../dynamic/diff.ts";
-import { type CloneInputs, CONFIGURED, waits } from "./inputs.ts";
+import { causeOf } from "./cause.ts";
+import { type CloneInputs, CONFIGURED, waits, waitsOtherwise } from "./inputs.ts";
 import type { CloneState } from "./state.ts";
 
 /** Changes of these are brought to a clone that exists. */
 const UPDATING = [...CONFIGURED, "pool", "diskGiB"] as const satisfies (keyof CloneInputs)[];
 
 /** These say how the clone is treated; `delete` reads them from the state, so a change has to get there. */
-const TREATING = ["start", "waitFor", "shutdownSeconds"] as const satisfies (keyof CloneInputs)[];
+const TREATING = ["start", "shutdownSeconds"] as const satisfies (keyof CloneInputs)[];
+
+const treatedOtherwise = ({ spec, made }: CloneState, news: CloneInputs): string[] => [
+  ...changedKeys<CloneInputs>(spec, news, TREATING),
+  ...(waitsOtherwise(spec, news, made) ? ["waitFor"] : []),
+];
 
 /** At preview, places may not be known yet. */
 const nodesOf = (places: unknown): string[] =>
@@ -40,55 +46,111 @@ function replacedFor({ spec, made }: CloneState, news: CloneInputs): string[] {
   ];
 }
 
-/** What is still to be done although the config has not changed, in words for a person. */
-function unfinished(state: CloneState, news: CloneInputs): string[] {
-  const { status, error, made, pendingReboot = [] } = state;
-  const first = error?.split("\n", 1)[0];
+/** What happens to a clone that is in the state, beside or instead of a change of its options. */
+export type Effect =
+  | "made"
+  | "finished"
+  | "started"
+  | "awaited"
+  | "rebooted"
+  | "pending"
+  | "regrouped"
+  | "migrated"
+  | "relocated"
+  | "informed";
+
+export interface Reason {
+  effect: Effect;
+  /** From where to where, or why. */
+  detail: string;
+}
+
+/** What a running guest gets at a start alone; of cores and memory, where PVE cannot change them while it runs. */
+const NEEDS_START =
+  /^(hostname|ipConfigs|nameservers|searchDomain|cores|memoryMiB|balloonMiB|affinity|numa|vga|hostpci\d+)$/;
+
+/** The options that differ; those that PVE has a name for, by that. */
+function changedNames({ spec }: CloneState, news: CloneInputs): string[] {
+  const [olds = {}, wanted = {}] = [spec.options, news.options];
+  return changedKeys<CloneInputs>(spec, news, UPDATING).flatMap((key) =>
+    key === "options" ? changedKeys(olds, wanted, Object.keys({ ...olds, ...wanted })) : [key],
+  );
+}
+
+/** What is still to be done although the config has not changed. */
+function unfinished(state: CloneState, news: CloneInputs): Reason[] {
+  const { spec, status, error, made, pendingReboot = [] } = state;
+  const reason = (effect: Effect, detail: string): Reason[] => [{ effect, detail }];
   return [
     ...(status === "failed"
-      ? [`the last run ${made ? "did not finish it" : "did not make it"} (${first}): it is tried again`]
+      ? reason(made ? "finished" : "made", `the last run failed: ${causeOf({ ...spec, error })}`)
       : []),
-    ...(news.start && status === "stopped" ? ["it is stopped, and is started"] : []),
-    ...(status === "running" && waits(news)
-      ? [`it was not ready (${first ?? "no reason is known"}): it is looked at again`]
+    ...(news.start && status === "stopped" ? reason("started", "") : []),
+    ...(status === "running" && waits(news, made)
+      ? reason("awaited", error?.split("\n", 1)[0] ?? "no reason is known")
       : []),
     ...(pendingReboot.length > 0
-      ? [
-          news.rebootOnChange
-            ? `it runs with its old ${pendingReboot.join(", ")}, and is rebooted`
-            : `it runs with its old ${pendingReboot.join(", ")}: whether it has been rebooted is looked at`,
-        ]
+      ? reason(news.rebootOnChange ? "rebooted" : "pending", `old ${pendingReboot.join(", ")}`)
       : []),
   ];
 }
 
 /** What the engine does not show by itself: the values of the config that change, it does. */
-function moves(state: CloneState, news: CloneInputs): string[] {
-  const { spec, node, made } = state;
+function moves(state: CloneState, news: CloneInputs): Reason[] {
+  const { spec, node, made, status, pendingReboot = [] } = state;
   const nodes = nodesOf(news.places);
-  const guest = made && guestChanges(changedKeys<CloneInputs>(spec, news, UPDATING), made);
+  const changed = changedNames(state, news);
+  const guest = made && guestChanges(changed, made);
+  const starting = changed.filter((key) => NEEDS_START.test(key));
+  const runs = made && (status === "ready" || status === "running") && pendingReboot.length === 0;
+  const reason = (effect: Effect, detail: string): Reason[] => [{ effect, detail }];
   return [
     ...(made && spec.set && spec.set !== news.set
-      ? [`it moves from cloneSets.${spec.set} to cloneSets.${news.set}; its VM stays as it is, but for its mark`]
+      ? reason("regrouped", `from cloneSets.${spec.set} to cloneSets.${news.set}`)
       : []),
-    ...(movesAway(state, news) ? [`it is migrated from node ${node} to ${nodes.join(" or ")}`] : []),
-    ...(guest ? [`${guest.options.join(", ")} reach the guest ${guest.text}`] : []),
-    ...(movesDisks(state, news) ? [`its disks are moved from datastore ${made?.datastore} to ${news.datastore}`] : []),
+    ...(movesAway(state, news) ? reason("migrated", `from node ${node} to ${nodes.join(" or ")}`) : []),
+    ...(guest && (!news.rebootOnChange || guest.newInstance)
+      ? reason("informed", `${optionNames(guest.options)} ${guest.text}`)
+      : []),
+    ...(runs && news.rebootOnChange && starting.length > 0 ? reason("rebooted", optionNames(starting)) : []),
+    ...(movesDisks(state, news) ? reason("relocated", `from datastore ${made?.datastore} to ${news.datastore}`) : []),
   ];
+}
+
+/** Options as the config calls them, where that is not what they are called here. */
+const OPTION_NAMES: Record<string, string> = {
+  set: "ownership mark",
+  hostname: "host name",
+  ipConfigs: "addresses",
+  nameservers: "DNS",
+  searchDomain: "DNS",
+  balloonMiB: "memoryMiB",
+};
+
+const optionNames = (keys: readonly string[]): string =>
+  [...new Set(keys.map((key) => OPTION_NAMES[key] ?? key))].join(", ");
+
+/** The options of a clone that are changed, in words; `treated` are those that nothing is done to its VM for. */
+export function changedOptions(state: CloneState, news: CloneInputs): { changed: string; treated: string } {
+  const { spec, made } = state;
+  const keys = made ? changedNames(state, news) : [];
+  // A clone that moves to another set is told as such.
+  const told = keys.filter((key) => key !== "set" || !spec.set);
+  return { changed: optionNames(told), treated: optionNames(treatedOtherwise(state, news)) };
 }
 
 export interface CloneDiff extends dynamic.DiffResult {
   changes: boolean;
   replaces: string[];
   /** What happens to the clone, and why, as far as changed values of the config do not say it. */
-  reasons: string[];
+  reasons: Reason[];
 }
 
 /** What has to be done to a clone, told by state and config alone. */
 export function diff(state: CloneState, news: CloneInputs): CloneDiff {
   if (news.keep) return { changes: false, replaces: [], deleteBeforeReplace: true, reasons: [] };
   const replaces = replacedFor(state, news);
-  const updates = changedKeys<CloneInputs>(state.spec, news, [...UPDATING, ...TREATING]);
+  const updates = [...changedKeys<CloneInputs>(state.spec, news, UPDATING), ...treatedOtherwise(state, news)];
   const reasons = [...moves(state, news), ...unfinished(state, news)];
   return {
     changes: replaces.length + updates.length + reasons.length > 0,

@@ -72,8 +72,10 @@ export interface CloneInputs {
   nics?: NicChange[];
   /** More options of the VM, by their name in PVE; an empty text: the VM does not have that option. */
   options?: PveOptions;
-  /** Default: `started`. */
+  /** Default: `started`, or with `addressByAgent` `agent`. */
   waitFor?: "none" | "started" | "agent" | "cloud-init";
+  /** The config says nothing of `waitFor`, and only the agent, which the template installs, can tell the clone's address. */
+  addressByAgent?: boolean;
   /** How long `waitFor` may take, in seconds. Default: 300. */
   readyTimeoutSeconds?: number;
   /** How long a guest may take to shut down before it is stopped, in seconds; 0: it is stopped at once. Default: 60. */
@@ -115,6 +117,19 @@ export const READY_SECONDS = 300;
 export const allTags = ({ tags, fleetId }: Pick<CloneInputs, "tags" | "fleetId">): string[] =>
   [...new Set([...tags, fleetTag(fleetId)])].sort();
 
+type Waiting = Partial<Pick<CloneInputs, "waitFor" | "addressByAgent" | "template">>;
+
+/** What a clone waits for. One that was made from another template than its set has now may have no agent. */
+export const waitForOf = (
+  { waitFor, addressByAgent, template }: Waiting,
+  made?: { template: string },
+): NonNullable<CloneInputs["waitFor"]> =>
+  waitFor ?? (addressByAgent && (!made || made.template === template) ? "agent" : "started");
+
 /** Whether the guest has yet to become what `waitFor` asks for. */
-export const waits = ({ start, waitFor }: Pick<CloneInputs, "start" | "waitFor">): boolean =>
-  start && (waitFor === "agent" || waitFor === "cloud-init");
+export const waits = (inputs: Pick<CloneInputs, "start"> & Waiting, made?: { template: string }): boolean =>
+  inputs.start && ["agent", "cloud-init"].includes(waitForOf(inputs, made));
+
+/** Whether the config has another wish than before. That one which says nothing of it would ask the agent today is none. */
+export const waitsOtherwise = (before: Waiting, now: Waiting, made?: { template: string }): boolean =>
+  waitForOf(before, made) !== waitForOf(now, made) && !(now.addressByAgent && before.waitFor === undefined);

@@ -3,6 +3,7 @@ import type { Messages } from "../dynamic/progress.ts";
 import { lookUp } from "../guest/lookUp.ts";
 import type { Run } from "../run/run.ts";
 import { staticAddress, waiting } from "./booted.ts";
+import { waitForOf } from "./inputs.ts";
 import { notThisClone } from "./mark.ts";
 import { observed, observedMade } from "./observed.ts";
 import { waitUntilReady } from "./readiness/ready.ts";
@@ -44,8 +45,9 @@ async function pending({ client }: Run, state: CloneState, before: CloneState): 
 
 /** Whether a guest that was not ready is by now. */
 async function readiness({ client }: Run, state: CloneState): Promise<CloneState> {
-  const { spec, node = "", status } = state;
-  const { vmId, waitFor, name = `VM ${vmId}` } = spec;
+  const { spec, made, node = "", status } = state;
+  const { vmId, name = `VM ${vmId}` } = spec;
+  const waitFor = waitForOf(spec, made);
   if (status !== "running" || (waitFor !== "agent" && waitFor !== "cloud-init")) return state;
   const ipConfigs = state.booted?.ipConfigs ?? spec.ipConfigs ?? [];
   const options = { waitFor, timeoutSeconds: LOOK_SECONDS, static: staticAddress(ipConfigs) !== undefined };

@@ -3,6 +3,7 @@ import type { Cluster } from "../../config/cluster.ts";
 import { fakeClient } from "../../proxmox/fakeClient.ts";
 import { setRun } from "../run/connect.ts";
 import { Run } from "../run/run.ts";
+import { SetsProgress } from "../run/setProgress.ts";
 import { fakeClone, fakeState } from "./fakeClone.ts";
 import type { CloneInputs } from "./inputs.ts";
 import { provider } from "./provider.ts";
@@ -14,7 +15,7 @@ let done: string[];
 let becomes: (inputs: CloneInputs, before?: CloneState) => CloneState;
 let seen: CloneState | undefined;
 let protects: boolean;
-let told: string[];
+let said: string[];
 
 vi.mock("./converge.ts", () => ({
   converge: async (_run: Run, inputs: CloneInputs, _says: unknown, before?: CloneState) => {
@@ -30,7 +31,7 @@ vi.mock("./remove.ts", () => ({
   },
 }));
 vi.mock("../dynamic/progress.ts", () => ({
-  messagesOf: (urn: string) => ({ info: (text: string) => told.push(`${urn.split("::").at(-1)}: ${text}`) }),
+  messagesOf: (urn: string) => ({ report: (text: string) => said.push(`${urn.split("::").at(-1)}: ${text}`) }),
 }));
 
 const config = { get: () => undefined };
@@ -39,8 +40,9 @@ let run: Run;
 
 beforeEach(() => {
   done = [];
-  told = [];
+
   protects = false;
+  said = [];
   seen = fakeState();
   becomes = (spec) => fakeState({ spec });
   run = new Run(fakeClient(() => []).client, { limits } as Cluster, { quietMs: 1 });
@@ -87,21 +89,34 @@ describe("the config of a clone", () => {
   });
 });
 
-describe("preview", () => {
-  it("says why a clone is changed, under the clone", async () => {
-    expect(await diff(fakeState({ status: "stopped" }))).toMatchObject({ changes: true, replaces: [] });
-    expect(told).toEqual(["vm-9101: web-1: it is stopped, and is started"]);
-  });
-
-  it("says nothing of a clone that stays", async () => {
-    expect(await diff(fakeState())).toMatchObject({ changes: false });
-    expect(told).toEqual([]);
-  });
+it("a set that takes long says now and then how far it is: of those that are made, changed, or stay", async () => {
+  let now = 0;
+  Object.assign(run, { progress: new SetsProgress(() => now) });
+  becomes = (spec) => {
+    now += 12_000;
+    return fakeState({ spec });
+  };
+  for (const vmId of [9102, 9103]) await provider.check?.(config, {}, fakeClone({ vmId }));
+  await diff(fakeState(), { cores: 8 });
+  await diff(fakeState({ spec: fakeClone({ vmId: 9104 }) }), { vmId: 9104 });
+  await update(fakeState(), { cores: 8 });
+  for (const vmId of [9102, 9103]) await provider.create(config, fakeClone({ vmId }));
+  expect(said).toEqual([
+    "web: 2 of 4 ready, 1 at a time, about 25 s",
+    "web: 3 of 4 ready, 1 at a time, about 10 s",
+    "web: 4 of 4 ready",
+  ]);
 });
 
 describe("an update", () => {
   it("is done where the VM has to be asked", async () => {
     expect(await update(fakeState(), { cores: 8 })).toMatchObject({ spec: { cores: 8 } });
+    expect(done).toEqual(["change 9101"]);
+  });
+
+  it("is done for a clone that was not ready, and is not waited for any more: it is ready now", async () => {
+    const unready = fakeState({ status: "running", error: "no agent", spec: fakeClone({ waitFor: "agent" }) });
+    expect(await update(unready, {})).toMatchObject({ status: "ready" });
     expect(done).toEqual(["change 9101"]);
   });
 

@@ -1,14 +1,49 @@
-import { cloneUrn } from "../../fleet/urns.ts";
-import type { Handlers } from "../dynamic/handlers.ts";
+import { Part } from "../../fleet/part.ts";
+import { cloneSetUrn, cloneUrn } from "../../fleet/urns.ts";
+import type { ConfigReader, Handlers } from "../dynamic/handlers.ts";
 import { messagesOf } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
-import { runOf } from "../run/connect.ts";
+import { selection } from "../run/commandLine.ts";
+import { readStackConfig, runOf } from "../run/connect.ts";
 import { converge } from "./converge.ts";
 import { diff } from "./diff.ts";
-import { type CloneInputs, waits } from "./inputs.ts";
+import { type CloneInputs, waits, waitsOtherwise } from "./inputs.ts";
 import { look } from "./look.ts";
 import { remove } from "./remove.ts";
 import { type CloneState, VERSIONS } from "./state.ts";
+
+/** How many clones of a set the run is about. */
+function clonesInRun(config: ConfigReader, fullStack: string, key: string): number {
+  const { templates, cloneSets } = readStackConfig(config);
+  const set = cloneSets?.[key];
+  if (!set || !templates) return 0;
+  const [, project = "", stack = ""] = fullStack.split("/");
+  const part = new Part({ project, stack }, selection());
+  return set.clones.filter(({ vmId }) => part.hasClone(key, { vmId, template: set.template }, templates)).length;
+}
+
+/** Works on a clone, and says now and then how far its set is. */
+async function working(
+  config: ConfigReader,
+  { stack, set, vmId, start, waitFor }: CloneInputs,
+  work: () => Promise<CloneState>,
+): Promise<CloneState> {
+  const { progress } = runOf(config);
+  progress.begin(set, vmId);
+  let good = false;
+  try {
+    const state = await work();
+    good = state.status !== "failed" && state.error === undefined;
+    return state;
+  } finally {
+    const text = progress.end(set, vmId, {
+      good,
+      word: start && waitFor !== "none" ? "ready" : "done",
+      total: () => clonesInRun(config, stack, set),
+    });
+    if (text) messagesOf(cloneSetUrn(stack, set)).report(text);
+  }
+}
 
 const messagesFor = ({ stack, vmId }: Pick<CloneInputs, "stack" | "vmId">) => messagesOf(cloneUrn(stack, vmId));
 
@@ -23,7 +58,8 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     ];
   },
 
-  async check(_config, olds, news) {
+  async check(config, olds, news) {
+    if (olds.vmId === undefined) runOf(config).progress.expect(news.set, news.vmId);
     const { diskGiB: had = 0, name } = olds;
     const { diskGiB: wants } = news;
     // What it was made with is what there is to compare with when it is no longer kept.
@@ -34,18 +70,22 @@ export const provider: Handlers<CloneInputs, CloneState> = {
   },
 
   async diff(config, _id, state, news) {
-    const { reasons, ...result } = diff(state, news);
+    const result = diff(state, news);
     const run = runOf(config);
+    if (result.changes) run.progress.expect(news.set, news.vmId);
+    else run.progress.unchanged(news.set, news.vmId);
     const rollout = run.rollouts.enter(news.vmId, news.set, news.maxUnavailable ?? 1);
     if (result.replaces.length > 0) rollout.replacing.add(state.spec.vmId);
-    for (const reason of reasons) messagesFor(news).info(`${news.name}: ${reason}`);
     return result;
   },
 
   async create(config, inputs) {
     const run = runOf(config);
     run.created.add(inputs.vmId);
-    return { id: String(inputs.vmId), outs: await converge(run, inputs, messagesFor(inputs)) };
+    return {
+      id: String(inputs.vmId),
+      outs: await working(config, inputs, () => converge(run, inputs, messagesFor(inputs))),
+    };
   },
 
   async read(config, _id, state) {
@@ -58,11 +98,16 @@ export const provider: Handlers<CloneInputs, CloneState> = {
   },
 
   async update(config, _id, state, news) {
+    const run = runOf(config);
     const treated = withTreatment(state, news);
     // Nothing that the VM, or its guest, would have to be asked for.
-    const waitsForMore = waits(news) && state.spec.waitFor !== news.waitFor;
-    if (!waitsForMore && !diff(treated, news).changes) return treated;
-    return converge(runOf(config), news, messagesFor(news), state);
+    const { made, status, spec } = state;
+    const isOther = waitsOtherwise(spec, news, made);
+    const waitsForMore = isOther && waits(news, made);
+    // What it was not ready for is not asked for any more.
+    const isReadyNow = isOther && !waits(news, made) && status === "running";
+    if (!waitsForMore && !isReadyNow && !diff(treated, news).changes) return treated;
+    return working(config, news, () => converge(run, news, messagesFor(news), state));
   },
 
   async delete(config, _id, state) {
@@ -89,9 +134,15 @@ export const provider: Handlers<CloneInputs, CloneState> = {
 };
 
 /** The spec with what the config says of how the clone is treated, which nobody has to bring to the VM. */
-function withTreatment(state: CloneState, { start, waitFor, shutdownSeconds }: CloneInputs): CloneState {
-  const { start: _s, waitFor: _w, shutdownSeconds: _d, ...rest } = state.spec;
-  const treatment = { start, ...(waitFor && { waitFor }), ...(shutdownSeconds !== undefined && { shutdownSeconds }) };
+function withTreatment(state: CloneState, news: CloneInputs): CloneState {
+  const { start, waitFor, addressByAgent, shutdownSeconds } = news;
+  const { start: _s, waitFor: _w, addressByAgent: _a, shutdownSeconds: _d, ...rest } = state.spec;
+  const treatment = {
+    start,
+    ...(waitFor && { waitFor }),
+    ...(addressByAgent && { addressByAgent }),
+    ...(shutdownSeconds !== undefined && { shutdownSeconds }),
+  };
   return { ...state, spec: { ...rest, ...treatment } };
 }
 

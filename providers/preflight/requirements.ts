@@ -1,5 +1,6 @@
 import type { Fleet } from "../../config/fleet.ts";
 import { usesSnippets } from "../../config/rules/snippets.ts";
+import { installsAgent } from "../../fleet/cloudInit/vendorData.ts";
 import type { Version } from "../../proxmox/cluster.ts";
 import type { GuestEntry } from "../../proxmox/guests.ts";
 import { bridgeUses, mappingUses } from "./deviceNeeds.ts";
@@ -82,6 +83,9 @@ function onPools(vms: readonly Vm[], { guests }: Surroundings): Pick<Requirement
   });
 }
 
+const hasStaticAddress = ({ ip, ip6 }: { ip?: string | undefined; ip6?: string | undefined }): boolean =>
+  [ip, ip6].some((one) => one?.includes("/"));
+
 /** Every privilege that the config needs; docs/preflight.md has the table. */
 export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requirement[] {
   const { version, zoneOf } = surroundings;
@@ -141,6 +145,9 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
       ...(set.waitFor === "cloud-init" ? [old ? "VM.Monitor" : "VM.GuestAgent.Unrestricted"] : []),
     ]);
     needs.push(onVm(vm, surroundings, "VM.Config.Cloudinit", "VM.Config.Network"));
+    // Where the config says nothing of `waitFor`, the agent is asked for addresses that only it knows.
+    if (set.waitFor === undefined && set.start && source && installsAgent(source.template) && !hasStaticAddress(clone))
+      needs.push({ ...onVm(vm, surroundings, agent), optional: true });
     // PVE shows a node's memory only with it.
     if (set.placement !== "spread" && nodes.length > 1) for (const node of nodes) need(`/nodes/${node}`, ["Sys.Audit"]);
   }

@@ -112,3 +112,16 @@ describe("the CLI", () => {
     }
   });
 });
+
+it.each<[string, boolean, NodeJS.ProcessEnv?]>([
+  ["up", false],
+  ["up --plan plan.json", true],
+  ["preview --save-plan=plan.json", true],
+  ["preview", false, { PULUMI_EXPERIMENTAL: "true" }],
+  ["up", true, { PULUMI_EXPERIMENTAL: "true" }],
+  ["up --yes", false, { PULUMI_EXPERIMENTAL: "true" }],
+  ["up -yv 3", false, { PULUMI_EXPERIMENTAL: "1" }],
+  ["up -f", false, { PULUMI_EXPERIMENTAL: "true" }],
+])("a run has a plan, or makes one that is followed: %s: %s", (line, hasPlan, env = {}) => {
+  expect(invocationOf(line.split(" "), env)).toMatchObject({ hasPlan });
+});

@@ -10,6 +10,8 @@ import { EVERYTHING, type Selection } from "../../fleet/selection.ts";
 export interface Invocation {
   command: "up" | "preview" | "refresh" | "destroy";
   selection: Selection;
+  /** Whether it follows a plan (`--plan`), or makes one that another run may follow. */
+  hasPlan: boolean;
 }
 
 const COMMANDS: Record<string, Invocation["command"]> = {
@@ -47,6 +49,9 @@ const LETTERS: Record<string, string> = {
   x: "exclude",
 };
 
+/** Those that stand alone, as far as this program asks for them. */
+const FLAGS: Record<string, string> = { f: "skip-preview", y: "yes" };
+
 interface Options {
   positional: string[];
   /** Values of each option, in their order. */
@@ -66,6 +71,8 @@ function optionsOf(args: readonly string[]): Options {
       add(name, value ?? (TAKES_VALUE.has(name) ? (rest.shift() ?? "") : "true"));
     } else if (/^-[^-]/.test(arg)) {
       for (const [index, letter] of [...arg].entries()) {
+        const flag = FLAGS[letter];
+        if (index > 0 && flag !== undefined) add(flag, "true");
         const long = LETTERS[letter];
         if (index === 0 || long === undefined) continue;
         const after = arg.slice(index + 1);
@@ -99,8 +106,14 @@ export function invocationOf(args: readonly string[], env: NodeJS.ProcessEnv): I
     (values.get(name) ?? listOf(variable(name) ?? "")).filter((one) => /\*|^urn:/.test(one));
   const isSet = (name: string) =>
     ["1", "t", "true"].includes((values.get(name)?.at(-1) ?? variable(name) ?? "").toLowerCase());
+  // With experimental features, the question of `up` offers the plan of its preview.
+  const asks = command === "up" && !isSet("yes") && !isSet("skip-preview");
   return {
     command,
+    hasPlan:
+      ["plan", "save-plan"].some((name) => values.has(name) || variable(name)) ||
+      isSet("strict") ||
+      (asks && ["1", "t", "true"].includes(env.PULUMI_EXPERIMENTAL?.toLowerCase() ?? "")),
     selection: {
       targets: [...urns("target"), ...urns("target-replace")],
       excludes: urns("exclude"),
@@ -167,6 +180,9 @@ export function invocation(): Invocation | undefined {
 
 /** Whether it is known what this run is about. */
 export const isKnown = (): boolean => invocation() !== undefined;
+
+/** Whether this run follows or makes a plan, as far as that is known. */
+export const hasPlan = (): boolean => invocation()?.hasPlan ?? false;
 
 /** What this run is about; everything where nobody knows. */
 export const selection = (): Selection => invocation()?.selection ?? EVERYTHING;

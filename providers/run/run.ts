@@ -6,6 +6,7 @@ import { NodeMemory } from "./nodeMemory.ts";
 import { isOutage } from "./outage.ts";
 import { Queues } from "./queues.ts";
 import { Rollouts } from "./rollout.ts";
+import { SetsProgress } from "./setProgress.ts";
 import { VmLists } from "./vmLists.ts";
 
 /** For tests, which have less time. */
@@ -25,6 +26,9 @@ export class Run {
   readonly nodeMemory: NodeMemory;
   readonly vmLists: VmLists;
   readonly deletions: Deletions;
+  readonly progress = new SetsProgress();
+  /** Warnings that were told of one clone, and are not told of each that fares alike. */
+  readonly told = new Set<string>();
   /** VMIDs of the clones that this run has made or taken up. */
   readonly created = new Set<number>();
   /** By VMID of a template: the URNs that its conversion has, and had in the state, as far as the engine has asked for it. */

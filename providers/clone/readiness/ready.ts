@@ -26,6 +26,8 @@ export interface Readiness {
   addresses?: Addresses;
   /** Why it is not ready, and what to do about it. */
   reason?: string;
+  /** Its agent cannot be asked at all: the VM has none, it does not do that, or PVE does not let this login. */
+  cannotTell?: true;
 }
 
 interface Guest {
@@ -35,7 +37,18 @@ interface Guest {
 }
 
 /** There is no point in waiting on. */
-class NotReady extends Error {}
+class NotReady extends Error {
+  readonly cannotTell: boolean;
+
+  /** @param cannotTell the agent cannot be asked at all */
+  constructor(reason: string, cannotTell = false) {
+    super(reason);
+    this.cannotTell = cannotTell;
+  }
+}
+
+/** Troubles with the agent by which it cannot be asked, whatever the guest does. */
+const CANNOT_TELL: readonly unknown[] = ["off", "permission", "disabled"];
 
 /** A look at a guest: what was waited for, or what is missing still, with the likely cause if it never comes. */
 type Look<T> = { found: T } | { missing: string; cause: string };
@@ -80,7 +93,7 @@ function lookThatFailed(error: unknown, guest: Guest, silent: string): { missing
   // Also a NotReady.
   if (!(error instanceof ProxmoxError)) throw error;
   const reason = finalReason(error, guest);
-  if (reason) throw new NotReady(reason);
+  if (reason) throw new NotReady(reason, CANNOT_TELL.includes(agentTrouble(error)));
   if (agentTrouble(error) === "silent") return { missing: "its guest agent", cause: silent };
   const answer = answerOf(error);
   return { missing: `PVE's answer (${answer})`, cause: `PVE could not be asked: ${answer}` };
@@ -127,7 +140,7 @@ function addressLook(client: PveClient, { node, vmId }: Guest, isStatic: boolean
       if (mayHaveNone && agentTrouble(error) === "silent") {
         mayHaveNone = false;
         const config = await readConfig(client, node, vmId).catch(() => undefined);
-        if (config && !hasAgent(config)) throw new NotReady(NO_DEVICE);
+        if (config && !hasAgent(config)) throw new NotReady(NO_DEVICE, true);
       }
       throw error;
     }
@@ -224,6 +237,7 @@ export async function waitUntilReady(
     return { ready: true, addresses };
   } catch (error) {
     if (!(error instanceof NotReady)) throw error;
-    return { ready: false, ...(addresses && { addresses }), reason: error.message };
+    const { cannotTell, message: reason } = error;
+    return { ready: false, ...(addresses && { addresses }), reason, ...(cannotTell && { cannotTell }) };
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fakeClone, fakeState, fakeWork } from "../fakeClone.ts";
+import { fakeClone, fakeMade, fakeState, fakeWork } from "../fakeClone.ts";
 import type { CloneInputs } from "../inputs.ts";
 import type { Readiness } from "../readiness/ready.ts";
 import type { CloneState } from "../state.ts";
@@ -49,6 +49,35 @@ describe("a clone is ready", () => {
     const { asked, state } = await waiting({ waitFor: "agent", ipConfigs: ["ip=dhcp"] }, { found });
     expect(asked).toMatchObject([{ static: false, timeoutSeconds: 300 }]);
     expect(state.address).toBe("10.0.0.77");
+  });
+
+  const byAgent = { addressByAgent: true, ipConfigs: ["ip=dhcp"] };
+
+  it("by the address that only its agent knows, where the config says nothing of waitFor", async () => {
+    const found = { ready: true, addresses: { eth0: ["10.0.0.77"] } };
+    const { asked, state } = await waiting(byAgent, { found });
+    expect(asked).toMatchObject([{ waitFor: "agent", static: false }]);
+    expect(state).toMatchObject({ status: "ready", address: "10.0.0.77" });
+    expect(await waiting({ ...byAgent, waitFor: "started" })).toMatchObject({ asked: [], state: { status: "ready" } });
+  });
+
+  it("when it runs, where nobody has asked for an agent and none can be asked", async () => {
+    const found = { ready: false, reason: "PVE does not let this login ask", cannotTell: true } as const;
+    const quiet = await waiting(byAgent, { found });
+    expect(quiet).toMatchObject({ state: { status: "ready" }, messages: [] });
+    expect(quiet.state).not.toHaveProperty("error");
+    const asked = await waiting({ ...byAgent, waitFor: "agent" }, { found });
+    expect(asked).toMatchObject({ state: { status: "running", error: found.reason } });
+  });
+
+  it("without asking an agent that its own template did not install", async () => {
+    const state = { ...running, made: fakeMade({ template: "older" }) };
+    expect(await waiting(byAgent, { state })).toMatchObject({ asked: [], state: { status: "ready" } });
+  });
+
+  it("as it was, when it was made before such clones were asked by default, and is changed now", async () => {
+    const before = fakeState({ spec: fakeClone({ ipConfigs: ["ip=dhcp"] }) });
+    expect(await waiting(byAgent, { before, started: false })).toMatchObject({ asked: [], state: { status: "ready" } });
   });
 
   it("by the address that it was started with, while its config says another one", async () => {

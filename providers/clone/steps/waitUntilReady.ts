@@ -1,4 +1,4 @@
-import { READY_SECONDS } from "../inputs.ts";
+import { READY_SECONDS, waitForOf, waitsOtherwise } from "../inputs.ts";
 import { primaryAddress } from "../readiness/addresses.ts";
 import type { Readiness } from "../readiness/ready.ts";
 import type { CloneState } from "../state.ts";
@@ -26,15 +26,21 @@ export function noteReadiness(state: CloneState, found: Readiness, ipConfigs: re
 /** Waits until the guest is what `waitFor` asks for. One that was ready before is not asked again until it is started. */
 export async function waitUntilReady(api: ReadyApi, work: Work, before: CloneState): Promise<void> {
   const { inputs, state, messages } = work;
-  const { name, waitFor = "started", readyTimeoutSeconds = READY_SECONDS } = inputs;
+  const { name, readyTimeoutSeconds = READY_SECONDS } = inputs;
+  const waitFor = waitForOf(inputs, state.made);
   if (state.status === "stopped") return;
   if (waitFor === "none" || waitFor === "started") {
     state.status = waitFor === "none" ? "running" : "ready";
-  } else if (work.started || before.status !== "ready" || before.spec.waitFor !== waitFor) {
+  } else if (work.started || before.status !== "ready" || waitsOtherwise(before.spec, inputs, state.made)) {
     const ipConfigs = state.booted?.ipConfigs ?? inputs.ipConfigs;
     const isStatic = /(?:^|,)ip=[^,]*\//.test(ipConfigs[0] ?? "");
     const options = { waitFor, timeoutSeconds: readyTimeoutSeconds, static: isStatic };
     const found = await api.waitUntilReady({ ...vmOf(work), name }, options, messages);
+    // Nobody has asked for an agent: without one, a clone is ready when it runs, and its address stays unknown.
+    if (found.cannotTell && inputs.waitFor === undefined) {
+      state.status = "ready";
+      return;
+    }
     if (!found.ready) messages.warn(`${name} is not ready: ${found.reason}`);
     noteReadiness(state, found, ipConfigs);
   } else {

@@ -129,6 +129,24 @@ test("missing privileges come by path, with the lines that grant them", async ()
   });
 });
 
+test("the privilege to ask an agent for addresses by DHCP is offered, not demanded, where the config does not say waitFor", async () => {
+  const fleet = (set: object) =>
+    fakeFleet({
+      templates: {
+        noble: { vmId: 9000, image: { url: "http://m/n.img" }, cloudInit: { packages: ["qemu-guest-agent"] } },
+      },
+      cloneSets: { web: { template: "noble", clones: [{ name: "web-1", vmId: 9101 }], ...set } },
+    });
+  const agentNeeds = (set: object) =>
+    requirementsOf(fleet(set), at9).filter(({ privilege }) => privilege === "VM.GuestAgent.Audit");
+  expect(agentNeeds({})).toMatchObject([{ path: "/vms/9101", optional: true }]);
+  expect(agentNeeds({ waitFor: "agent" })).toMatchObject([{ path: "/vms/9101" }]);
+  expect(agentNeeds({ waitFor: "agent" })[0]).not.toHaveProperty("optional");
+  expect(agentNeeds({ waitFor: "started" })).toEqual([]);
+  const own = [{ name: "web-1", vmId: 9101, ip: "10.0.0.21/24" }];
+  expect(agentNeeds({ clones: own })).toEqual([]);
+});
+
 test("a login without any privilege gets a line for each path", async () => {
   const findings = await privileges.run(fakeFacts());
   expect(findings.map(({ todo }) => todo?.[1]?.split(" ")[3])).toEqual([

@@ -1,0 +1,93 @@
+import { shortNames } from "../fleet/shortNames.ts";
+import type { Effect } from "../providers/clone/diff.ts";
+
+/** What is going to happen to a template or a clone. A clone that is changed in place may have several. */
+export interface Event {
+  what: "template" | "clone";
+  name: string;
+  effect: Effect | "changed" | "treated" | "replaced" | "deleted";
+  /** Why, or what of it. */
+  detail?: string;
+}
+
+export interface Plot {
+  events: readonly Event[];
+  /** How many templates and clones there are that nothing happens to. */
+  unchanged: { template: number; clone: number };
+}
+
+/** Lines that a screen has room for, with what the engine says around them. */
+const MOST_LINES = 20;
+/** More different details than this are counted, not listed. */
+const DETAILS = 4;
+
+/** The engine's signs, and what is said of one and of several. */
+const WORDS: Record<Event["effect"], { sign: string; one: string; many: string }> = {
+  made: { sign: "+", one: "is made", many: "are made" },
+  replaced: {
+    sign: "+-",
+    one: "is made anew, and its disks are lost",
+    many: "are made anew, and their disks are lost",
+  },
+  deleted: { sign: "-", one: "is deleted, with its disks", many: "are deleted, with their disks" },
+  finished: { sign: "~", one: "is finished", many: "are finished" },
+  started: { sign: "~", one: "is stopped, and is started", many: "are stopped, and are started" },
+  rebooted: { sign: "~", one: "is rebooted, if its guest needs it", many: "are rebooted, where guests need it" },
+  migrated: { sign: "~", one: "is migrated", many: "are migrated" },
+  relocated: { sign: "~", one: "has its disks moved", many: "have their disks moved" },
+  regrouped: { sign: "~", one: "moves to another set, with its VM", many: "move to another set, with their VMs" },
+  changed: { sign: "~", one: "is changed in place", many: "are changed in place" },
+  informed: { sign: "~", one: "gets changes into its guest later", many: "get changes into their guests later" },
+  awaited: { sign: "~", one: "was not ready, and is looked at again", many: "were not ready, and are looked at again" },
+  pending: {
+    sign: "~",
+    one: "waits for a reboot, and is looked at again",
+    many: "wait for a reboot, and are looked at again",
+  },
+  treated: { sign: "~", one: "has new settings, its VM stays", many: "have new settings, their VMs stay" },
+};
+
+const count = (number: number, word: string) => `${number} ${word}${number === 1 ? "" : "s"}`;
+
+function grouped(events: readonly Event[], keyOf: (event: Event) => string): Event[][] {
+  return [...Map.groupBy(events, keyOf).values()];
+}
+
+function line(events: readonly Event[], detail = ""): string {
+  const [{ what, effect } = { what: "clone" as const, effect: "changed" as const }] = events;
+  const { sign, one, many } = WORDS[effect];
+  const names = shortNames(events.map(({ name }) => name));
+  const text = `${count(events.length, what)} ${events.length === 1 ? one : many}: ${names}`;
+  return `  ${sign.padEnd(2)} ${text}${detail && ` (${detail})`}`;
+}
+
+/** One effect: a line for each detail, or a single one where there are too many. */
+function lines(events: readonly Event[], details: number): string[] {
+  const byDetail = grouped(events, ({ detail = "" }) => detail);
+  if (byDetail.length <= details) return byDetail.map((some) => line(some, some[0]?.detail));
+  return [line(events, details > 0 ? `${byDetail[0]?.[0]?.detail}; others differ` : "")];
+}
+
+/** What a run is going to do, in words and counts: at most a screen, however many clones there are. */
+export function story({ events, unchanged }: Plot): string {
+  const others = (["template", "clone"] as const).flatMap((what) =>
+    unchanged[what] > 0 ? [count(unchanged[what], what)] : [],
+  );
+  if (events.length === 0) {
+    const kept = others.length > 0 ? `: ${others.join(" and ")} ${stay(unchanged)}` : "";
+    return `Nothing happens to the fleet${kept}.`;
+  }
+  const effects = Object.keys(WORDS).flatMap((effect) =>
+    (["template", "clone"] as const).map((what) =>
+      events.filter((event) => event.effect === effect && event.what === what),
+    ),
+  );
+  const told = [DETAILS, 1, 0]
+    .map((details) => effects.filter((some) => some.length > 0).flatMap((some) => lines(some, details)))
+    .find((all, index) => all.length <= MOST_LINES || index === 2);
+  const rest = others.length > 0 ? [`     ${others.join(" and ")} ${stay(unchanged)}`] : [];
+  return ["What happens to the fleet", ...(told ?? []), ...rest].join("\n");
+}
+
+const stay = ({ template, clone }: Plot["unchanged"]) =>
+  template + clone === 1 ? "stays as it is" : "stay as they are";
