@@ -53,7 +53,7 @@ function sshOf(node: string, { username, privateKeyFile, hostKeys, address, port
   const [one, ...others] = hostKeys;
   const hostKey = others.length > 0 ? hostKeys : one;
   const elsewhere = address === undefined ? undefined : { [node]: withoutDefaults({ address, port }, { port: 22 }) };
-  return withoutDefaults({ username, privateKeyFile, hostKey, nodes: elsewhere });
+  return withoutDefaults({ username, privateKeyFile, hostKey, nodes: elsewhere }, { username: "root" });
 }
 
 /** The config, as small as it can be: no default is spelled out. */

@@ -23,17 +23,21 @@ const COMMENTS: Record<string, string> = {
     " Sets also take nodes, placement, cores, memoryMiB, diskGiB, onTemplateChange, tags, or clones one by one (docs/clones.md).",
 };
 
-/** The text of a new stack file. */
-export function stackText(stack: string, config: Config, secrets: StackSecrets): string {
+/**
+ * The text of a new stack file.
+ *
+ * @param secrets undefined if they are not made yet: the text is shown only
+ */
+export function stackText(stack: string, config: Config, secrets?: StackSecrets): string {
   const { cluster, templates, cloneSets } = config;
   const doc = new Document({
     config: {
       "proxmox-golden-fleet:cluster": cluster,
-      "proxmox-golden-fleet:apiToken": secrets.apiToken,
+      ...(secrets && { "proxmox-golden-fleet:apiToken": secrets.apiToken }),
       "proxmox-golden-fleet:templates": templates,
       ...(Object.keys(cloneSets).length > 0 && { "proxmox-golden-fleet:cloneSets": cloneSets }),
     },
-    ...secrets.provider,
+    ...secrets?.provider,
   });
   doc.commentBefore = [
     ` Stack "${stack}", written by: npm run setup`,
