@@ -130,12 +130,11 @@ export async function askLogin(
   const isFinal = options.has("password-stdin") || options.has("token-stdin");
   return untilItWorks(ui, isFinal, async () => {
     if (way === "create") {
-      const username = await ui.text({
-        option: "username",
-        message: "Who makes the stack's own user and token? It is used once, and stored nowhere.",
-        best: "root@pam",
-      });
-      const password = options.has("password-stdin") ? await stdin() : await ui.password(`Password of ${username}`);
+      // Whom else: a user that may make others. One who has one gives --username.
+      const username = options.text("username") ?? "root@pam";
+      const password = options.has("password-stdin")
+        ? await stdin()
+        : await ui.password(`Password of ${username}. It is used now, and stored nowhere.`);
       return { way, session: await logIn(accepted, { kind: "password", username, password }) };
     }
     const typed = options.has("token-stdin") ? await stdin() : await ui.password(tokenQuestion(way, names));

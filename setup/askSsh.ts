@@ -21,6 +21,8 @@ interface Asking {
   client: PveClient;
   places: Places;
   env: NodeJS.ProcessEnv;
+  /** The config needs snippets whatever is answered here. */
+  isNeeded: boolean;
 }
 
 /** SSH was not asked for, and does not work: setup goes on without. */
@@ -31,39 +33,65 @@ class DoWithout extends Error {}
  * used where it works already, and nobody has to set it up for a first fleet.
  */
 export async function askSsh(ui: Ui, options: Options, asking: Asking): Promise<UsableSsh | undefined> {
-  if (options.has("no-ssh")) return undefined;
-  const isWanted = options.has("ssh");
-  try {
-    return await usableSsh(ui, options, asking);
-  } catch (error) {
-    const isReason = error instanceof SshError || error instanceof SetupError || error instanceof DoWithout;
-    if (isWanted || !isReason) throw error;
-    ui.say(
-      `Without SSH to ${asking.places.node}: ${error.message}.\nNothing needs it but the guest agent, which is not installed then.`,
-    );
-    return undefined;
+  const { isNeeded, places } = asking;
+  if (options.has("no-ssh")) {
+    if (!isNeeded) return undefined;
+    throw new UsageError("--no-ssh: this config needs cloud-init snippets, which only SSH can upload");
+  }
+  let address = options.text("ssh-address");
+  for (;;) {
+    try {
+      return await usableSsh(ui, options, asking, address);
+    } catch (error) {
+      const isReason = error instanceof SshError || error instanceof SetupError || error instanceof DoWithout;
+      if (!isReason) throw error;
+      const isWanted = isNeeded || options.has("ssh");
+      if (!isWanted) {
+        ui.say(
+          `Without SSH to ${places.node}: ${error.message}.\nNothing needs it but the guest agent, which is not installed then.`,
+        );
+        return undefined;
+      }
+      const todo = error instanceof SetupError ? error.todo : [];
+      const text = `SSH to ${places.node} is needed for cloud-init snippets: ${error.message}`;
+      const ways = "The options for it: --ssh-address, --ssh-user, --ssh-key, --accept-host-key.";
+      if (!ui.interactive || options.has("ssh-address")) throw new SetupError("refused", text, [...todo, ways]);
+      ui.warn([text, ...todo].join("\n"));
+      address = await ui.text({
+        option: "ssh-address",
+        message: `Where is the SSH server of ${places.node}? ADDRESS or ADDRESS:PORT`,
+        ...(address !== undefined && { best: address }),
+      });
+    }
   }
 }
 
-async function usableSsh(ui: Ui, options: Options, { client, places, env }: Asking): Promise<UsableSsh | undefined> {
+async function usableSsh(
+  ui: Ui,
+  options: Options,
+  { client, places, env, isNeeded }: Asking,
+  address: string | undefined,
+): Promise<UsableSsh | undefined> {
   const { node, datastores } = places;
   const privateKeyFile = options.text("ssh-key") ?? usablePrivateKeys(await findPublicKeys(env))[0];
   if (privateKeyFile === undefined && !env.SSH_AUTH_SOCK)
     throw new DoWithout("neither ~/.ssh has an unencrypted private key, nor is there an SSH agent");
   const username = options.text("ssh-user") ?? "root";
-  const given = addressIn(options.text("ssh-address"));
+  const given = addressIn(address);
   const shown = await lookAtNodeSsh(client, node, given);
-  if (!(await isAccepted(ui, options, shown, username))) return undefined;
-  const [snippets] = datastoreChoices(ui, options, datastores, "snippets");
-  if (!snippets) throw new DoWithout("no datastore takes snippets");
-  const wanted = datastores.find(({ storage }) => storage === options.text("snippet-datastore")) ?? snippets;
+  if (!(await isAccepted(ui, options, shown, { username, isNeeded }))) {
+    if (isNeeded) throw new SetupError("refused", `the host key of ${node} was not accepted`);
+    return undefined;
+  }
+  const snippets = datastoreChoices(ui, options, datastores, "snippets");
+  const wanted = options.text("snippet-datastore");
+  const on = wanted === undefined ? snippets[0] : snippets.find(({ storage }) => storage === wanted);
+  if (!on) throw new UsageError(`--snippet-datastore: no datastore ${wanted} of ${node} takes snippets`);
   const login = { username, ...(privateKeyFile !== undefined && { privateKeyFile }) };
-  const failed = await trySshLogin(shown, login, await folderOf(client, wanted), env);
-  if (failed !== undefined) throw new SetupError("refused", `SSH to ${node} as ${username} does not work: ${failed}`);
-  return {
-    ssh: { ...login, hostKeys: shown.keys.slice(0, 1).map(({ fingerprint }) => fingerprint), ...given },
-    snippets: wanted,
-  };
+  const failed = await trySshLogin(shown, login, await folderOf(client, on), env);
+  if (failed !== undefined) throw new SetupError("refused", `${username} cannot log in: ${failed}`);
+  const [key] = shown.keys;
+  return { ssh: { ...login, hostKeys: key ? [key.fingerprint] : [], ...given }, snippets: on };
 }
 
 function addressIn(text: string | undefined): { address?: string; port?: number } {
@@ -77,7 +105,7 @@ async function isAccepted(
   ui: Ui,
   options: Options,
   { node, keys, known }: NodeSsh,
-  username: string,
+  { username, isNeeded }: { username: string; isNeeded: boolean },
 ): Promise<boolean> {
   const shown = keys.map(({ type, fingerprint }) => `${fingerprint} (${type})`);
   const wanted = options.text("accept-host-key");
@@ -95,9 +123,14 @@ async function isAccepted(
   if (!ui.interactive) {
     if (known === "known") return true;
     const text = `the SSH host key of ${node} is not known: ${shown[0]}; if it is the node's, --accept-host-key ${keys[0]?.fingerprint}`;
-    throw options.has("ssh") ? new UsageError(text) : new DoWithout(text);
+    throw options.has("ssh") || isNeeded ? new UsageError(text) : new DoWithout(text);
   }
   if (known !== "known") ui.say(`SSH host key of ${node}, not known on this machine:\n${shown.join("\n")}`);
+  if (isNeeded)
+    return (
+      known === "known" ||
+      ui.confirm(`Is this ${node}? cloud-init's snippets are uploaded there by SSH, as ${username}.`)
+    );
   return ui.confirm(
     `Have cloud-init install the guest agent? Clones tell their addresses then. It takes SSH to ${node} as ${username}.`,
   );

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -80,37 +80,58 @@ export class PulumiError extends Error {
   }
 }
 
-export interface MadeStack {
-  secrets: StackSecrets;
-  /** False: Pulumi had it already. */
-  isNew: boolean;
-}
-
-/**
- * Makes the stack, and encrypts the token for it. Pulumi writes a stack file for both, which must not be seen before it is
- * complete: it is a file of a folder that lives only so long.
- */
-export async function makeStack(pulumi: Pulumi, root: string, stack: string, token: string): Promise<MadeStack> {
+/** Runs with a copy of the project that nobody sees: Pulumi writes stack files, which must not be there before they are complete. */
+async function aside<T>(root: string, work: (cwd: string) => Promise<T>): Promise<T> {
   const parent = join(root, ".fleet");
   mkdirSync(parent, { recursive: true });
   const cwd = mkdtempSync(join(parent, "unfinished-"));
   try {
     cpSync(join(root, "Pulumi.yaml"), join(cwd, "Pulumi.yaml"));
-    const init = await pulumi(["stack", "init", stack], { cwd });
-    const isNew = init.code === 0;
-    if (!isNew) {
-      const select = await pulumi(["stack", "select", stack], { cwd });
-      if (select.code !== 0) throw new PulumiError(`the stack "${stack}" cannot be made`, init);
-    }
-    const set = await pulumi(["config", "set", "--secret", "apiToken", "--stack", stack], { cwd, input: token });
-    if (set.code !== 0) throw new PulumiError("the token cannot be encrypted", set);
-    const { config, ...provider } = parse(readFileSync(join(cwd, `Pulumi.${stack}.yaml`), "utf8")) as {
-      config: Record<string, { secure: string }>;
-    };
-    const apiToken = config["proxmox-golden-fleet:apiToken"];
-    if (!apiToken?.secure) throw new Error("Pulumi did not encrypt the token");
-    return { secrets: { apiToken, provider }, isNew };
+    return await work(cwd);
   } finally {
     rmSync(cwd, { recursive: true, force: true });
   }
 }
+
+async function encrypted(pulumi: Pulumi, cwd: string, stack: string, token: string): Promise<StackSecrets> {
+  const set = await pulumi(["config", "set", "--secret", "apiToken", "--stack", stack], { cwd, input: token });
+  if (set.code !== 0) throw new PulumiError("the token cannot be encrypted", set);
+  const { config, ...provider } = parse(readFileSync(join(cwd, `Pulumi.${stack}.yaml`), "utf8")) as {
+    config: Record<string, { secure: string }>;
+  };
+  const apiToken = config["proxmox-golden-fleet:apiToken"];
+  if (!apiToken?.secure) throw new Error("Pulumi did not encrypt the token");
+  return { apiToken, provider };
+}
+
+/** Makes the stack, unless Pulumi has it already, and encrypts the token for it. */
+export const makeStack = (
+  pulumi: Pulumi,
+  root: string,
+  stack: string,
+  token: string,
+): Promise<{ secrets: StackSecrets; isNew: boolean }> =>
+  aside(root, async (cwd) => {
+    const init = await pulumi(["stack", "init", stack], { cwd });
+    const isNew = init.code === 0;
+    if (!isNew && (await pulumi(["stack", "select", stack], { cwd })).code !== 0)
+      throw new PulumiError(`the stack "${stack}" cannot be made`, init);
+    return { secrets: await encrypted(pulumi, cwd, stack, token), isNew };
+  });
+
+/**
+ * Encrypts another token for a stack that exists.
+ *
+ * @param text of its stack file
+ */
+export const encrypt = (
+  pulumi: Pulumi,
+  root: string,
+  stack: string,
+  token: string,
+  text: string,
+): Promise<StackSecrets> =>
+  aside(root, (cwd) => {
+    writeFileSync(join(cwd, `Pulumi.${stack}.yaml`), text);
+    return encrypted(pulumi, cwd, stack, token);
+  });

@@ -11,6 +11,7 @@ import { SetupError } from "./cluster/error.ts";
 import { IMAGES } from "./images.ts";
 import { Journal } from "./journal.ts";
 import { helpText, parseOptions, UsageError } from "./options.ts";
+import { repairStack } from "./repair.ts";
 import { Cancelled, Ui } from "./ui.ts";
 import { checkAnswered, makeNewStack, type Setup, stackExists, wrongStack } from "./wizard.ts";
 
@@ -34,7 +35,7 @@ async function main(args: readonly string[]): Promise<number> {
   const isTerminal = Boolean(process.stdin.isTTY && process.stdout.isTTY);
   const interactive = isTerminal && !options.has("yes");
   const ui = new Ui(options, { interactive, out: options.has("print") ? process.stderr : process.stdout });
-  checkAnswered({ ui, options });
+  checkAnswered({ ui, options, root });
   if (interactive) intro("proxmox-golden-fleet setup: Enter takes what is proposed, Ctrl-C leaves everything as it is");
   const setup: Setup = {
     root,
@@ -51,8 +52,7 @@ async function main(args: readonly string[]): Promise<number> {
     best: "home",
     check: wrongStack,
   });
-  if (stackExists(root, stack)) throw new SetupError("exists", `Pulumi.${stack}.yaml exists`);
-  const code = await makeNewStack(setup, stack);
+  const code = await (stackExists(root, stack) ? repairStack : makeNewStack)(setup, stack);
   if (interactive) outro(code === 0 ? "Have fun." : "Not quite there.");
   return code;
 }

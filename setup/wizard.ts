@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { snippetNodes } from "../providers/preflight/checks/permissions/ssh.ts";
 import { ensureToolchain } from "../toolchain/install.ts";
+import type { PulumiResult } from "../toolchain/pulumi.ts";
 import { type Answers, type Config, configOf, fleetOf } from "./answers.ts";
 import { acceptCertificate, askEndpoint, askLogin, type LoggedIn } from "./askCluster.ts";
 import { askClones, askImage, askPublicKey, askVmIds } from "./askFleet.ts";
@@ -42,9 +44,12 @@ export const wrongStack = (name: string): string | undefined => {
 };
 
 /** Everything that nobody can be asked for is missing at once. */
-export function checkAnswered({ ui, options }: Pick<Setup, "ui" | "options">): void {
+export function checkAnswered({ ui, options, root }: Pick<Setup, "ui" | "options" | "root">): void {
   if (ui.interactive) return;
   const missing: string[] = [];
+  // A stack that exists has the answers.
+  const stack = options.text("stack") ?? "home";
+  if (stackExists(root, stack)) return;
   if (!options.has("endpoint")) missing.push("--endpoint HOST");
   if (!options.has("password-stdin") && !options.has("token-stdin") && options.text("login") !== "lines")
     missing.push("--password-stdin (of root@pam, or of --username), or --token-stdin");
@@ -91,7 +96,7 @@ export async function makeNewStack(setup: Setup, stack: string): Promise<number>
   }
 }
 
-const caName = (stack: string) => `${stack}-ca.pem`;
+export const caName = (stack: string) => `${stack}-ca.pem`;
 
 async function askAnswers(
   setup: Setup,
@@ -105,9 +110,19 @@ async function askAnswers(
   const image = await askImage(ui, options);
   const publicKey = await askPublicKey(ui, options);
   const set = await askClones(ui, options, client, places);
-  const usable = await askSsh(ui, options, { client, places, env });
   const vmIds = await askVmIds(options, client, set.count);
   const { node, images, disks, bridge } = places;
+  const withoutSsh: Answers = {
+    endpoint,
+    ...(trust.kind !== "trusted" && { caFile: `./${caName(stack)}` }),
+    node,
+    datastores: { images: images.storage, disks: disks.storage },
+    bridge: bridge.name,
+    template: { ...image, publicKey, vmId: vmIds.template },
+    set: { ...set, firstVmId: vmIds.first },
+  };
+  const isNeeded = snippetNodes({ fleet: fleetOf(configOf(withoutSsh)) }).length > 0;
+  const usable = await askSsh(ui, options, { client, places, env, isNeeded });
   const used: [NodeDatastore | undefined, ContentType][] = [
     [images, "import"],
     [disks, "images"],
@@ -116,21 +131,9 @@ async function askAnswers(
   const content = used.flatMap(([datastore, type]) =>
     datastore && !datastore.content.includes(type) ? [{ storage: datastore.storage, type }] : [],
   );
-  const answers: Answers = {
-    endpoint,
-    ...(trust.kind !== "trusted" && { caFile: `./${caName(stack)}` }),
-    node,
-    datastores: {
-      images: images.storage,
-      disks: disks.storage,
-      ...(usable && { snippets: usable.snippets.storage }),
-    },
-    bridge: bridge.name,
-    ...(usable && { ssh: usable.ssh }),
-    template: { ...image, publicKey, vmId: vmIds.template },
-    set: { ...set, firstVmId: vmIds.first },
-  };
-  return { answers, content };
+  if (!usable) return { answers: withoutSsh, content };
+  const datastores = { ...withoutSsh.datastores, snippets: usable.snippets.storage };
+  return { answers: { ...withoutSsh, datastores, ssh: usable.ssh }, content };
 }
 
 interface Agreement {
@@ -199,7 +202,7 @@ async function make(setup: Setup, making: Making): Promise<number> {
 
   const [id = "", secret = ""] = token.split(/=(.*)/s);
   if ("plan" in login) await checkMade(setup, shown, { id, secret }, config);
-  return await finish(setup, { stack, backend, caFile, pulumi });
+  return await finish(setup, { stack, backend, caFile });
 }
 
 async function checkMade(
@@ -222,7 +225,12 @@ interface Finishing {
   stack: string;
   backend: Backend;
   caFile: string | undefined;
-  pulumi: ReturnType<typeof pulumiFor>;
+}
+
+/** What the engine says besides its tree of resources. */
+function whatFailed(preview: PulumiResult): string {
+  const [, diagnostics] = /^Diagnostics:\n([\s\S]*?)(?=^Resources:|$(?![\s\S]))/m.exec(preview.stdout) ?? [];
+  return diagnostics?.trimEnd() ?? new PulumiError("pulumi preview failed", preview).message;
 }
 
 /** Preflight, and what to run next. */
@@ -236,7 +244,7 @@ export async function finish(setup: Setup, { stack, backend, caFile }: Finishing
     const preview = await pulumiFor(toolchain, root, env)(["preview", "--stack", stack, "--suppress-outputs"]);
     if (preview.code === 0) ui.say("It found nothing that stands in the way.");
     else {
-      ui.warn(new PulumiError("Preflight found problems", preview).message);
+      ui.warn(whatFailed(preview));
       code = PREFLIGHT_FAILED;
     }
   }

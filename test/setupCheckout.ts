@@ -31,6 +31,8 @@ export interface Checkout {
   dir: string;
   env: NodeJS.ProcessEnv;
   setup(args: readonly string[], input?: string): Promise<Finished>;
+  /** Runs setup in a terminal; each step is a text that is waited for, and the keys that are pressed then. */
+  inTerminal(args: readonly string[], steps: readonly (readonly [string, string])[]): Promise<Finished>;
   close(): Promise<void>;
 }
 
@@ -49,14 +51,22 @@ export async function openCheckout(lab: Lab): Promise<Checkout> {
   return {
     dir,
     env,
-    setup: (args, input = "") => run(dir, env, args, input),
+    setup: (args, input = "") => run(process.execPath, ["setup/setup.ts", ...args], { cwd: dir, env, input }),
+    inTerminal: (args, steps) => {
+      const command = [join(root, "test", "terminal.py"), process.execPath, "setup/setup.ts", ...args];
+      return run("python3", command, { cwd: dir, env, input: JSON.stringify(steps) });
+    },
     close: () => rm(parent, { recursive: true, force: true }),
   };
 }
 
-function run(cwd: string, env: NodeJS.ProcessEnv, args: readonly string[], input: string): Promise<Finished> {
+function run(
+  command: string,
+  args: readonly string[],
+  { cwd, env, input }: { cwd: string; env: NodeJS.ProcessEnv; input: string },
+): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["setup/setup.ts", ...args], { cwd, env, stdio: "pipe" });
+    const child = spawn(command, args, { cwd, env, stdio: "pipe" });
     const result: Finished = { code: 0, stdout: "", stderr: "" };
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       result.stdout += text;

@@ -18,7 +18,7 @@ import termios
 import time
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()][AB0]|\x1b[=>78]")
-TIMEOUT = 120
+TIMEOUT = 60
 
 steps = json.load(sys.stdin)
 pid, terminal = pty.fork()
