@@ -88,8 +88,10 @@ async function usableSsh(
   const on = wanted === undefined ? snippets[0] : snippets.find(({ storage }) => storage === wanted);
   if (!on) throw new UsageError(`--snippet-datastore: no datastore ${wanted} of ${node} takes snippets`);
   const login = { username, ...(privateKeyFile !== undefined && { privateKeyFile }) };
-  const failed = await trySshLogin(shown, login, await folderOf(client, on), env);
-  if (failed !== undefined) throw new SetupError("refused", `${username} cannot log in: ${failed}`);
+  // It makes a file and removes it, and remembers the host key.
+  const isTried = !options.has("print");
+  const failed = isTried && (await trySshLogin(shown, login, await folderOf(client, on), env));
+  if (failed) throw new SetupError("refused", `${username} cannot log in: ${failed}`);
   const [key] = shown.keys;
   return { ssh: { ...login, hostKeys: key ? [key.fingerprint] : [], ...given }, snippets: on };
 }

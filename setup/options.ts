@@ -32,7 +32,7 @@ export const SECTIONS = {
   Login: {
     login: {
       value: "HOW",
-      help: "create: a user and token of its own, made with a password; token: one that exists; lines: print lines for a root shell",
+      help: "create: a user and token, made with a password; token: yours; lines: print what root runs",
     },
     username: { value: "USER", help: "who the password is of (default: root@pam)" },
     "password-stdin": { help: "the password, once, from stdin; it is stored nowhere" },

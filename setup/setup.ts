@@ -87,6 +87,7 @@ function messageOf(error: unknown): string {
   return `${error instanceof Error ? (process.env.DEBUG ? error.stack : error.message) : error}${end}`;
 }
 
+/** As a sentence; what begins with a name or an address stays. */
 function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  return /^[a-z]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }

@@ -13,9 +13,12 @@ import { type Checkout, type Finished, openCheckout } from "./setupCheckout.ts";
 let lab: Lab;
 let checkout: Checkout;
 let root: PveClient;
+/** Of the certificate that the lab shows now. */
+let fingerprint: string;
 
 beforeAll(async () => {
   lab = await startLab({ dir: join(process.env.TMPDIR ?? "/tmp", `setup-lab-${process.pid}`), timeScale: 0.02 });
+  fingerprint = lab.fingerprint;
   checkout = await openCheckout(lab);
   const [id = "", secret = ""] = lab.rootToken.split("=");
   root = new PveClient({
@@ -36,7 +39,7 @@ const image = () => ["--image-url", lab.image.url, "--checksum-url", lab.image.c
 const ssh = () => ["--ssh", "--ssh-address", `127.0.0.1:${lab.ssh.port}`, "--accept-host-key"];
 /** All that the lab needs, unattended. */
 const unattended = (stack: string, ...more: string[]) => [
-  ...["--yes", "--stack", stack, ...endpoint(), "--accept-fingerprint", lab.fingerprint],
+  ...["--yes", "--stack", stack, ...endpoint(), "--accept-fingerprint", fingerprint],
   ...[...image(), ...ssh(), ...more],
 ];
 
@@ -99,6 +102,7 @@ describe("before anything is there", () => {
     expect(await users()).toEqual(before);
     expect(written()).toEqual([]);
     expect(existsSync(join(checkout.dir, ".fleet"))).toBe(false);
+    expect(existsSync(join(checkout.env.HOME ?? "", ".ssh", "known_hosts"))).toBe(false);
   });
 
   it("Ctrl-C at a question leaves nothing", async () => {
@@ -199,7 +203,7 @@ describe("with root's password", () => {
       expect(accepted.stdout).toContain("home-ca.pem: the certificate itself");
       expect(stackFile("home")).toBe(before);
     } finally {
-      await lab.control.certificate(["127.0.0.1", "localhost", "pve1", "pve2"]);
+      fingerprint = await lab.control.certificate(["127.0.0.1", "localhost", "pve1", "pve2"]);
     }
   });
 });
@@ -302,7 +306,7 @@ describe("a cluster that does not fit", () => {
     const ids = await checkout.setup([...args, "--vm-ids", "9600"], lab.rootPassword);
     expect(ids).toMatchObject({ code: 1, stderr: expect.stringContaining("taken is 9702") });
     const range = await checkout.setup([...args, "--ip-range", "10.0.0.1-10.0.0.3/24"], lab.rootPassword);
-    expect(range).toMatchObject({ code: 1, stderr: expect.stringContaining("10.0.0.2 is the address of node pve1") });
+    expect(range).toMatchObject({ code: 1, stderr: expect.stringContaining("10.0.0.2 is the address of node pve") });
   });
 });
 
