@@ -233,7 +233,7 @@ export async function repairStack(setup: Setup, stack: string): Promise<number> 
       if (await ui.confirm(`Set ${edit.path.join(".")} to ${shown(edit.value)}?`))
         lines.push(...applyEdits(doc, [edit]));
     }
-    const missing = await checkLogin(session.client, fleetOf(sectionsOf(doc)));
+    const missing = (await checkLogin(session.client, fleetOf(sectionsOf(doc)))).filter(({ optional }) => !optional);
     if (missing.length > 0)
       ui.warn(`The token ${id} lacks rights; on a node, as root:\n${missing.flatMap(({ todo }) => todo).join("\n")}`);
   } finally {

@@ -21,16 +21,24 @@ export async function settleLogin(
   { names, fleet }: { names: LoginNames; fleet: Fleet },
 ): Promise<SettledLogin> {
   if (token === undefined) return { plan: await planFor(ui, options, session.client, names, fleet) };
+  // What lets setup look around hides what is missing until it is taken back.
+  let looksAround = way === "lines";
   for (;;) {
-    const missing = await checkLogin(session.client, fleet);
-    if (missing.length === 0) break;
-    const text = `the token lacks rights that this config needs on ${missing.map(({ path }) => path).join(", ")}`;
-    const lines = missing.flatMap(({ todo }) => todo);
+    const found = await checkLogin(session.client, fleet);
+    const missing = found.filter(({ optional }) => !optional);
+    if (missing.length === 0 && !(looksAround && ui.interactive)) break;
+    const places = missing.map(({ path }) => path);
+    const text =
+      places.length > 0
+        ? `the token lacks rights that this config needs on ${places.join(", ")}`
+        : "the token has the rights that this config needs";
+    const lines = [...found.flatMap(({ todo }) => todo), ...(looksAround ? [lastLine(names.user)] : [])];
     if (!ui.interactive || options.has("print"))
       throw new SetupError("rights", `${text}. On a node, as root:`, [...lines, "Then run setup again."]);
-    ui.lines(`${text}. On a node, as root:`, way === "lines" ? [...lines, lastLine(names.user)] : lines);
+    ui.lines(`${text}. On a node, as root:`, lines);
     if (!(await ui.confirm("Are the lines run?")))
       throw new SetupError("rights", "the token lacks rights; run the lines above, and setup again");
+    looksAround = false;
   }
   return { token };
 }

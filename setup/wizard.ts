@@ -213,7 +213,7 @@ async function checkMade(
 ): Promise<void> {
   const { client } = await logIn(shown, { kind: "token", id, secret });
   try {
-    const missing = await checkLogin(client, fleetOf(config));
+    const missing = (await checkLogin(client, fleetOf(config))).filter(({ optional }) => !optional);
     if (missing.length > 0)
       ui.warn(`The token ${id} lacks rights; on a node, as root:\n${missing.flatMap(({ todo }) => todo).join("\n")}`);
   } finally {

@@ -243,6 +243,9 @@ describe("with other logins", () => {
     const third = await checkout.setup([...args, "--token-stdin"], token);
     expect(third, all(third)).toMatchObject({ code: 0 });
     expect(written()).toContain("Pulumi.lines.yaml");
+    // What let it look around is gone.
+    const acls = await root.get<{ roleid: string; ugid: string }[]>("/access/acl");
+    expect(acls.filter(({ ugid, roleid }) => ugid === "ops@pve" && roleid === "PVEAuditor")).toEqual([]);
   });
 
   it("a user that may not make users gets the lines that do it", async () => {
@@ -316,7 +319,7 @@ async function asRoot(text: string): Promise<string> {
   for (const line of text.split("\n").filter((one) => one.startsWith("pveum "))) {
     const [, userid] = /^pveum user add (\S+)/.exec(line) ?? [];
     const [, verb, roleid, privs] = /^pveum role (add|modify) (\S+) .*--privs "([^"]+)"/.exec(line) ?? [];
-    const [, at] = /^pveum acl modify (\S+)/.exec(line) ?? [];
+    const [, change, at] = /^pveum acl (modify|delete) (\S+)/.exec(line) ?? [];
     const [, owner, name] = /^pveum user token add (\S+) (\S+) --privsep 0/.exec(line) ?? [];
     const value = (option: string) => new RegExp(`--${option} '?([^' ]+)`).exec(line)?.[1];
     if (userid) await root.post("/access/users", { userid });
@@ -324,7 +327,10 @@ async function asRoot(text: string): Promise<string> {
     else if (verb) await root.put(`/access/roles/${roleid}`, { privs, append: true });
     else if (at) {
       const to = { users: value("users"), tokens: value("tokens") };
-      await root.put("/access/acl", { path: at, roles: value("roles"), ...to, propagate: value("propagate") !== "0" });
+      await root.put("/access/acl", {
+        ...{ path: at, roles: value("roles"), ...to },
+        ...(change === "delete" ? { delete: true } : { propagate: value("propagate") !== "0" }),
+      });
     } else if (name)
       secret = (await root.post<{ value: string }>(`/access/users/${owner}/token/${name}`, { privsep: false })).value;
     else throw new Error(`no such line: ${line}`);
