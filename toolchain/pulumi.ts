@@ -12,6 +12,8 @@ export interface PulumiOptions {
   onStderr?: (text: string) => void;
   /** Ends the run as Ctrl-C does. */
   signal?: AbortSignal;
+  /** What the CLI reads from stdin: secrets, which must be in no argument. Only together with `onStdout` or `onStderr`. */
+  input?: string;
 }
 
 export interface PulumiResult {
@@ -28,8 +30,10 @@ export function runPulumi(toolchain: Toolchain, args: string[], options: PulumiO
     const child = spawn(toolchain.pulumi, args, {
       cwd: options.cwd,
       env: { ...process.env, ...toolchain.env, ...options.env },
-      stdio: captured ? ["ignore", "pipe", "pipe"] : "inherit",
+      stdio: captured ? [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"] : "inherit",
     });
+    // A CLI that ends before it has read says why itself.
+    child.stdin?.on("error", () => undefined).end(options.input);
     const result: PulumiResult = { code: 0, stdout: "", stderr: "" };
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       result.stdout += text;

@@ -1,0 +1,147 @@
+import { list } from "../config/text.ts";
+import type { PveClient } from "../proxmox/client.ts";
+import { listDatastoreConfigs } from "../proxmox/cluster.ts";
+import { SshError } from "../proxmox/sshError.ts";
+import type { SshAnswers } from "./answers.ts";
+import { datastoreChoices, type Places } from "./askPlaces.ts";
+import type { NodeDatastore } from "./cluster/datastores.ts";
+import { SetupError } from "./cluster/error.ts";
+import { lookAtNodeSsh, type NodeSsh, trySshLogin } from "./cluster/ssh.ts";
+import { findPublicKeys, usablePrivateKeys } from "./cluster/sshKeys.ts";
+import { type Options, UsageError } from "./options.ts";
+import type { Ui } from "./ui.ts";
+
+export interface UsableSsh {
+  ssh: SshAnswers;
+  /** Where snippets go. */
+  snippets: NodeDatastore;
+}
+
+interface Asking {
+  client: PveClient;
+  places: Places;
+  env: NodeJS.ProcessEnv;
+  /** The config needs snippets whatever is answered here. */
+  isNeeded: boolean;
+}
+
+/** SSH was not asked for, and does not work: setup goes on without. */
+class DoWithout extends Error {}
+
+/**
+ * SSH is for snippets alone, and what needs one by default is the guest agent, which tells the addresses of clones. So it is
+ * used where it works already, and nobody has to set it up for a first fleet.
+ */
+export async function askSsh(ui: Ui, options: Options, asking: Asking): Promise<UsableSsh | undefined> {
+  const { isNeeded, places } = asking;
+  if (options.has("no-ssh")) {
+    if (!isNeeded) return undefined;
+    throw new UsageError("--no-ssh: this config needs cloud-init snippets, which only SSH can upload");
+  }
+  let address = options.text("ssh-address");
+  for (;;) {
+    try {
+      return await usableSsh(ui, options, asking, address);
+    } catch (error) {
+      const isReason = error instanceof SshError || error instanceof SetupError || error instanceof DoWithout;
+      if (!isReason) throw error;
+      const isWanted = isNeeded || options.has("ssh");
+      if (!isWanted) {
+        ui.say(
+          `Without SSH to ${places.node}: ${error.message}.\nNothing needs it but the guest agent, which is not installed then.`,
+        );
+        return undefined;
+      }
+      const todo = error instanceof SetupError ? error.todo : [];
+      const text = `SSH to ${places.node} is needed for cloud-init snippets: ${error.message}`;
+      const ways = "The options for it: --ssh-address, --ssh-user, --ssh-key, --accept-host-key.";
+      if (!ui.interactive || options.has("ssh-address")) throw new SetupError("refused", text, [...todo, ways]);
+      ui.warn([text, ...todo].join("\n"));
+      address = await ui.text({
+        option: "ssh-address",
+        message: `Where is the SSH server of ${places.node}? ADDRESS or ADDRESS:PORT`,
+        ...(address !== undefined && { best: address }),
+      });
+    }
+  }
+}
+
+async function usableSsh(
+  ui: Ui,
+  options: Options,
+  { client, places, env, isNeeded }: Asking,
+  address: string | undefined,
+): Promise<UsableSsh | undefined> {
+  const { node, datastores } = places;
+  const privateKeyFile = options.text("ssh-key") ?? usablePrivateKeys(await findPublicKeys(env))[0];
+  if (privateKeyFile === undefined && !env.SSH_AUTH_SOCK)
+    throw new DoWithout("neither ~/.ssh has an unencrypted private key, nor is there an SSH agent");
+  const username = options.text("ssh-user") ?? "root";
+  const given = addressIn(address);
+  const shown = await lookAtNodeSsh(client, node, given);
+  if (!(await isAccepted(ui, options, shown, { username, isNeeded }))) {
+    if (isNeeded) throw new SetupError("refused", `the host key of ${node} was not accepted`);
+    return undefined;
+  }
+  const snippets = datastoreChoices(ui, options, datastores, "snippets");
+  const wanted = options.text("snippet-datastore");
+  const on = wanted === undefined ? snippets[0] : snippets.find(({ storage }) => storage === wanted);
+  if (!on) throw new UsageError(`--snippet-datastore: no datastore ${wanted} of ${node} takes snippets`);
+  const login = { username, ...(privateKeyFile !== undefined && { privateKeyFile }) };
+  // It makes a file and removes it, and remembers the host key.
+  const isTried = !options.has("print");
+  const failed = isTried && (await trySshLogin(shown, login, await folderOf(client, on), env));
+  if (failed) throw new SetupError("refused", `${username} cannot log in: ${failed}`);
+  const [key] = shown.keys;
+  return { ssh: { ...login, hostKeys: key ? [key.fingerprint] : [], ...given }, snippets: on };
+}
+
+function addressIn(text: string | undefined): { address?: string; port?: number } {
+  if (text === undefined) return {};
+  const [, address = "", port] = /^(?:\[?([^\]]+?)\]?)(?::(\d+))?$/.exec(text) ?? [];
+  if (address === "") throw new UsageError(`--ssh-address: found "${text}"; expected ADDRESS or ADDRESS:PORT`);
+  return { address, ...(port !== undefined && { port: Number(port) }) };
+}
+
+async function isAccepted(
+  ui: Ui,
+  options: Options,
+  { node, keys, known }: NodeSsh,
+  { username, isNeeded }: { username: string; isNeeded: boolean },
+): Promise<boolean> {
+  const shown = keys.map(({ type, fingerprint }) => `${fingerprint} (${type})`);
+  const wanted = options.text("accept-host-key");
+  const isSame = keys.some(({ fingerprint }) => fingerprint === wanted);
+  if (wanted !== undefined && wanted !== "any" && !isSame)
+    throw new SetupError(
+      "refused",
+      `node ${node} shows the host key ${list(shown, "or")}; --accept-host-key has ${wanted}`,
+    );
+  if (known === "changed" && !isSame)
+    throw new SetupError("refused", `the SSH host key of ${node} is another one than ~/.ssh/known_hosts has`, [
+      `If the node was reinstalled: ssh-keygen -R ${node}`,
+    ]);
+  if (wanted !== undefined) return true;
+  if (!ui.interactive) {
+    if (known === "known") return true;
+    const text = `the SSH host key of ${node} is not known: ${shown[0]}; if it is the node's, --accept-host-key ${keys[0]?.fingerprint}`;
+    throw options.has("ssh") || isNeeded ? new UsageError(text) : new DoWithout(text);
+  }
+  if (known !== "known") ui.say(`SSH host key of ${node}, not known on this machine:\n${shown.join("\n")}`);
+  if (isNeeded)
+    return (
+      known === "known" ||
+      ui.confirm(`Is this ${node}? cloud-init's snippets are uploaded there by SSH, as ${username}.`)
+    );
+  return ui.confirm(
+    `Have cloud-init install the guest agent? Clones tell their addresses then. It takes SSH to ${node} as ${username}.`,
+  );
+}
+
+/** Where the plugin is going to upload snippets to. A folder that PVE has not made yet is above it. */
+async function folderOf(client: PveClient, { storage, content }: NodeDatastore): Promise<string> {
+  const config = (await listDatastoreConfigs(client)).find((one) => one.storage === storage);
+  const base = config?.path ?? `/mnt/pve/${storage}`;
+  const [, own] = /(?:^|,)snippets=([^,]+)/.exec(config?.["content-dirs"] ?? "") ?? [];
+  return content.includes("snippets") ? `${base}/${own ?? "snippets"}` : base;
+}

@@ -1,0 +1,82 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { chooseBackend, makeLocal } from "./backend.ts";
+import { backendUrl, localFiles } from "./local.ts";
+import { nextSteps } from "./nextSteps.ts";
+import { writeFiles } from "./writeFiles.ts";
+
+let root: string;
+let home: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "setup-backend-"));
+  home = join(root, "pulumi-home");
+  mkdirSync(home);
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const loggedInTo = (url: string) => writeFileSync(join(home, "credentials.json"), JSON.stringify({ current: url }));
+
+describe("the backend", () => {
+  it("is in files of the checkout if Pulumi is logged in nowhere, with a passphrase that only the user may read", () => {
+    const backend = chooseBackend(root, undefined, { PULUMI_HOME: home });
+    const files = localFiles(root);
+    expect(backend.env).toEqual({
+      PULUMI_BACKEND_URL: backendUrl(files),
+      PULUMI_CONFIG_PASSPHRASE_FILE: files.passphraseFile,
+    });
+    expect(readdirSync(root)).toEqual(["pulumi-home"]);
+    makeLocal(root, backend);
+    const passphrase = readFileSync(files.passphraseFile, "utf8");
+    expect(passphrase.trim()).toMatch(/^[\w-]{32}$/);
+    expect(statSync(files.passphraseFile).mode & 0o777).toBe(0o600);
+    makeLocal(root, backend);
+    expect(readFileSync(files.passphraseFile, "utf8")).toBe(passphrase);
+  });
+
+  it("is where the user is logged in; Pulumi Cloud needs no passphrase", () => {
+    loggedInTo("https://api.pulumi.com");
+    const backend = chooseBackend(root, undefined, { PULUMI_HOME: home });
+    expect(backend).toMatchObject({ text: "https://api.pulumi.com", localState: false, localPassphrase: false });
+    expect(backend.env).toEqual({ PULUMI_HOME: home });
+  });
+
+  it.each([
+    ["an option", "s3://bucket", {}, { PULUMI_BACKEND_URL: "s3://bucket" }],
+    ["the environment", undefined, { PULUMI_BACKEND_URL: "s3://other" }, {}],
+  ])("is what %s says, and the passphrase the user's own", (_what, given, env, expected) => {
+    loggedInTo("https://api.pulumi.com");
+    const backend = chooseBackend(root, given, { PULUMI_HOME: home, PULUMI_CONFIG_PASSPHRASE: "own", ...env });
+    expect(backend).toMatchObject({ env: expected, localState: false, localPassphrase: false });
+  });
+});
+
+it("the next command is printed both ways, with paths of this folder", () => {
+  const env = {
+    PULUMI_CONFIG_PASSPHRASE_FILE: join(root, ".fleet", "passphrase"),
+    PULUMI_BACKEND_URL: "file:///a b?c",
+  };
+  const backend = { text: "", env, localState: true, localPassphrase: true };
+  expect(nextSteps("home", backend, join(root, "home-ca.pem"), root).filter((line) => line.startsWith("  "))).toEqual([
+    "  npm run fleet -- up --stack home",
+    '  export PULUMI_CONFIG_PASSPHRASE_FILE="$PWD/.fleet/passphrase"',
+    "  export PULUMI_BACKEND_URL='file:///a b?c'",
+    '  export SSL_CERT_FILE="$PWD/home-ca.pem"',
+    "  pulumi up --stack home",
+  ]);
+});
+
+it("files are written whole or not at all", () => {
+  writeFileSync(join(root, "one"), "before");
+  const files = [
+    { path: join(root, "one"), text: "after" },
+    // A file is in the place of its folder.
+    { path: join(root, "one", "two"), text: "x" },
+  ];
+  expect(() => writeFiles(files)).toThrow();
+  expect(readFileSync(join(root, "one"), "utf8")).toBe("before");
+  expect(readdirSync(root).sort()).toEqual(["one", "pulumi-home"]);
+  writeFiles(files.slice(0, 1));
+  expect(readFileSync(join(root, "one"), "utf8")).toBe("after");
+});

@@ -1,0 +1,137 @@
+import { randomBytes } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { parse } from "yaml";
+import type { Toolchain } from "../toolchain/install.ts";
+import { type PulumiResult, runPulumi } from "../toolchain/pulumi.ts";
+import { backendUrl, localFiles } from "./local.ts";
+import type { StackSecrets } from "./stackText.ts";
+import { writeFiles } from "./writeFiles.ts";
+
+/** Where Pulumi keeps the state, and what encrypts its secrets. */
+export interface Backend {
+  /** For the user. */
+  text: string;
+  /** What Pulumi needs in its environment for it, besides what the user has set. */
+  env: Record<string, string>;
+  /** The state goes to a folder of the checkout, which is made. */
+  localState: boolean;
+  /** The passphrase is made, or was made by setup before. */
+  localPassphrase: boolean;
+}
+
+/** Where the user is logged in with a `pulumi` of their own. */
+function currentLogin(home: string): string | undefined {
+  try {
+    const { current } = JSON.parse(readFileSync(join(home, "credentials.json"), "utf8")) as { current?: string };
+    return current || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isCloud = (url: string) => /^https?:/.test(url);
+
+/** Looks where the state goes. Writes nothing. */
+export function chooseBackend(root: string, given: string | undefined, env: NodeJS.ProcessEnv = process.env): Backend {
+  const files = localFiles(root);
+  const home = env.PULUMI_HOME || join(homedir(), ".pulumi");
+  const login = given || env.PULUMI_BACKEND_URL ? undefined : existsSync(files.state) ? undefined : currentLogin(home);
+  const url = given || env.PULUMI_BACKEND_URL || login;
+  const ownPassphrase = Boolean(env.PULUMI_CONFIG_PASSPHRASE || env.PULUMI_CONFIG_PASSPHRASE_FILE);
+  const localPassphrase = !ownPassphrase && !(url !== undefined && isCloud(url));
+  return {
+    text: url === undefined ? "in files of this checkout, .fleet/state" : url,
+    env: {
+      ...(url === undefined ? { PULUMI_BACKEND_URL: backendUrl(files) } : given && { PULUMI_BACKEND_URL: given }),
+      // The login belongs to the home folder that it was made in.
+      ...(login && { PULUMI_HOME: home }),
+      ...(localPassphrase && { PULUMI_CONFIG_PASSPHRASE_FILE: files.passphraseFile }),
+    },
+    localState: url === undefined,
+    localPassphrase,
+  };
+}
+
+/** Makes what is local: the folder of the state, and a passphrase if there is none. */
+export function makeLocal(root: string, { localState, localPassphrase }: Backend): void {
+  const files = localFiles(root);
+  if (localState) mkdirSync(files.state, { recursive: true, mode: 0o700 });
+  if (localPassphrase && !existsSync(files.passphraseFile))
+    writeFiles([{ path: files.passphraseFile, text: `${randomBytes(24).toString("base64url")}\n`, mode: 0o600 }]);
+}
+
+/** Runs Pulumi for the stack, quietly. */
+export type Pulumi = (args: string[], options?: { input?: string; cwd?: string }) => Promise<PulumiResult>;
+
+export function pulumiFor(toolchain: Toolchain, root: string, env: Record<string, string>): Pulumi {
+  const quiet = { onStdout: () => undefined, onStderr: () => undefined };
+  return (args, { input, cwd = root } = {}) =>
+    runPulumi(toolchain, [...args, "--non-interactive"], { cwd, env, ...quiet, ...(input !== undefined && { input }) });
+}
+
+/** Pulumi refused; the message has its words. */
+export class PulumiError extends Error {
+  override name = "PulumiError";
+
+  constructor(what: string, { stdout, stderr, code }: PulumiResult) {
+    super(`${what} (exit code ${code}):\n${`${stderr}${stdout}`.trim()}`);
+  }
+}
+
+/** Runs with a copy of the project that nobody sees: Pulumi writes stack files, which must not be there before they are complete. */
+async function aside<T>(root: string, work: (cwd: string) => Promise<T>): Promise<T> {
+  const parent = join(root, ".fleet");
+  mkdirSync(parent, { recursive: true });
+  const cwd = mkdtempSync(join(parent, "unfinished-"));
+  try {
+    cpSync(join(root, "Pulumi.yaml"), join(cwd, "Pulumi.yaml"));
+    return await work(cwd);
+  } finally {
+    rmSync(cwd, { recursive: true, force: true });
+  }
+}
+
+async function encrypted(pulumi: Pulumi, cwd: string, stack: string, token: string): Promise<StackSecrets> {
+  const set = await pulumi(["config", "set", "--secret", "apiToken", "--stack", stack], { cwd, input: token });
+  if (set.code !== 0) throw new PulumiError("the token cannot be encrypted", set);
+  const { config, ...provider } = parse(readFileSync(join(cwd, `Pulumi.${stack}.yaml`), "utf8")) as {
+    config: Record<string, { secure: string }>;
+  };
+  const apiToken = config["proxmox-golden-fleet:apiToken"];
+  if (!apiToken?.secure) throw new Error("Pulumi did not encrypt the token");
+  return { apiToken, provider };
+}
+
+/** Makes the stack, unless Pulumi has it already, and encrypts the token for it. */
+export const makeStack = (
+  pulumi: Pulumi,
+  root: string,
+  stack: string,
+  token: string,
+): Promise<{ secrets: StackSecrets; isNew: boolean }> =>
+  aside(root, async (cwd) => {
+    const init = await pulumi(["stack", "init", stack], { cwd });
+    const isNew = init.code === 0;
+    if (!isNew && (await pulumi(["stack", "select", stack], { cwd })).code !== 0)
+      throw new PulumiError(`the stack "${stack}" cannot be made`, init);
+    return { secrets: await encrypted(pulumi, cwd, stack, token), isNew };
+  });
+
+/**
+ * Encrypts another token for a stack that exists.
+ *
+ * @param text of its stack file
+ */
+export const encrypt = (
+  pulumi: Pulumi,
+  root: string,
+  stack: string,
+  token: string,
+  text: string,
+): Promise<StackSecrets> =>
+  aside(root, (cwd) => {
+    writeFileSync(join(cwd, `Pulumi.${stack}.yaml`), text);
+    return encrypted(pulumi, cwd, stack, token);
+  });
