@@ -40,7 +40,7 @@ export async function checkGo(
 
 function messageFor(needed: string, found: string, notDownloaded: string | undefined): string {
   return [
-    "Pulumi's CLI is not on PATH, so it has to be built, and that needs Go.",
+    `Pulumi's CLI is not on PATH${notDownloaded === undefined ? "" : " and cannot be downloaded"}, so it has to be built, and that needs Go.`,
     ...(notDownloaded === undefined ? [] : [`  download:   ${notDownloaded}`]),
     `  looked for: Go ${needed} or newer; Go ${fetchesItself} or newer will do if it may fetch a newer one (GOTOOLCHAIN=auto)`,
     `  found:      ${found}`,
@@ -48,6 +48,6 @@ function messageFor(needed: string, found: string, notDownloaded: string | undef
     "  install Pulumi: https://www.pulumi.com/docs/install",
     "  install Go:     Debian, Ubuntu: sudo apt-get install golang-go   (or, if that is too old, the archive of https://go.dev/dl)",
     "                  macOS:          brew install go",
-    `  let it be downloaded: a proxy (HTTPS_PROXY), or a mirror of GitHub's releases (${releasesVariable})`,
+    `  download it:    through a proxy (HTTPS_PROXY), or from a mirror of GitHub's releases (${releasesVariable})`,
   ].join("\n");
 }

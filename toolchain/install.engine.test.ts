@@ -144,6 +144,13 @@ test("a plugin that is not to be had is left to the engine", async () => {
   expect(origin).toBe("downloaded");
   expect(lines.at(-1)).toContain("fetch the plugin itself");
   expect(env).not.toHaveProperty("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION");
-  expect(existsSync(join(paths.home, "plugins"))).toBe(false);
+  const folder = join(paths.home, "plugins", `resource-proxmoxve-v${versions.proxmoxve}`);
+  expect(existsSync(folder)).toBe(false);
   await half.stop();
+
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "pulumi-resource-proxmoxve"), "what the engine fetched");
+  const { length } = lines;
+  expect((await ensure()).env).toHaveProperty("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION");
+  expect(lines).toHaveLength(length);
 });

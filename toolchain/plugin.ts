@@ -22,8 +22,11 @@ const downloaded = "downloaded";
 
 /** Whether the plugin is there; one that was built if `onlyBuilt`. What was built from other sources does not count. */
 export function pluginPresent(paths: Paths, version: string, onlyBuilt: boolean): boolean {
-  const key = keyIn(pluginFolder(paths, version));
-  return key === buildKey(pluginSources(paths), version) || (!onlyBuilt && key === downloaded);
+  const folder = pluginFolder(paths, version);
+  const key = keyIn(folder);
+  if (key !== undefined) return key === buildKey(pluginSources(paths), version) || (!onlyBuilt && key === downloaded);
+  // The engine fetches plugins, too, and marks one that is not complete.
+  return !onlyBuilt && existsSync(join(folder, executable)) && !existsSync(`${folder}.partial`);
 }
 
 /** @throws DownloadError */
