@@ -12,6 +12,7 @@ import { type CloneInputs, READY_SECONDS, SHUTDOWN_SECONDS } from "../providers/
 import { Clone, type PlaceArgs } from "../providers/clone/resource.ts";
 import type { FleetContext } from "./fleet.ts";
 import { anySecret, hide } from "./secrets.ts";
+import { settled } from "./settled.ts";
 import type { VmTemplate } from "./vmTemplate.ts";
 
 /** The template of a set on one node, as config and as resource. */
@@ -186,7 +187,7 @@ export class CloneSet extends pulumi.ComponentResource {
         },
       );
       const configured = staticAddress(ipConfigs(clone));
-      return pulumi
+      const info = pulumi
         .all([
           resource.node,
           resource.status,
@@ -211,9 +212,10 @@ export class CloneSet extends pulumi.ComponentResource {
             }),
           }),
         );
+      return settled(info);
     });
-    // What a run leaves out and was never made has no status.
-    this.clones = pulumi.all(clones).apply((all) => all.filter(({ status }) => status !== undefined));
+    // What a run leaves out and was never made has no status: older engines give nothing, newer ones say that it is unknown.
+    this.clones = pulumi.all(clones).apply((all) => all.flatMap((info) => (info?.status === undefined ? [] : [info])));
     this.registerOutputs({ clones: this.clones });
   }
 }
