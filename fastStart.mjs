@@ -2,9 +2,13 @@
 // of what a run with little to do waits for. What each step gives is in docs/performance.md. This is JavaScript because
 // Node would load a compiler for TypeScript, which it does not need once what it made is in the cache.
 
-import { createRequire, enableCompileCache, Module } from "node:module";
+import "./nodeVersion.mjs";
+import module from "node:module";
 import { join } from "node:path";
 import v8 from "node:v8";
+
+// Named imports that an old Node lacks would keep all of this from being loaded, and nodeVersion.mjs from saying so.
+const { createRequire, enableCompileCache, Module } = module;
 
 // What has been compiled once is not compiled again. V8 takes compiled code back only under the flags that it was kept
 // under, and the SDK sets this one while it loads; so it is set before.

@@ -14,6 +14,7 @@ import { type CloneInputs, READY_SECONDS, SHUTDOWN_SECONDS } from "../providers/
 import { Clone, type PlaceArgs } from "../providers/clone/resource.ts";
 import type { FleetContext } from "./fleet.ts";
 import { anySecret, hide } from "./secrets.ts";
+import { settled } from "./settled.ts";
 import type { VmTemplate } from "./vmTemplate.ts";
 
 /** The template of a set on one node, as config and as resource. */
@@ -208,7 +209,7 @@ export class CloneSet extends pulumi.ComponentResource {
       );
       wanted.push({ resource, wish, nodes: places.map(({ node }) => node) });
       const configured = staticAddress(ipConfigs(clone));
-      return pulumi
+      const info = pulumi
         .all([
           resource.node,
           resource.status,
@@ -233,10 +234,11 @@ export class CloneSet extends pulumi.ComponentResource {
             }),
           }),
         );
+      return settled(info);
     });
     this.wanted = wanted;
-    // What a run leaves out and was never made has no status.
-    this.clones = pulumi.all(clones).apply((all) => all.filter(({ status }) => status !== undefined));
+    // What a run leaves out and was never made has no status: older engines give nothing, newer ones say that it is unknown.
+    this.clones = pulumi.all(clones).apply((all) => all.flatMap((info) => (info?.status === undefined ? [] : [info])));
     this.registerOutputs({ clones: this.clones });
   }
 }

@@ -42,31 +42,33 @@ export function knownClones(made: Clones, config: Config, run: RunPart): Clones 
   );
 }
 
-/** What tells that all of a template has been made. */
 interface Made {
-  vmId: number | undefined;
-  isTemplate: boolean | undefined;
+  vmId: number;
   image: { checksum: string | undefined };
 }
 
+type Partly<T> = { [K in keyof T]: T[K] | undefined };
+
+/** What a run leaves out and was never made has no outputs; of an image, older engines give an object without any. */
+const isMade = <T extends Made>(template: Partly<T>): template is T =>
+  Object.values(template).every((value) => value !== undefined) && Boolean(template.image?.checksum);
+
 /** The templates by the same rule. */
 export function knownTemplates<T extends Made>(
-  made: Readonly<Record<string, T>>,
+  made: Readonly<Record<string, Partly<T>>>,
   { templates }: Pick<Config, "templates">,
   { part, before }: RunPart,
 ): Record<string, T> {
   const reported = Object.entries((before.output("templates") ?? {}) as Record<string, T>);
   const now = Object.entries(made).flatMap(([key, template]): [string, T][] => {
-    // What a run leaves out and was never made has no outputs.
-    if (template.vmId === undefined || template.isTemplate === undefined || !template.image.checksum) return [];
+    if (!isMade(template)) return [];
     const isIn = part.hasTemplate(key, template.vmId);
     const then = reported.find(([, { vmId }]) => vmId === template.vmId)?.[1];
     return [[key, isIn ? template : (then ?? template)]];
   });
   const ids = new Set(Object.values(templates).map(({ vmId }) => vmId));
   const lost = reported.filter(
-    ([key, { vmId }]) =>
-      vmId !== undefined && !ids.has(vmId) && !part.hasTemplate(key, vmId) && before.hasPart(vmId, "conversion"),
+    ([key, { vmId }]) => !ids.has(vmId) && !part.hasTemplate(key, vmId) && before.hasPart(vmId, "conversion"),
   );
   return Object.fromEntries([...lost, ...now]);
 }

@@ -6,6 +6,7 @@ import { failedClones } from "./failedClones.ts";
 import { ansibleInventory, type HostSet } from "./inventory.ts";
 import { knownClones, knownTemplates, leftOutLines } from "./known.ts";
 import { isConcerned, type RunPart } from "./runPart.ts";
+import { settled } from "./settled.ts";
 import { sshConfig } from "./sshConfig.ts";
 import { summary } from "./summary.ts";
 import type { VmTemplate } from "./vmTemplate.ts";
@@ -25,7 +26,15 @@ export function report(
     Object.fromEntries(
       [...sources].map(([key, { vmId, nodeName, name, image, isTemplate, snippetIds, contentHash }]) => [
         key,
-        { vmId, nodeName, name, image, isTemplate, snippetIds, contentHash },
+        {
+          vmId: settled(vmId),
+          nodeName: settled(nodeName),
+          name: settled(name),
+          image: settled(image),
+          isTemplate: settled(isTemplate),
+          snippetIds: settled(snippetIds).apply((ids) => ids ?? []),
+          contentHash: settled(contentHash),
+        },
       ]),
     ),
   );

@@ -18,7 +18,9 @@ process.on("SIGINT", () => {
 async function main(): Promise<number> {
   say("1/3 toolchain: Pulumi's engine and the proxmoxve plugin");
   const toolchain = await ensureToolchain();
-  say(`    pulumi ${toolchain.version} (${toolchain.built ? "built in .toolchain" : toolchain.pulumi})`);
+  say(
+    `    pulumi ${toolchain.version} (${toolchain.origin === "path" ? toolchain.pulumi : `${toolchain.origin}, in .toolchain`})`,
+  );
   if (interrupted) return 130;
 
   say("2/3 lab: a Proxmox VE to try everything on, on loopback");

@@ -18,6 +18,7 @@ const PROGRAM = [
   "package.json",
   "index.ts",
   "fastStart.mjs",
+  "nodeVersion.mjs",
   "config",
   "components",
   "fleet",

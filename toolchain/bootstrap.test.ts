@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -88,4 +88,15 @@ test("Ctrl-C in a terminal is left to the script", async () => {
   child.kill("SIGINT"); // as the terminal does to every process of the group; the script here was spared
   child.kill("SIGTERM");
   expect(await ended).toMatchObject({ code: 7 });
+});
+
+test("an old Node is told in one line, before anything is installed", () => {
+  const older = 'data:text/javascript,Object.defineProperty(process.versions, "node", { value: "18.20.8" })';
+  const bootstrap = join(project, "toolchain", "bootstrap.mjs");
+  const { status, stderr } = spawnSync(process.execPath, ["--import", older, bootstrap, "script.ts"], {
+    encoding: "utf8",
+  });
+  expect(status).toBe(1);
+  expect(stderr).toBe("Node 18.20.8 is too old: this project needs Node 20 or newer (see https://nodejs.org).\n");
+  expect(existsSync(join(project, "node_modules"))).toBe(false);
 });

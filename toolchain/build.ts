@@ -79,7 +79,12 @@ export async function makeFolder(
   // Named by process: a compiler that outlived its killed parent must not write into this folder.
   const unfinished = join(workshop, `${process.pid}`);
   mkdirSync(unfinished, { recursive: true });
-  await make(unfinished);
+  try {
+    await make(unfinished);
+  } catch (error) {
+    rmSync(workshop, { recursive: true, force: true });
+    throw error;
+  }
   mkdirSync(dirname(target), { recursive: true });
   if (existsSync(target)) renameSync(target, join(workshop, "replaced"));
   renameSync(unfinished, target);

@@ -25,7 +25,7 @@ test("the needed Go is read from go.mod", () => {
 });
 
 test("no Go at all: says what was looked for, what is needed and how to get it", async () => {
-  const attempt = checkGo(modules, { PATH: "/nowhere" });
+  const attempt = checkGo(modules, undefined, { PATH: "/nowhere" });
   await expect(attempt).rejects.toThrow('"go" was not found on PATH (/nowhere)');
   await expect(attempt).rejects.toThrow("Go 1.26.0 or newer");
   await expect(attempt).rejects.toThrow("apt-get install");
@@ -34,20 +34,22 @@ test("no Go at all: says what was looked for, what is needed and how to get it",
 });
 
 test("a Go that is too old and may not fetch a newer one", async () => {
-  await expect(checkGo(modules, goThatPrints("go1.24.1\\nlocal\\n"))).rejects.toThrow(
+  await expect(checkGo(modules, undefined, goThatPrints("go1.24.1\\nlocal\\n"))).rejects.toThrow(
     "go1.24.1, with GOTOOLCHAIN=local",
   );
 });
 
 test("a Go from before toolchains", async () => {
-  await expect(checkGo(modules, goThatPrints("go1.19.8\\n\\n"))).rejects.toThrow('"go" on PATH is go1.19.8');
+  await expect(checkGo(modules, undefined, goThatPrints("go1.19.8\\n\\n"))).rejects.toThrow('"go" on PATH is go1.19.8');
 });
 
 test("a Go that does not work", async () => {
-  await expect(checkGo(modules, goThatPrints("oh no", 2))).rejects.toThrow('"go env GOVERSION" failed: oh no');
+  await expect(checkGo(modules, undefined, goThatPrints("oh no", 2))).rejects.toThrow(
+    '"go env GOVERSION" failed: oh no',
+  );
 });
 
 test("new enough, or able to become so", async () => {
-  await checkGo(modules, goThatPrints("go1.26.8\\nlocal\\n"));
-  await checkGo(modules, goThatPrints("go1.24.1\\nauto\\n"));
+  await checkGo(modules, undefined, goThatPrints("go1.26.8\\nlocal\\n"));
+  await checkGo(modules, undefined, goThatPrints("go1.24.1\\nauto\\n"));
 });

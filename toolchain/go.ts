@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { runCommand } from "./command.ts";
+import { releasesVariable } from "./releases.ts";
 import { isAtLeast, parseVersion } from "./versions.ts";
 
 /** The Go version that a module's go.mod asks for. */
@@ -14,9 +15,15 @@ const fetchesItself = "1.21.0";
 /**
  * Makes sure that Go can build the modules, and says what to do if not.
  *
+ * @param notDownloaded why nothing was downloaded instead
  * @throws Error with instructions
  */
-export async function checkGo(moduleFolders: string[], env: NodeJS.ProcessEnv = process.env): Promise<void> {
+export async function checkGo(
+  moduleFolders: string[],
+  notDownloaded?: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<void> {
+  const goMessage = (needed: string, found: string) => messageFor(needed, found, notDownloaded);
   const needed = moduleFolders.map(requiredGo).reduce((a, b) => (isAtLeast(a, b) ? a : b));
   const { code, stdout, stderr, failure } = await runCommand("go", ["env", "GOVERSION", "GOTOOLCHAIN"], { env });
   if (failure?.code === "ENOENT") throw new Error(goMessage(needed, `"go" was not found on PATH (${env.PATH ?? ""})`));
@@ -31,13 +38,16 @@ export async function checkGo(moduleFolders: string[], env: NodeJS.ProcessEnv = 
   );
 }
 
-export function goMessage(needed: string, found: string): string {
+function messageFor(needed: string, found: string, notDownloaded: string | undefined): string {
   return [
-    "Pulumi's CLI is not on PATH, so it has to be built, and that needs Go.",
+    `Pulumi's CLI is not on PATH${notDownloaded === undefined ? "" : " and cannot be downloaded"}, so it has to be built, and that needs Go.`,
+    ...(notDownloaded === undefined ? [] : [`  download:   ${notDownloaded}`]),
     `  looked for: Go ${needed} or newer; Go ${fetchesItself} or newer will do if it may fetch a newer one (GOTOOLCHAIN=auto)`,
     `  found:      ${found}`,
-    "  install Go: Debian, Ubuntu: sudo apt-get install golang-go   (or, if that is too old, the archive of https://go.dev/dl)",
-    "              macOS:          brew install go",
-    "  or install Pulumi itself, then nothing has to be built: https://www.pulumi.com/docs/install",
+    "One of these will do:",
+    "  install Pulumi: https://www.pulumi.com/docs/install",
+    "  install Go:     Debian, Ubuntu: sudo apt-get install golang-go   (or, if that is too old, the archive of https://go.dev/dl)",
+    "                  macOS:          brew install go",
+    `  download it:    through a proxy (HTTPS_PROXY), or from a mirror of GitHub's releases (${releasesVariable})`,
   ].join("\n");
 }

@@ -58,7 +58,7 @@ test("the user's CLI works with the PULUMI_HOME of the checkout, and may fetch p
   const pulumi = installPulumi("echo v3.260.1");
   vi.stubEnv(toolchainVariable, undefined);
   const toolchain = await ensureToolchain({ log: () => {} });
-  expect(toolchain).toMatchObject({ pulumi, version: "3.260.1", built: false });
+  expect(toolchain).toMatchObject({ pulumi, version: "3.260.1", origin: "path" });
   expect(toolchain.env.PULUMI_HOME).toBe(checkout.home);
   expect(toolchain.env).not.toHaveProperty("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION");
 });

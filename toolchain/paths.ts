@@ -5,7 +5,7 @@ export interface Paths {
   root: string;
   /** Sources of what is built. */
   sources: string;
-  /** What is built, and the engine's own state; git-ignored, and free to be removed at any time. */
+  /** What is downloaded or built, and the engine's own state; git-ignored, and free to be removed at any time. */
   store: string;
   /** PULUMI_HOME: apart from the user's own. */
   home: string;

@@ -28,7 +28,7 @@ const COMMANDS: Record<string, Invocation["command"]> = {
 /** Options of these commands that take the next argument as their value; all others stand alone, or have `=`. */
 export const TAKES_VALUE: ReadonlySet<string> = new Set(
   `client color config config-file cwd event-log exclude exec-agent exec-kind import-file
-  import-pending-creates memprofilerate message otel-traces output parallel plan policy-pack policy-pack-config profiling
+  import-pending-creates memprofilerate message otel-traces output override-env parallel plan policy-pack policy-pack-config profiling
   remote-agent-pool-id remote-env remote-env-secret remote-executor-image remote-executor-image-password
   remote-executor-image-username remote-git-auth-access-token remote-git-auth-password remote-git-auth-ssh-private-key
   remote-git-auth-ssh-private-key-path remote-git-auth-username remote-git-branch remote-git-commit remote-git-repo-dir
