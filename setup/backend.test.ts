@@ -39,7 +39,7 @@ describe("the backend", () => {
     loggedInTo("https://api.pulumi.com");
     const backend = chooseBackend(root, undefined, { PULUMI_HOME: home });
     expect(backend).toMatchObject({ text: "https://api.pulumi.com", localState: false, localPassphrase: false });
-    expect(backend.env).toEqual({ PULUMI_HOME: home });
+    expect(backend.env).toEqual({ PULUMI_CREDENTIALS_PATH: home });
   });
 
   it.each([

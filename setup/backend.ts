@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import type { Toolchain } from "../toolchain/install.ts";
 import { type PulumiResult, runPulumi } from "../toolchain/pulumi.ts";
-import { backendUrl, localFiles } from "./local.ts";
+import { backendUrl, localFiles, ownLogin } from "./local.ts";
 import type { StackSecrets } from "./stackText.ts";
 import { writeFiles } from "./writeFiles.ts";
 
@@ -21,32 +20,20 @@ export interface Backend {
   localPassphrase: boolean;
 }
 
-/** Where the user is logged in with a `pulumi` of their own. */
-function currentLogin(home: string): string | undefined {
-  try {
-    const { current } = JSON.parse(readFileSync(join(home, "credentials.json"), "utf8")) as { current?: string };
-    return current || undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 const isCloud = (url: string) => /^https?:/.test(url);
 
 /** Looks where the state goes. Writes nothing. */
 export function chooseBackend(root: string, given: string | undefined, env: NodeJS.ProcessEnv = process.env): Backend {
   const files = localFiles(root);
-  const home = env.PULUMI_HOME || join(homedir(), ".pulumi");
-  const login = given || env.PULUMI_BACKEND_URL ? undefined : existsSync(files.state) ? undefined : currentLogin(home);
-  const url = given || env.PULUMI_BACKEND_URL || login;
+  const login = given || env.PULUMI_BACKEND_URL || existsSync(files.state) ? undefined : ownLogin(env);
+  const url = given || env.PULUMI_BACKEND_URL || login?.url;
   const ownPassphrase = Boolean(env.PULUMI_CONFIG_PASSPHRASE || env.PULUMI_CONFIG_PASSPHRASE_FILE);
   const localPassphrase = !ownPassphrase && !(url !== undefined && isCloud(url));
   return {
     text: url === undefined ? "in files of this checkout, .fleet/state" : url,
     env: {
       ...(url === undefined ? { PULUMI_BACKEND_URL: backendUrl(files) } : given && { PULUMI_BACKEND_URL: given }),
-      // The login belongs to the home folder that it was made in.
-      ...(login && { PULUMI_HOME: home }),
+      ...(login && { PULUMI_CREDENTIALS_PATH: login.folder }),
       ...(localPassphrase && { PULUMI_CONFIG_PASSPHRASE_FILE: files.passphraseFile }),
     },
     localState: url === undefined,
@@ -68,7 +55,14 @@ export type Pulumi = (args: string[], options?: { input?: string; cwd?: string }
 export function pulumiFor(toolchain: Toolchain, root: string, env: Record<string, string>): Pulumi {
   const quiet = { onStdout: () => undefined, onStderr: () => undefined };
   return (args, { input, cwd = root } = {}) =>
-    runPulumi(toolchain, [...args, "--non-interactive"], { cwd, env, ...quiet, ...(input !== undefined && { input }) });
+    runPulumi(toolchain, [...args, "--non-interactive"], {
+      cwd,
+      env,
+      // What was made on the cluster a moment ago must get into the stack, whatever is pressed.
+      apart: true,
+      ...quiet,
+      ...(input !== undefined && { input }),
+    });
 }
 
 /** Pulumi refused; the message has its words. */

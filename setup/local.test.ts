@@ -12,7 +12,15 @@ function checkout(): string {
 }
 
 test("a checkout without setup has nothing to add", () => {
-  expect(localEnvironment(mkdtempSync(join(tmpdir(), "checkout-")), {})).toEqual({});
+  const root = mkdtempSync(join(tmpdir(), "checkout-"));
+  expect(localEnvironment(root, { PULUMI_HOME: root })).toEqual({});
+});
+
+test("without setup's files, the user's own login counts", () => {
+  const root = mkdtempSync(join(tmpdir(), "checkout-"));
+  writeFileSync(join(root, "credentials.json"), JSON.stringify({ current: "https://api.pulumi.com" }));
+  expect(localEnvironment(root, { PULUMI_HOME: root })).toEqual({ PULUMI_CREDENTIALS_PATH: root });
+  expect(localEnvironment(root, { PULUMI_HOME: root, PULUMI_BACKEND_URL: "s3://states" })).toEqual({});
 });
 
 test("what setup made is used", () => {

@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -18,11 +19,30 @@ export const localFiles = (root: string): LocalFiles => ({
 /** URL of the backend in files; without the metadata, which an engine that is killed can leave empty (README). */
 export const backendUrl = (files: LocalFiles): string => `${pathToFileURL(files.state).href}?metadata=skip`;
 
-/** What setup made for Pulumi, as its environment. What the user has set already stays. */
+/** Where the user is logged in with a `pulumi` of their own, and the folder that the login is in. */
+export function ownLogin(env: NodeJS.ProcessEnv = process.env): { url: string; folder: string } | undefined {
+  const folder = env.PULUMI_CREDENTIALS_PATH || env.PULUMI_HOME || join(homedir(), ".pulumi");
+  try {
+    const { current } = JSON.parse(readFileSync(join(folder, "credentials.json"), "utf8")) as { current?: string };
+    return current ? { url: current, folder } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Where the stacks of this checkout are, as Pulumi's environment: in the files that setup made, or where the user is logged in.
+ * What the user has set already stays.
+ */
 export function localEnvironment(root: string, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const files = localFiles(root);
   const own: Record<string, string> = {};
-  if (!env.PULUMI_BACKEND_URL && existsSync(files.state)) own.PULUMI_BACKEND_URL = backendUrl(files);
+  if (!env.PULUMI_BACKEND_URL) {
+    const login = ownLogin(env);
+    if (existsSync(files.state)) own.PULUMI_BACKEND_URL = backendUrl(files);
+    // The toolchain has a home of its own for the CLI; the login alone is the user's.
+    else if (login) own.PULUMI_CREDENTIALS_PATH = login.folder;
+  }
   if (!env.PULUMI_CONFIG_PASSPHRASE && !env.PULUMI_CONFIG_PASSPHRASE_FILE && existsSync(files.passphraseFile))
     own.PULUMI_CONFIG_PASSPHRASE_FILE = files.passphraseFile;
   return own;

@@ -92,6 +92,10 @@ export class Options {
     this.#given = given;
   }
 
+  get names(): string[] {
+    return Object.keys(this.#given);
+  }
+
   has(name: OptionName): boolean {
     return this.#given[name] !== undefined;
   }

@@ -32,6 +32,45 @@ interface Edit {
   value: unknown;
 }
 
+/** What says something of a stack that exists. */
+const KNOWN = [
+  "stack",
+  "yes",
+  "print",
+  "endpoint",
+  "accept-fingerprint",
+  "node",
+  "token-stdin",
+  "image-datastore",
+  "disk-datastore",
+  "snippet-datastore",
+  "bridge",
+  "image",
+  "image-url",
+  "checksum-url",
+  "user",
+  "ssh-public-key",
+  "set",
+  "clones",
+  "ip-range",
+  "gateway",
+  "linked",
+  "full",
+  "ssh-user",
+  "ssh-key",
+  "backend",
+  "no-preflight",
+] as const satisfies readonly OptionName[];
+
+/** @throws UsageError for options that would change nothing */
+function checkKnown(options: Options, stack: string): void {
+  const others = options.names.filter((name) => !(KNOWN as readonly string[]).includes(name));
+  if (others.length > 0)
+    throw new UsageError(
+      `${others.map((name) => `--${name}`).join(", ")}: for a new stack only; edit Pulumi.${stack}.yaml, which exists already`,
+    );
+}
+
 const keyOf = ([section = "", ...rest]: readonly string[]) => ["config", `${PROJECT}:${section}`, ...rest];
 
 function read(file: string): Document {
@@ -206,6 +245,7 @@ const pinned = ({ trustedBy: _, ...certificate }: EndpointCertificate): Endpoint
 /** Looks whether a stack still fits its cluster, and changes what the user says: comments and all other keys stay. */
 export async function repairStack(setup: Setup, stack: string): Promise<number> {
   const { ui, options, root, env, journal } = setup;
+  checkKnown(options, stack);
   const file = join(root, `Pulumi.${stack}.yaml`);
   const doc = read(file);
   ui.step(`Pulumi.${stack}.yaml exists: looking whether it still fits. Only what you say is changed.`);

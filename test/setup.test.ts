@@ -181,6 +181,11 @@ describe("with root's password", () => {
     const file = join(checkout.dir, "Pulumi.home.yaml");
     writeFileSync(file, stackFile("home").replace("    node: pve1\n", "    node: pve1 # the one in the cellar\n"));
     const before = stackFile("home");
+    const useless = await checkout.setup(["--yes", "--stack", "home", "--vm-ids", "7000", "--add-content"]);
+    expect(useless).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("--vm-ids, --add-content: for a new stack only"),
+    });
     const same = await checkout.setup(["--yes", "--stack", "home", "--no-preflight"]);
     expect(same, all(same)).toMatchObject({ code: 0 });
     expect(same.stdout).toContain("The stack file stays as it is.");

@@ -12,6 +12,8 @@ export interface PulumiOptions {
   onStderr?: (text: string) => void;
   /** Ends the run as Ctrl-C does. */
   signal?: AbortSignal;
+  /** Keeps Ctrl-C of the terminal from the CLI. */
+  apart?: boolean;
   /** What the CLI reads from stdin: secrets, which must be in no argument. Only together with `onStdout` or `onStderr`. */
   input?: string;
 }
@@ -30,6 +32,7 @@ export function runPulumi(toolchain: Toolchain, args: string[], options: PulumiO
     const child = spawn(toolchain.pulumi, args, {
       cwd: options.cwd,
       env: { ...process.env, ...toolchain.env, ...options.env },
+      detached: options.apart ?? false,
       stdio: captured ? [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"] : "inherit",
     });
     // A CLI that ends before it has read says why itself.
