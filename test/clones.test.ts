@@ -314,7 +314,7 @@ describe("a listed clone", () => {
     const mac = (vmId: number, all: typeof old) => /virtio=([0-9A-F:]+)/.exec(String(all[vmId]?.config.net0))?.[1];
     await list(changed());
     const preview = await project.pulumi("preview");
-    expect(preview.diagnostics).toBe("");
+    expect(preview.diagnostics).toMatch(/^clones-lost: .* app-1 \(VM 9201\)\s*$/);
     expect(steps(preview)).toEqual(["delete vm-9201", "update vm-9202", "update vm-9203", "update vm-9204"]);
     expect(preview.output).toMatch(/vm-9202 update \[diff: .*~hostname,name/);
     expect(preview.output).toMatch(/vm-9203 update \[diff: .*\+.*cores.*memoryMiB.*nics.*~.*tags/);
