@@ -50,7 +50,7 @@ describe("a minimal config", () => {
 
   test("cannot be empty", () => {
     expect(problems({ cluster: undefined, apiToken: undefined, templates: undefined })).toEqual([
-      "cluster: missing; expected at least endpoint and node (see the README)",
+      "cluster: missing; expected at least endpoint and node: `npm run setup` writes them, or see docs/by-hand.md",
       expect.stringMatching(/^apiToken: missing; set it with/),
     ]);
   });

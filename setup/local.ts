@@ -16,7 +16,7 @@ export const localFiles = (root: string): LocalFiles => ({
   passphraseFile: join(root, ".fleet", "passphrase"),
 });
 
-/** URL of the backend in files; without the metadata, which an engine that is killed can leave empty (README). */
+/** URL of the backend in files; without the metadata, which an engine that is killed can leave empty (docs/by-hand.md). */
 export const backendUrl = (files: LocalFiles): string => `${pathToFileURL(files.state).href}?metadata=skip`;
 
 /** Where the user is logged in with a `pulumi` of their own, and the folder that the login is in. */
