@@ -101,7 +101,10 @@ export function loadConfig(
 
   const rawCluster = readObject("cluster", config, problems);
   if (rawCluster === undefined && !problems.some(({ path }) => path === "cluster")) {
-    problems.push({ path: "cluster", message: "missing; expected at least endpoint and node: `npm run setup` writes them, or see docs/by-hand.md" });
+    problems.push({
+      path: "cluster",
+      message: "missing; expected at least endpoint and node: `npm run setup` writes them, or see docs/by-hand.md",
+    });
   }
   const cluster = rawCluster && parse(clusterSchema, rawCluster, ["cluster"]);
   const login = readLogin(config, env);

@@ -16,7 +16,7 @@ export function nextSteps(stack: string, { env }: Backend, caFile: string | unde
   return [
     `  npm run fleet -- up --stack ${stack}`,
     "",
-    "or with Pulumi and Node 22.18 or newer of your own, in this folder:",
+    "or with Pulumi and Node 22.19 or newer of your own, in this folder:",
     "",
     ...exports.map((line) => `  ${line}`),
     `  pulumi up --stack ${stack}`,

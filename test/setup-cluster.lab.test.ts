@@ -244,11 +244,13 @@ describe("a login of its own", () => {
     expect(plan).toMatchObject({ tokenId: "golden@pve!fleet", isPossible: true, privilegeSeparation: false });
     expect(plan.changes.map(({ what, action, name }) => `${action} ${what} ${name}`)).toEqual([
       "make user golden@pve",
+      "make role GoldenFleet",
       "make role GoldenFleetNodesPve1",
       "make role GoldenFleetSdnZonesLocalnetworkVmbr0",
       "make role GoldenFleetStorageLocal",
       "make role GoldenFleetStorageLocalLvm",
       "make role GoldenFleetVms",
+      "make acl /",
       "make acl /nodes/pve1",
       "make acl /sdn/zones/localnetwork/vmbr0",
       "make acl /storage/local",
@@ -262,7 +264,7 @@ describe("a login of its own", () => {
     );
 
     const made = await applyLogin(client, plan);
-    expect(made.made).toHaveLength(12);
+    expect(made.made).toHaveLength(14);
     const own = await session(tokenLogin(made));
     expect(await checkLogin(own.client, fleetOf())).toEqual([]);
     expect((await held(own.client)).sort()).toEqual(
@@ -360,10 +362,10 @@ describe("a login of its own", () => {
     const first = await applyLogin(client, await planLogin(client, wanted("golden@pve"))).catch((one) => one);
     expect(first).toMatchObject({ code: "refused" });
     expect(first.message).toMatch(
-      /^the ACL on \/nodes\/pve1 was not made: ACL update failed: cfs-lock\. Made before that, and left as it is: user golden@pve, role GoldenFleetNodesPve1, .* and role GoldenFleetVms$/,
+      /^the ACL on \/ was not made: ACL update failed: cfs-lock\. Made before that, and left as it is: user golden@pve, role GoldenFleet, .* and role GoldenFleetVms$/,
     );
     const made = await applyLogin(client, await planLogin(client, wanted("golden@pve")));
-    expect(made.made[0]).toBe("ACL on /nodes/pve1");
+    expect(made.made[0]).toBe("ACL on /");
     expect(await checkLogin((await session(tokenLogin(made))).client, fleetOf())).toEqual([]);
 
     await client.delete("/access/roles/GoldenFleetVms");

@@ -1,5 +1,6 @@
 import { parseTokenId } from "../../config/formats.ts";
 import type { Login } from "../../config/login.ts";
+import { list } from "../../config/text.ts";
 import type { Permissions } from "../../proxmox/cluster.ts";
 import { privilegesOn } from "../../proxmox/permissions.ts";
 import type { Requirement } from "./requirements.ts";
@@ -81,8 +82,8 @@ export interface Missing {
   privileges: string[];
   /** The paths that PVE looks at. */
   asked: string[];
-  /** Whether the run succeeds without any of it. */
-  optional: boolean;
+  /** What cannot be told without it, if that is all. */
+  optional?: string;
 }
 
 /** What a login lacks of some requirements, by the path where it is best granted. */
@@ -95,6 +96,8 @@ export function missingOf(needs: readonly Requirement[], permissions: Permission
     if (here.length === 0) return [];
     const privileges = [...new Set(here.map(({ privilege }) => privilege))].sort();
     const asked = [...new Set(here.map(({ path }) => path))];
-    return [{ grant, privileges, asked, optional: here.every((one) => one.optional === true) }];
+    const untold = here.map(({ optional }) => optional);
+    const isOptional = untold.every((one) => one !== undefined);
+    return [{ grant, privileges, asked, ...(isOptional && { optional: list([...new Set(untold)]) }) }];
   });
 }

@@ -14,8 +14,8 @@ export interface Requirement {
   privilege: string;
   /** ACL path where it is best granted: `/vms` for all VMs. */
   grant: string;
-  /** Without it the run succeeds, and tells less. */
-  optional?: true;
+  /** What cannot be told without it; the run succeeds all the same. */
+  optional?: string;
   /** What else will do: all privileges of one of these. */
   or?: readonly { path: string; privileges: readonly string[] }[];
 }
@@ -147,10 +147,11 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
     needs.push(onVm(vm, surroundings, "VM.Config.Cloudinit", "VM.Config.Network"));
     // Where the config says nothing of `waitFor`, the agent is asked for addresses that only it knows.
     if (set.waitFor === undefined && set.start && source && installsAgent(source.template) && !hasStaticAddress(clone))
-      needs.push({ ...onVm(vm, surroundings, agent), optional: true });
+      needs.push({ ...onVm(vm, surroundings, agent), optional: "the addresses that clones get by DHCP" });
     // PVE shows a node's memory only with it.
     if (set.placement !== "spread" && nodes.length > 1) for (const node of nodes) need(`/nodes/${node}`, ["Sys.Audit"]);
   }
+  need("/", ["Sys.Audit"], { optional: "whether the cluster has quorum" });
   for (const { datastore, content } of datastoreUses(fleet)) {
     if (content === "images") need(`/storage/${datastore}`, ["Datastore.AllocateSpace", "Datastore.Audit"]);
   }

@@ -158,7 +158,7 @@ export async function checkLogin(client: PveClient, fleet: Fleet): Promise<Missi
   return missing.map(({ grant, privileges, optional }) => ({
     path: grant.path,
     privileges,
-    optional,
+    optional: optional !== undefined,
     todo: grantLines(grant, login, roles),
   }));
 }

@@ -74,6 +74,7 @@ test("the privileges of a small config, path by path", () => {
     ...["VM.Allocate", "VM.Audit", "VM.Config.HWType", "VM.Config.Options", "VM.PowerMgmt", "VM.Config.Cloudinit"].map(
       (name) => `/vms/9101 ${name}`,
     ),
+    "/ Sys.Audit",
     "/storage/local-lvm Datastore.AllocateSpace",
     "/storage/local-lvm Datastore.Audit",
     "/sdn/zones/localnetwork/vmbr0 SDN.Use",
@@ -139,7 +140,7 @@ test("the privilege to ask an agent for addresses by DHCP is offered, not demand
     });
   const agentNeeds = (set: object) =>
     requirementsOf(fleet(set), at9).filter(({ privilege }) => privilege === "VM.GuestAgent.Audit");
-  expect(agentNeeds({})).toMatchObject([{ path: "/vms/9101", optional: true }]);
+  expect(agentNeeds({})).toMatchObject([{ path: "/vms/9101", optional: "the addresses that clones get by DHCP" }]);
   expect(agentNeeds({ waitFor: "agent" })).toMatchObject([{ path: "/vms/9101" }]);
   expect(agentNeeds({ waitFor: "agent" })[0]).not.toHaveProperty("optional");
   expect(agentNeeds({ waitFor: "started" })).toEqual([]);
@@ -150,11 +151,23 @@ test("the privilege to ask an agent for addresses by DHCP is offered, not demand
 test("a login without any privilege gets a line for each path", async () => {
   const findings = await privileges.run(fakeFacts());
   expect(findings.map(({ todo }) => todo?.[1]?.split(" ")[3])).toEqual([
+    "/",
     "/nodes/pve1",
     "/sdn/zones/localnetwork/vmbr0",
     "/storage/local",
     "/storage/local-lvm",
     "/vms",
+  ]);
+});
+
+test("without Sys.Audit on / nobody knows of the quorum, which stops nothing", async () => {
+  const { "/": _root, ...others } = granted;
+  expect(await privileges.run(fakeFacts({ permissions: async () => others }))).toMatchObject([
+    {
+      status: "note",
+      message: "token fleet@pve!golden has no Sys.Audit on /, so this cannot be told: whether the cluster has quorum",
+      todo: [expect.any(String), expect.stringMatching(/^pveum acl modify \/ .* --propagate 0$/)],
+    },
   ]);
 });
 
@@ -181,7 +194,8 @@ test("Sys.Audit and Sys.Modify on / are as good as Sys.AccessNetwork on the node
 
 describe("a login with rights on its pool alone", () => {
   const VM = { ...granted["/vms"] };
-  const { "/vms": _vms, "/pool": _pool, "/": _root, ...others } = granted;
+  const { "/vms": _vms, "/pool": _pool, ...passedOn } = granted;
+  const others = { ...passedOn, "/": { "Sys.Audit": 0 } };
   const pool = "prod/web";
   const fleet = fakeFleet({
     templates: { noble: { vmId: 9000, image: { url: "http://m/n.img" }, pool } },

@@ -20,9 +20,7 @@ export const privileges: Check = {
       const on = asked.length === 1 && asked[0] === grant.path ? "" : ` (looked at ${list(shorten(asked))})`;
       const text = `${who} has no ${list(names, "and no")} on ${grant.path}${on}`;
       const todo = grantLines(grant, login, roles);
-      return optional
-        ? note(`${text}: the addresses that clones get by DHCP cannot be told`, { todo })
-        : fail(text, { todo });
+      return optional ? note(`${text}, so this cannot be told: ${optional}`, { todo }) : fail(text, { todo });
     });
   },
 };
