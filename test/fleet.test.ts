@@ -92,6 +92,22 @@ describe("doctor", () => {
     expect(await ours()).toEqual([]);
   });
 
+  it("with a fingerprint in the place of a CA, the plugin is handed the certificate; another one ends the run before it begins", async () => {
+    const { fingerprint, caFile } = project.lab;
+    const pin = (tls: object) =>
+      project.configure(({ cluster }) => {
+        cluster.tls = tls;
+      });
+    await pin({ fingerprint });
+    const { code, stdout } = await fleet("doctor");
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/ok {3}plugin-trust:/)]);
+    await pin({ fingerprint: `${fingerprint.slice(0, -2)}${fingerprint.endsWith("00") ? "01" : "00"}` });
+    const other = await fleet("up", "--yes", "--skip-preview");
+    expect([other.code, other.stdout]).toEqual([1, ""]);
+    expect(other.stderr).toContain(`cluster.tls.fingerprint: found ${fingerprint} at ${project.lab.endpoint}`);
+    await pin({ caFile });
+  });
+
   it("says what is wrong, and shows no secret", async () => {
     const { PROXMOX_VE_API_TOKEN: _, ...rest } = shell;
     const env = { ...rest, PROXMOX_VE_USERNAME: "root@pam", PROXMOX_VE_PASSWORD: PASSWORD };
