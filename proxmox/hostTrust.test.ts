@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ssh2 from "ssh2";
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { keyPair } from "../test/keyPair.ts";
 import { type HostKey, hostKeyOf, isPinned, scanHostKeys } from "./hostKeys.ts";
 import { trustOf } from "./hostTrust.ts";
 
@@ -13,8 +14,7 @@ interface Pair {
 }
 
 function newPair(type: "ed25519" | "ecdsa" | "rsa", bits = 256): Pair {
-  const { private: own, public: line } =
-    type === "ed25519" ? ssh2.utils.generateKeyPairSync(type) : ssh2.utils.generateKeyPairSync(type, { bits });
+  const { private: own, public: line } = type === "ed25519" ? keyPair() : keyPair(type, { bits });
   return { private: own, key: hostKeyOf(Buffer.from(line.split(" ")[1] ?? "", "base64")) };
 }
 

@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ssh2 from "ssh2";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { keyPair } from "../test/keyPair.ts";
 import { probeFolder, type SshTarget } from "./nodeFolder.ts";
 
-const hostKey = ssh2.utils.generateKeyPairSync("ed25519").private;
+const hostKey = keyPair().private;
 let home: string;
 let server: ssh2.Server | undefined;
 

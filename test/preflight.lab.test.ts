@@ -17,6 +17,7 @@ import { PveClient } from "../proxmox/client.ts";
 import { hostKeyOf } from "../proxmox/hostKeys.ts";
 import { waitForTask } from "../proxmox/task.ts";
 import { runCommand } from "../toolchain/command.ts";
+import { keyPair } from "./keyPair.ts";
 import { clientOf } from "./provider.ts";
 
 /** Drives preflight against the lab without the engine: every failure that the lab can be made to show. */
@@ -365,7 +366,7 @@ describe("permissions", () => {
   });
 
   it("knows an SSH login that does not work", async () => {
-    const other = ssh2.utils.generateKeyPairSync("ed25519");
+    const other = keyPair();
     const file = join(folder, "other-key");
     writeFileSync(file, other.private, { mode: 0o600 });
     const nodes = { pve1: { address: lab.ssh.address, port: lab.ssh.port } };

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import ssh2 from "ssh2";
 import { afterAll, expect, test } from "vitest";
+import { keyPair } from "../../test/keyPair.ts";
 import { fakeFacts, fakeFleet } from "./fakeFacts.ts";
 import { addressOf, sshTargetOf } from "./sshTarget.ts";
 
@@ -13,8 +13,8 @@ const file = (name: string, text: string) => {
   writeFileSync(join(folder, name), text, { mode: 0o600 });
   return join(folder, name);
 };
-const keys = ssh2.utils.generateKeyPairSync("ed25519");
-const locked = ssh2.utils.generateKeyPairSync("ed25519", { passphrase: "x", cipher: "aes256-cbc", rounds: 1 });
+const keys = keyPair("ed25519");
+const locked = keyPair("ed25519", { passphrase: "x", cipher: "aes256-cbc", rounds: 1 });
 const withSsh = (ssh: object, more: object = {}) =>
   fakeFacts({ fleet: fakeFleet({ cluster: { ssh: { nodes: { pve1: { address: "10.0.0.11" } }, ...ssh } } }), ...more });
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ssh2 from "ssh2";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { keyPair } from "../../test/keyPair.ts";
 import { findPublicKeys, usablePrivateKeys } from "./sshKeys.ts";
 
 let home: string;
@@ -15,14 +16,11 @@ beforeEach(() => {
 afterEach(() => rmSync(home, { recursive: true }));
 
 function key(name: string, type: "ed25519" | "rsa", passphrase?: string): string {
-  const made = ssh2.utils.generateKeyPairSync(
-    type as "ed25519",
-    {
-      comment: `mia@${name}`,
-      ...(type === "rsa" && { bits: 2048 }),
-      ...(passphrase && { passphrase, cipher: "aes256-ctr", rounds: 1 }),
-    } as never,
-  );
+  const made = keyPair(type, {
+    comment: `mia@${name}`,
+    ...(type === "rsa" && { bits: 2048 }),
+    ...(passphrase && { passphrase, cipher: "aes256-ctr", rounds: 1 }),
+  });
   writeFileSync(join(home, ".ssh", name), made.private, { mode: 0o600 });
   writeFileSync(join(home, ".ssh", `${name}.pub`), `${made.public}\n`);
   return made.public;
