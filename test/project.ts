@@ -13,7 +13,7 @@ import { runPulumi } from "../toolchain/pulumi.ts";
 
 const root = join(import.meta.dirname, "..");
 /** What a run of the program needs of the checkout. */
-const PROGRAM = [
+export const PROGRAM: readonly string[] = [
   "Pulumi.yaml",
   "package.json",
   "index.ts",

@@ -3,22 +3,11 @@ import { cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Lab } from "../lab/lab.ts";
+import { PROGRAM } from "./project.ts";
 
 const root = join(import.meta.dirname, "..");
-const PROGRAM = [
-  "Pulumi.yaml",
-  "package.json",
-  "package-lock.json",
-  "index.ts",
-  "fastStart.mjs",
-  "config",
-  "components",
-  "fleet",
-  "providers",
-  "proxmox",
-  "setup",
-  "toolchain",
-];
+/** What `npm run setup` needs of it besides. */
+const CHECKOUT = [...PROGRAM, "package-lock.json", "setup", "toolchain"];
 
 export interface Finished {
   code: number;
@@ -42,7 +31,7 @@ export async function openCheckout(lab: Lab): Promise<Checkout> {
   const ssh = join(parent, "home", ".ssh");
   await mkdir(dir);
   await mkdir(ssh, { recursive: true, mode: 0o700 });
-  for (const name of PROGRAM) await cp(join(root, name), join(dir, name), { recursive: true });
+  for (const name of CHECKOUT) await cp(join(root, name), join(dir, name), { recursive: true });
   for (const name of ["node_modules", ".toolchain"]) await symlink(join(root, name), join(dir, name));
   await cp(lab.ssh.privateKeyFile, join(ssh, "id_ed25519"));
   await cp(lab.ssh.publicKeyFile, join(ssh, "id_ed25519.pub"));
