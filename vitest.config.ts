@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 import { ClosingLine } from "./test/closingLine.ts";
 
 const lab = ["test/**/*.lab.test.ts"];
+const killed = ["test/clones-crash.test.ts", "test/crash.test.ts", "test/orphans.test.ts"];
 const slow = ["test/**/*.test.ts", "**/*.engine.test.ts"];
 const never = ["**/node_modules/**", ".toolchain/**", ".lab/**"];
 const patient = { testTimeout: 600_000, hookTimeout: 600_000 };
@@ -34,14 +35,25 @@ export default defineConfig({
       },
       {
         extends: true,
-        // Whole runs with the real engine, the real plugin and the lab. They keep two cores busy, and tests that kill a run at a
-        // moment must not miss it.
+        // Whole runs with the real engine, the real plugin and the lab: each keeps one core busy.
         test: {
           name: "whole",
           include: slow,
-          exclude: [...lab, ...never],
-          maxWorkers: 1,
+          exclude: [...lab, ...killed, ...never],
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
+          ...patient,
+        },
+      },
+      {
+        extends: true,
+        // Runs that are killed at a moment, which must not be missed.
+        test: {
+          name: "killed",
+          include: killed,
+          exclude: never,
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
           ...patient,
         },
       },
