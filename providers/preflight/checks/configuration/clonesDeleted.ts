@@ -1,18 +1,7 @@
-import type { GuestEntry } from "../../../../proxmox/guests.ts";
 import { type Check, type Finding, pass, warn } from "../../finding.ts";
+import { namedVms } from "../../namedVms.ts";
 import { clonesOf } from "../../needs.ts";
-import { ranges } from "../../ranges.ts";
 import { oursAmong } from "../../trust.ts";
-
-/** Named before the rest is counted. */
-const NAMED = 10;
-
-/** `web-1 (VM 9101), web-2 (VM 9102)`; of many only the first by name. */
-function named(vms: readonly GuestEntry[]): string {
-  const names = vms.slice(0, NAMED).map(({ name, vmid }) => `${name ?? "without a name"} (VM ${vmid})`);
-  const rest = vms.slice(NAMED).map(({ vmid }) => vmid);
-  return [...names, ...(rest.length > 0 ? [`and ${rest.length} more (${ranges(rest)})`] : [])].join(", ");
-}
 
 /** Says which VMs `createClones: false` is going to delete: that is what it means. */
 export const clonesDeleted: Check = {
@@ -34,7 +23,7 @@ export const clonesDeleted: Check = {
       const vms = gone.length === 1 ? "1 VM" : `${gone.length} VMs`;
       return [
         warn(
-          `createClones is false: ${vms} of cloneSets.${key} ${gone.length === 1 ? "is" : "are"} going to be deleted: ${named(gone)}`,
+          `createClones is false: ${vms} of cloneSets.${key} ${gone.length === 1 ? "is" : "are"} going to be deleted: ${namedVms(gone)}`,
           {
             path: `cloneSets.${key}.createClones`,
             todo: ["If they are to stay as they are, and no more are to be made: createClones: keep"],

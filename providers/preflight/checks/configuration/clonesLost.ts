@@ -1,26 +1,18 @@
 import type { GuestEntry } from "../../../../proxmox/guests.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, type Finding, fail, pass, warn } from "../../finding.ts";
-import { ranges } from "../../ranges.ts";
+import { namedVms } from "../../namedVms.ts";
 import { oursAmong } from "../../trust.ts";
 
 /** So many clones may go without a word; a mistake in the config rarely means one clone. */
 const FEW = 2;
 const MANY = 10;
-/** Named before the rest is counted. */
-const NAMED = 10;
 
 interface Lost {
   key: string;
   /** Clones that the set had at the last run. */
   had: number;
   vms: GuestEntry[];
-}
-
-function named(vms: readonly GuestEntry[]): string {
-  const names = vms.slice(0, NAMED).map(({ name = "", vmid }) => `${name} (VM ${vmid})`);
-  const rest = vms.slice(NAMED).map(({ vmid }) => vmid);
-  return [...names, ...(rest.length > 0 ? [`and ${rest.length} more (${ranges(rest)})`] : [])].join(", ");
 }
 
 /** The clones of the last run that the config does not have any more, by set. */
@@ -67,7 +59,7 @@ export const clonesLost: Check = {
     const isRefused = allowDeletes === undefined ? total > MANY || lost.some(isMost) : total > allowDeletes;
     return lost.map(({ key, had, vms }): Finding => {
       const one = vms.length === 1;
-      const text = `${vms.length} of ${had} ${had === 1 ? "clone" : "clones"} ${one ? "is" : "are"} no longer in the config, and ${one ? "its VM is" : "their VMs are"} going to be deleted: ${named(vms)}`;
+      const text = `${vms.length} of ${had} ${had === 1 ? "clone" : "clones"} ${one ? "is" : "are"} no longer in the config, and ${one ? "its VM is" : "their VMs are"} going to be deleted: ${namedVms(vms)}`;
       const path = `cloneSets.${key}`;
       if (!isRefused) return warn(text, { path });
       return fail(`${text}; that many need a word`, {
