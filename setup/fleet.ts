@@ -6,7 +6,7 @@ import { runPulumi } from "../toolchain/pulumi.ts";
 import { type Ask, asker, projectOf, readConfig, readState } from "./fleet/cli.ts";
 import { backendEnvironment, cliEnvironment, stackEnvironment, trustEnvironment } from "./fleet/environment.ts";
 import { plainLines } from "./fleet/line.ts";
-import { type Options, readOptions, runOf } from "./fleet/options.ts";
+import { type Options, readOptions, runOf, UsageError } from "./fleet/options.ts";
 import { partOf } from "./fleet/part.ts";
 import { type ChosenStack, findStack, needed } from "./fleet/stack.ts";
 import { USAGE } from "./fleet/usage.ts";
@@ -93,6 +93,6 @@ if (first === undefined || first === "help" || first === "--help" || first === "
   } catch (error) {
     // No stack trace: what is thrown here is told to the user.
     process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
-    process.exitCode = 1;
+    process.exitCode = error instanceof UsageError ? 2 : 1;
   }
 }

@@ -215,8 +215,8 @@ describe("the role's tags, one after the other", () => {
 
   it("a tag or name that there is not: nothing runs", async () => {
     const [tag, name] = [await fleet("up", "--tags", "clone"), await fleet("up", "--limit", "webs")];
-    expect([tag.code, tag.stdout, tag.stderr]).toEqual([1, "", expect.stringContaining('did you mean "clones"?')]);
-    expect([name.code, name.stdout, name.stderr]).toEqual([1, "", expect.stringContaining('did you mean "web"?')]);
+    expect([tag.code, tag.stdout, tag.stderr]).toEqual([2, "", expect.stringContaining('did you mean "clones"?')]);
+    expect([name.code, name.stdout, name.stderr]).toEqual([2, "", expect.stringContaining('did you mean "web"?')]);
   });
 });
 
@@ -251,7 +251,7 @@ describe("it is Pulumi", () => {
     expect((await fleet("stack", "unselect")).code).toBe(0);
     const { code, stderr } = await fleet("preview");
     expect([code, stderr]).toEqual([
-      1,
+      2,
       expect.stringContaining("there are the stacks other and test, and none is selected"),
     ]);
     expect((await fleet("stack", "rm", "other", "--yes")).code).toBe(0);

@@ -5,9 +5,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { type Lab, startLab } from "../lab/lab.ts";
 import { PveClient } from "../proxmox/client.ts";
-import { localEnvironment } from "../setup/local.ts";
-import { ensureToolchain } from "../toolchain/install.ts";
-import { runPulumi } from "../toolchain/pulumi.ts";
 import { type Checkout, type Finished, openCheckout } from "./setupCheckout.ts";
 
 /** `npm run setup` as a newcomer runs it, against one lab. */
@@ -51,13 +48,6 @@ const written = () => readdirSync(checkout.dir).filter((name) => /^Pulumi\..+\.y
 const stackFile = (stack: string) => readFileSync(join(checkout.dir, `Pulumi.${stack}.yaml`), "utf8");
 const all = ({ stdout, stderr }: Finished) => `${stdout}${stderr}`;
 const users = async () => (await root.get<{ userid: string }[]>("/access/users")).map(({ userid }) => userid);
-
-async function pulumi(args: string[]): Promise<Finished> {
-  const { dir, env } = checkout;
-  const own = { HOME: env.HOME ?? "", ...localEnvironment(dir, {}), SSL_CERT_FILE: join(dir, "home-ca.pem") };
-  const quiet = { onStdout: () => undefined, onStderr: () => undefined };
-  return runPulumi(await ensureToolchain(), [...args, "--non-interactive"], { cwd: dir, env: own, ...quiet });
-}
 
 describe("before anything is there", () => {
   it("without a terminal all that is missing is told at once", async () => {
@@ -168,12 +158,12 @@ describe("with root's password", () => {
     expect(readdirSync(join(checkout.dir, ".fleet")).sort()).toEqual(["passphrase", "state"]);
   });
 
-  it("it goes up, stays as it is, and goes away", async () => {
-    const up = await pulumi(["up", "--yes", "--stack", "home"]);
+  it("it goes up, stays as it is, and goes away, by the command that setup names", async () => {
+    const up = await checkout.fleet(["up", "--stack", "home", "--yes", "--skip-preview"]);
     expect(up, all(up)).toMatchObject({ code: 0 });
-    const again = await pulumi(["preview", "--stack", "home", "--expect-no-changes"]);
+    const again = await checkout.fleet(["preview", "--expect-no-changes"]);
     expect(again, all(again)).toMatchObject({ code: 0 });
-    const destroy = await pulumi(["destroy", "--yes", "--stack", "home"]);
+    const destroy = await checkout.fleet(["destroy", "--yes"]);
     expect(destroy, all(destroy)).toMatchObject({ code: 0 });
   });
 

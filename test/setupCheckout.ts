@@ -20,6 +20,8 @@ export interface Checkout {
   dir: string;
   env: NodeJS.ProcessEnv;
   setup(args: readonly string[], input?: string): Promise<Finished>;
+  /** `npm run fleet -- …` */
+  fleet(args: readonly string[]): Promise<Finished>;
   /** Runs setup in a terminal; each step is a text that is waited for, and the keys that are pressed then. */
   inTerminal(args: readonly string[], steps: readonly (readonly [string, string])[]): Promise<Finished>;
   close(): Promise<void>;
@@ -41,6 +43,7 @@ export async function openCheckout(lab: Lab): Promise<Checkout> {
     dir,
     env,
     setup: (args, input = "") => run(process.execPath, ["setup/setup.ts", ...args], { cwd: dir, env, input }),
+    fleet: (args) => run(process.execPath, ["setup/fleet.ts", ...args], { cwd: dir, env, input: "" }),
     inTerminal: (args, steps) => {
       const command = [join(root, "test", "terminal.py"), process.execPath, "setup/setup.ts", ...args];
       return run("python3", command, { cwd: dir, env, input: JSON.stringify(steps) });

@@ -14,4 +14,5 @@ export const USAGE = `npm run fleet -- <command> [options]
   and every option of pulumi
 
 The plain line of pulumi is printed first. docs/parts.md has the tags.
+Exit codes are pulumi's; 2: an option of fleet itself is wrong.
 `;
