@@ -88,18 +88,18 @@ describe("the summary", () => {
       "Waiting for a reboot",
       "  web-4 (VM 9104)",
       "    cores, memory",
-      "  set rebootOnChange: true for their set, or run qm reboot <VMID> on the node (a reboot from inside does not do)",
+      "  set rebootOnChange: true for their set, or run qm reboot <VMID> on the node (a reboot from inside the guest is not enough)",
       "",
       "Running, but not ready",
       "  web-03 (VM 9103)",
       "    after 300 s its guest agent did not answer",
-      "  they run on and may get ready yet; what their cloud-init does is on their console",
+      "  they keep running and may still become ready; their consoles show what cloud-init is doing",
       "",
       "Failed",
       "  web-2 (VM 9102)",
       "    could not make web-2, a linked clone of template 9000 (node pve1, VM 9102)",
       "    PVE task qmclone 9000 failed: no space left",
-      "  pulumi up tries just these again",
+      "  pulumi up tries only these again",
     ]);
   });
 
@@ -122,7 +122,7 @@ describe("the summary", () => {
       "  web-34 (VM 9134)",
       "    could not start web-34 (node pve1, VM 9134)",
       "    the bridge is gone",
-      "  pulumi up tries just these again",
+      "  pulumi up tries only these again",
     ]);
   });
 

@@ -116,21 +116,21 @@ function troubles(clones: readonly CloneInfo[]): string[][] {
       "Waiting for a reboot",
       pending,
       ({ pendingReboot = [] }) => pendingReboot.join(", "),
-      "set rebootOnChange: true for their set, or run qm reboot <VMID> on the node (a reboot from inside does not do)",
+      "set rebootOnChange: true for their set, or run qm reboot <VMID> on the node (a reboot from inside the guest is not enough)",
     ),
     trouble(
       "Running, but not ready",
       unready,
       cause,
-      "they run on and may get ready yet; what their cloud-init does is on their console",
+      "they keep running and may still become ready; their consoles show what cloud-init is doing",
     ),
-    trouble("Failed", failed, cause, "pulumi up tries just these again"),
+    trouble("Failed", failed, cause, "pulumi up tries only these again"),
   ];
 }
 
 /** DHCP gave it, and nobody who would know has been asked. */
 const ADDRESS_UNKNOWN =
-  "addresses by DHCP: waitFor: agent for the set tells them here; else they are on the console, or with your DHCP server";
+  "DHCP addresses are shown here if the set has waitFor: agent; otherwise look at the console or your DHCP server";
 
 /** The clone to log in to first, with the key of its set: one that is ready, or at least runs. */
 function reachable(cloneSets: Readonly<Record<string, readonly CloneInfo[]>>) {
@@ -181,8 +181,8 @@ export function summary(
             "  pulumi stack output sshConfig > ssh_config              for ssh -F ssh_config <name>",
           ]
         : []),
-      "  pulumi up        again changes nothing; after a change in the config, just that change",
-      "  pulumi refresh   shows what was changed behind Pulumi's back",
+      "  pulumi up        applies changes of the config; without any, it changes nothing",
+      "  pulumi refresh   reads into the state what was changed outside Pulumi",
       "  pulumi destroy   removes all of this, and nothing else",
     ],
     // What went wrong stands at the end, where it is read.

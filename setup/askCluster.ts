@@ -125,7 +125,7 @@ export async function askLogin(
         ...lines,
         `Then give ${names.user}!${names.token}=<the secret> with --token-stdin.`,
       ]);
-    ui.lines("On a node, as root. It lets setup look around, and is taken back at the end:", lines);
+    ui.lines("Run this on a node, as root. It gives setup read access, which the last lines take back:", lines);
   }
   const isFinal = options.has("password-stdin") || options.has("token-stdin");
   return untilItWorks(ui, isFinal, async () => {

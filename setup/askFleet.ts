@@ -44,7 +44,9 @@ export async function askImage(ui: Ui, options: Options): Promise<Pick<Template,
   const image = offered ? { url: offered.url, checksumUrl: offered.checksumUrl } : await askUrl(ui, options);
   const problems = await checkImage(image);
   if (problems.length > 0)
-    ui.warn(`From this machine the image cannot be verified, and the node downloads it:\n${problems.join("\n")}`);
+    ui.warn(
+      `This machine could not check the image. The node downloads it, and may reach it all the same:\n${problems.join("\n")}`,
+    );
   const user = options.text("user") ?? offered?.user;
   return { key: offered?.key ?? keyFrom(image.url), image, ...(user !== undefined && { user }) };
 }
@@ -116,7 +118,7 @@ export async function askVmIds(
   if (taken.length > 0)
     throw new SetupError(
       "none",
-      `--vm-ids ${given}: taken is ${taken.join(", ")}; needed are ${template} and ${first} to ${first + count - 1}`,
+      `--vm-ids ${given}: already taken: ${taken.join(", ")}; needed: ${template}${count > 0 ? ` and ${first} to ${first + count - 1}` : ""}`,
     );
   return { template, first };
 }
@@ -135,7 +137,7 @@ export async function askClones(
   client: PveClient,
   { disks, bridge }: Places,
 ): Promise<Omit<CloneSet, "firstVmId">> {
-  const message = "How many clones? Their names are web-1, web-2, …";
+  const message = `How many clones? Their names are ${options.text("set") ?? "web"}-1, -2, …`;
   const count = Number(await ui.text({ option: "clones", message, best: "3", check: wrongCount }));
   const key = options.has("set")
     ? await ui.text({ option: "set", message: "Name of the set", check: wrongSet })
@@ -179,7 +181,7 @@ async function askAddresses(
   const ipRange = withPrefix(typed, cidr);
   const by = await ui.text({
     option: "gateway",
-    message: "Their gateway; none: no way out",
+    message: "Gateway of the clones (none: they reach only their own network)",
     best: gateway ?? "none",
   });
   const { used, unread } = await readUsedAddresses(client);

@@ -69,7 +69,7 @@ const hintFor =
   (type: ContentType) =>
   ({ storage, type: kind, free, content }: NodeDatastore): Choice => ({
     value: storage,
-    hint: [kind, gib(free), !content.includes(type) && `${type} is switched on`].filter(Boolean).join(", "),
+    hint: [kind, gib(free), !content.includes(type) && `${type} will be enabled`].filter(Boolean).join(", "),
   });
 
 export async function askPlaces(ui: Ui, options: Options, client: PveClient): Promise<Places> {
@@ -114,6 +114,6 @@ export async function askPlaces(ui: Ui, options: Options, client: PveClient): Pr
 }
 
 const described = ({ storage, free, content }: NodeDatastore, type: ContentType) => {
-  const notes = [gib(free), !content.includes(type) && `${type} is switched on there`].filter(Boolean);
+  const notes = [gib(free), !content.includes(type) && `${type} will be enabled there`].filter(Boolean);
   return notes.length > 0 ? `${storage} (${notes.join(", ")})` : storage;
 };

@@ -134,7 +134,7 @@ async function isAccepted(
       ui.confirm(`Is this ${node}? cloud-init's snippets are uploaded there by SSH, as ${username}.`)
     );
   return ui.confirm(
-    `Have cloud-init install the guest agent? Clones tell their addresses then. It takes SSH to ${node} as ${username}.`,
+    `Have cloud-init install the guest agent, so that clones report their addresses? This needs SSH to ${node} as ${username}.`,
   );
 }
 

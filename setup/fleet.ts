@@ -31,7 +31,10 @@ async function hand(args: string[], { root, toolchain, env }: Context): Promise<
 }
 
 async function doctor(stack: ChosenStack, { root, project, ask, env }: Context): Promise<number> {
-  say(["# What pulumi looks at first:", ...plainLines(["preview", "--stack", stack.name], env, process.env)]);
+  say([
+    "# Plain pulumi runs the same checks with:",
+    ...plainLines(["preview", "--stack", stack.name], env, process.env),
+  ]);
   const { examine } = await import("./fleet/doctor.ts");
   const config = await readConfig(ask, stack.name);
   const state = await readState(ask, stack.name);

@@ -17,7 +17,7 @@ interface OptionSpec {
 export const SECTIONS = {
   General: {
     stack: { value: "NAME", help: "name of the stack (default: home)" },
-    yes: { help: "ask nothing: the best answer for all that no option names" },
+    yes: { help: "ask nothing; use defaults for everything not given as an option" },
     print: { help: "write nothing, neither here nor on the cluster: print the stack file" },
     help: { help: "this text" },
   },
@@ -32,7 +32,7 @@ export const SECTIONS = {
   Login: {
     login: {
       value: "HOW",
-      help: "create: a user and token, made with a password; token: yours; lines: print what root runs",
+      help: "create: make a user and a token, with a password; token: use yours; lines: print commands for root",
     },
     username: { value: "USER", help: "who the password is of (default: root@pam)" },
     "password-stdin": { help: "the password, once, from stdin; it is stored nowhere" },
@@ -51,7 +51,7 @@ export const SECTIONS = {
     image: { value: "NAME", help: "one of the list below" },
     "image-url": { value: "URL", help: "any other cloud image" },
     "checksum-url": { value: "URL", help: "list with its checksum, as SHA256SUMS" },
-    "vm-ids": { value: "FIRST", help: "VMID of the template; the clones' follow from the next hundred and one" },
+    "vm-ids": { value: "FIRST", help: "VMID of the template; the first clone's is 101 higher (9000: 9101)" },
     user: { value: "NAME", help: "login user of the guests (default: the image's own)" },
     "ssh-public-key": { value: "FILE", help: "public key for that user (default: yours in ~/.ssh)" },
   },
@@ -60,14 +60,14 @@ export const SECTIONS = {
     clones: { value: "NUMBER", help: "how many (default: 3)" },
     "ip-range": { value: "RANGE", help: "10.0.0.21-10.0.0.30/24; dhcp: from the network (default)" },
     gateway: { value: "ADDRESS", help: "gateway of the range" },
-    linked: { help: "copy on write on the template's disks (default)" },
+    linked: { help: "linked clones (default, if the datastore supports them)" },
     full: { help: "disks of their own" },
   },
   "SSH to the node, for cloud-init snippets": {
     ssh: { help: "use it: cloud-init installs the guest agent" },
     "no-ssh": { help: "do without" },
     "ssh-user": { value: "NAME", help: "login on the node (default: root)" },
-    "ssh-key": { value: "FILE", help: "unencrypted private key (default: the SSH agent)" },
+    "ssh-key": { value: "FILE", help: "unencrypted private key (default: one in ~/.ssh, else the SSH agent)" },
     "ssh-address": { value: "ADDRESS", help: "where the node's SSH server is, with :PORT if it is not 22" },
     "accept-host-key": { value: "[SHA256]", help: "pin the host key that is shown, or only this one" },
   },
@@ -172,8 +172,8 @@ export function helpText(images: readonly string[]): string {
   return `npm run setup -- [options]
 
 Asks a Proxmox VE cluster what it has, and writes the config of a stack that works there (Pulumi.NAME.yaml).
-In a terminal it asks for what no option answers. Without one it asks nothing: what is missing is one error.
-Run again on a stack that exists, it looks what no longer fits, and changes what you say.
+In a terminal, it asks for everything not given as an option. Without a terminal, it asks nothing and lists what is missing.
+On a stack that exists, it reports what no longer fits, and changes only what you tell it to.
 
 ${sections.join("\n\n")}
 

@@ -248,7 +248,9 @@ export async function repairStack(setup: Setup, stack: string): Promise<number> 
   checkKnown(options, stack);
   const file = join(root, `Pulumi.${stack}.yaml`);
   const doc = read(file);
-  ui.step(`Pulumi.${stack}.yaml exists: looking whether it still fits. Only what you say is changed.`);
+  ui.step(
+    `Pulumi.${stack}.yaml exists; checking whether it still fits the cluster. Nothing is changed unless you say so.`,
+  );
   const lines = applyEdits(doc, editsFrom(options, sectionsOf(doc)));
   const tls = (sectionsOf(doc).cluster.tls ?? {}) as { caFile?: string; fingerprint?: string };
   const fleet = fleetOf(sectionsOf(doc));

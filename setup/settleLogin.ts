@@ -36,7 +36,7 @@ export async function settleLogin(
     if (!ui.interactive || options.has("print"))
       throw new SetupError("rights", `${text}. On a node, as root:`, [...lines, "Then run setup again."]);
     ui.lines(`${text}. On a node, as root:`, lines);
-    if (!(await ui.confirm("Are the lines run?")))
+    if (!(await ui.confirm("Have you run these lines?")))
       throw new SetupError("rights", "the token lacks rights; run the lines above, and setup again");
     looksAround = false;
   }

@@ -59,7 +59,9 @@ export function checkAnswered({ ui, options, root }: Pick<Setup, "ui" | "options
     if (!options.has("clones")) missing.push("--clones NUMBER");
   }
   if (missing.length === 0) return;
-  const more = options.has("yes") ? "" : "\n--yes takes the best answer for all but the first two. All options: --help";
+  const more = options.has("yes")
+    ? ""
+    : "\n--yes uses defaults for all but the endpoint and the login. All options: --help";
   throw new UsageError(
     `There is no terminal to ask in. Missing:\n${missing.map((one) => `  ${one}`).join("\n")}${more}`,
   );
@@ -155,15 +157,17 @@ async function agree({ ui, options }: Setup, { stack, answers, content, login, b
     [
       `Stack ${stack}, state ${backend.text}:`,
       `  template ${template.key} (VMID ${template.vmId}) on ${node}, ${clones}`,
-      ...(options.has("print") ? ["Would be made on the cluster:"] : ["Made on the cluster now:"]),
+      ...(options.has("print") ? ["Would be made on the cluster:"] : ["To be made on the cluster:"]),
       ...[
-        ...content.map(({ storage, type }) => `datastore ${storage} also takes ${type}; what it takes now stays`),
+        ...content.map(
+          ({ storage, type }) => `datastore ${storage} gets the content type ${type}, and keeps those that it has`,
+        ),
         ...plannedChanges(login),
         ...("token" in login && content.length === 0 ? ["nothing: the token has all the rights that are needed"] : []),
       ].map((line) => `  ${line}`),
     ].join("\n"),
   );
-  if (ui.interactive && !options.has("print") && !(await ui.confirm("Write it?"))) throw new Cancelled();
+  if (ui.interactive && !options.has("print") && !(await ui.confirm("Go ahead?"))) throw new Cancelled();
 }
 
 interface Making extends Omit<Agreement, "answers"> {
@@ -242,13 +246,13 @@ export async function finish(setup: Setup, { stack, backend, caFile }: Finishing
     const env = { ...backend.env, ...(caFile !== undefined && { SSL_CERT_FILE: caFile }) };
     ui.step("Preflight (pulumi preview): nothing is changed");
     const preview = await pulumiFor(toolchain, root, env)(["preview", "--stack", stack, "--suppress-outputs"]);
-    if (preview.code === 0) ui.say("It found nothing that stands in the way.");
+    if (preview.code === 0) ui.say("Preflight found nothing that stops a run.");
     else {
       ui.warn(whatFailed(preview));
       code = PREFLIGHT_FAILED;
     }
   }
-  const title = code === 0 ? "Ready. Next:" : `Mend that, or run npm run setup -- --stack ${stack} again. Then:`;
+  const title = code === 0 ? "Ready. Next:" : `Fix that, or run setup again: npm run setup -- --stack ${stack}. Then:`;
   ui.lines(title, nextSteps(stack, backend, caFile, root));
   return code;
 }

@@ -128,7 +128,7 @@ describe("with root's password", () => {
 
   it("a stack is written that passes preflight", () => {
     expect(result, all(result)).toMatchObject({ code: 0 });
-    expect(result.stdout).toContain("It found nothing that stands in the way.");
+    expect(result.stdout).toContain("Preflight found nothing that stops a run.");
     expect(result.stdout).toContain("npm run fleet -- up --stack home\n");
     expect(result.stdout).toContain("pulumi up --stack home\n");
     expect(written().sort()).toEqual(["Pulumi.home.yaml", "home-ca.pem"]);
@@ -277,7 +277,7 @@ describe("in a terminal", () => {
     ]);
     expect(result, all(result)).toMatchObject({ code: 0 });
     expect(written()).toContain("Pulumi.pty.yaml");
-    expect(result.stdout).toContain("It found nothing that stands in the way.");
+    expect(result.stdout).toContain("Preflight found nothing that stops a run.");
     expect(result.stdout).toContain("npm run fleet -- up --stack pty");
     expect(stackFile("pty")).not.toContain("ssh:");
   });

@@ -54,7 +54,7 @@ function unknown(word: string, config: Named, known: readonly string[]): UsageEr
   ] as const;
   const lines = lists.map(([what, some]) => `  ${what}: ${some.length > 0 ? list(some) : "none"}`);
   const broken =
-    config.problems.length > 0 ? ["What is wrong in the config is not in it: npm run fleet -- doctor"] : [];
+    config.problems.length > 0 ? ["Entries with mistakes are not listed; npm run fleet -- doctor shows them"] : [];
   return new UsageError(
     [
       `--limit: found "${word}"; ${meant ? `did you mean "${meant}"?` : "nothing in the config has this name or VMID."} There are`,

@@ -154,8 +154,8 @@ function making(config: Named, chosen: Chosen, skipped: readonly Stage[], urns: 
   const complete = withMissing(chosen, more);
   const lost = lostOf(config, complete, urns);
   const notes = more.map(({ key, stages }) => {
-    const [were, come] = stages.length === 1 ? ["was", "comes"] : ["were", "come"];
-    return `templates.${key}: ${list(stages.map((stage) => SAID[stage]))} ${were} never made and ${come} along.`;
+    const [were, come] = stages.length === 1 ? ["was", "it"] : ["were", "them"];
+    return `templates.${key}: ${list(stages.map((stage) => SAID[stage]))} ${were} never made; this run makes ${come} too.`;
   });
   // All that was made depends on preflight: where that is a target, Pulumi refuses to go on as long as something is left in the
   // state that is no target and not in the config.

@@ -1,10 +1,10 @@
 export const USAGE = `npm run fleet -- <command> [options]
 
   preview    what would change
-  up         make the fleet what the config says
+  up         make the cluster match the config
   refresh    read what is there
   destroy    delete what up has made, and nothing else
-  doctor     look at config and cluster as up does first, and change nothing
+  doctor     preflight alone: check config and cluster, change nothing
   any other  command of pulumi: stack output, config set, cancel, logs, …
 
   --stack home            the stack; otherwise the selected one, or the only one
@@ -13,6 +13,6 @@ export const USAGE = `npm run fleet -- <command> [options]
   --limit web,db-1        only these templates, clone sets and clones
   and every option of pulumi
 
-The plain line of pulumi is printed first. docs/parts.md has the tags.
+The plain pulumi command is printed first. docs/parts.md explains the tags.
 Exit codes are pulumi's; 2: an option of fleet itself is wrong.
 `;

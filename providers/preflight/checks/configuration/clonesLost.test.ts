@@ -47,7 +47,7 @@ test.each([
 ])("%s needs a word", async (_what, before, cloneSets, total) => {
   const findings = await of(before, cloneSets);
   expect(findings.length).toBeGreaterThan(0);
-  for (const finding of findings) expect(finding).toMatch(/^fail cloneSets\.\w+: .*; that many need a word$/);
+  for (const finding of findings) expect(finding).toMatch(/^fail cloneSets\.\w+: .*; that many need your permission$/);
   for (const finding of await of(before, cloneSets, { allowDeletes: total })) expect(finding).toMatch(/^warn /);
   expect((await of(before, cloneSets, { allowDeletes: total - 1 }))[0]).toMatch(/^fail /);
 });

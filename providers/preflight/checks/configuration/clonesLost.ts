@@ -62,7 +62,7 @@ export const clonesLost: Check = {
       const text = `${vms.length} of ${had} ${had === 1 ? "clone" : "clones"} ${one ? "is" : "are"} no longer in the config, and ${one ? "its VM is" : "their VMs are"} going to be deleted: ${namedVms(vms)}`;
       const path = `cloneSets.${key}`;
       if (!isRefused) return warn(text, { path });
-      return fail(`${text}; that many need a word`, {
+      return fail(`${text}; that many need your permission`, {
         path,
         todo: [
           `If that is meant, say how many clones a run may delete: pulumi config set allowDeletes ${total}`,

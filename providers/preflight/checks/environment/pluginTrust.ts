@@ -29,7 +29,7 @@ function pinLines(endpoint: string, fingerprint: string): string[] {
 /** What no file mends: the plugin verifies host name and end of a certificate even if it stands in the file itself. */
 function ownFault(endpoint: string, { isForHost, names, validTo }: ServedCertificate): string[] | undefined {
   if (validTo.getTime() < Date.now())
-    return [`It ended on ${validTo.toISOString().slice(0, 10)}. On the node: pvecm updatecerts --force`];
+    return [`It expired on ${validTo.toISOString().slice(0, 10)}. On the node: pvecm updatecerts --force`];
   if (isForHost) return undefined;
   const { port } = hostOf(endpoint);
   const outside = names.filter((name) => !/^(localhost|127\.|0*:.*:0*1$)/.test(name));

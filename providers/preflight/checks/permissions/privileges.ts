@@ -18,7 +18,7 @@ export const privileges: Check = {
     const who = login.kind === "token" ? `token ${login.id}` : login.username;
     return missing.map(({ grant, privileges: names, asked, optional }) => {
       const on = asked.length === 1 && asked[0] === grant.path ? "" : ` (looked at ${list(shorten(asked))})`;
-      const text = `${who} has no ${list(names, "and no")} on ${grant.path}${on}`;
+      const text = `${who} lacks ${list(names)} on ${grant.path}${on}`;
       const todo = grantLines(grant, login, roles);
       return optional ? note(`${text}, so this cannot be told: ${optional}`, { todo }) : fail(text, { todo });
     });
