@@ -32,7 +32,7 @@ export const SECTIONS = {
   Login: {
     login: {
       value: "HOW",
-      help: "create: make a user and a token, with a password; token: use yours; lines: print commands for root",
+      help: "create: make a user and a token; token: use yours; lines: print commands for root",
     },
     username: { value: "USER", help: "who the password is of (default: root@pam)" },
     "password-stdin": { help: "the password, once, from stdin; it is stored nowhere" },

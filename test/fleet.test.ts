@@ -208,7 +208,7 @@ describe("the role's tags, one after the other", () => {
 
   it("--tags template brings along what it needs and what was never made", async () => {
     const { stderr } = await up("--tags", "template");
-    expect(stderr).toContain("# templates.noble: image and VM were never made and come along.");
+    expect(stderr).toContain("# templates.noble: image and VM were never made; this run makes them too.");
     expect(await ours()).toEqual([9000, 9102, 9103]);
     expect(await planned()).toEqual([]);
   });

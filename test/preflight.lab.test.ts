@@ -354,9 +354,9 @@ describe("permissions", () => {
     const { report } = await preflight(raw);
     const missing = failures(report, "privileges");
     expect(missing).toHaveLength(6);
-    expect(missing.join("\n")).toMatch(/has no Datastore\.Allocate, .* on \/storage\/local$/m);
+    expect(missing.join("\n")).toMatch(/lacks Datastore\.Allocate, .* on \/storage\/local$/m);
     expect(missing.join("\n")).toMatch(
-      /has no VM\.Allocate, VM\.Clone, .* on \/vms \(looked at \/vms\/9000 and \/vms\/9101\)$/m,
+      /lacks VM\.Allocate, VM\.Clone, .* on \/vms \(looked at \/vms\/9000 and \/vms\/9101\)$/m,
     );
     // What may not be seen is not called missing.
     expect(failedIds(report)).not.toContain("device-mapping");

@@ -93,7 +93,7 @@ describe("up", () => {
   it("brings along what it needs and what was never made, and says so", () => {
     const { line, notes } = part("up", { limit: "web" }, made(9010, 9011));
     expect(line).toContain(`${PREFLIGHT} +**VmTemplate::noble +**::9000-* +**CloneSet::web`);
-    expect(notes).toEqual(["templates.noble: image, VM and conversion were never made and come along."]);
+    expect(notes).toEqual(["templates.noble: image, VM and conversion were never made; this run makes them too."]);
   });
 
   it("of clones needs their template on each of its nodes", () => {

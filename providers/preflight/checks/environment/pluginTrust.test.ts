@@ -50,7 +50,7 @@ test("a certificate for another host is refused by the plugin in any case: the e
 test("one that has ended too", async () => {
   const ended = untrusted({ tls: { fingerprint: FINGERPRINT } }, { validTo: new Date("2026-01-02") });
   const [finding] = await pluginTrust.run(ended);
-  expect(finding?.todo).toEqual(["It ended on 2026-01-02. On the node: pvecm updatecerts --force"]);
+  expect(finding?.todo).toEqual(["It expired on 2026-01-02. On the node: pvecm updatecerts --force"]);
 });
 
 test("a certificate that the system trusts passes, and with insecure nothing is asked", async () => {

@@ -122,7 +122,7 @@ test("missing privileges come by path, with the lines that grant them", async ()
   expect(findings[0]).toMatchObject({
     status: "fail",
     message:
-      "token fleet@pve!golden has no VM.Clone and no VM.Config.HWType on /vms (looked at /vms/9000 and /vms/9101)",
+      "token fleet@pve!golden lacks VM.Clone and VM.Config.HWType on /vms (looked at /vms/9000 and /vms/9101)",
     todo: [
       'pveum role add GoldenFleetVms --privs "VM.Allocate VM.Audit VM.Clone VM.Config.CDROM VM.Config.CPU VM.Config.Cloudinit VM.Config.Disk VM.Config.HWType VM.Config.Memory VM.Config.Network VM.Config.Options VM.PowerMgmt"',
       "pveum acl modify /vms --roles GoldenFleetVms --users fleet@pve --tokens 'fleet@pve!golden'",
@@ -165,7 +165,7 @@ test("without Sys.Audit on / nobody knows of the quorum, which stops nothing", a
   expect(await privileges.run(fakeFacts({ permissions: async () => others }))).toMatchObject([
     {
       status: "note",
-      message: "token fleet@pve!golden has no Sys.Audit on /, so this cannot be told: whether the cluster has quorum",
+      message: "token fleet@pve!golden lacks Sys.Audit on /, so this cannot be told: whether the cluster has quorum",
       todo: [expect.any(String), expect.stringMatching(/^pveum acl modify \/ .* --propagate 0$/)],
     },
   ]);
@@ -219,7 +219,7 @@ describe("a login with rights on its pool alone", () => {
     const permissions = async () => ({ ...others, "/pool/prod/web": { ...rest, "Pool.Audit": 1 }, "/vms/9000": rest });
     const [finding, ...more] = await privileges.run(fakeFacts({ fleet, permissions }));
     expect(more).toEqual([]);
-    expect(finding?.message).toMatch(/has no VM\.Clone on \/pool\/prod\/web \(looked at \/vms\/9000\)$/);
+    expect(finding?.message).toMatch(/lacks VM\.Clone on \/pool\/prod\/web \(looked at \/vms\/9000\)$/);
     expect(finding?.todo).toEqual([
       expect.stringMatching(/^pveum role add GoldenFleetPoolProdWeb --privs "Pool\.Audit VM\.Allocate .*VM\.Clone /),
       expect.stringMatching(/^pveum acl modify \/pool\/prod\/web --roles GoldenFleetPoolProdWeb /),
@@ -230,9 +230,9 @@ describe("a login with rights on its pool alone", () => {
     const messages = async (more?: Permissions) =>
       (await run("/pool/prod/web", [vm({ pool: "test" })], more)).map(({ message }) => message);
     expect(await messages()).toEqual([
-      expect.stringMatching(/has no Pool\.Allocate on \/pool\/prod\/web$/),
-      expect.stringMatching(/has no Pool\.Allocate on \/pool\/test$/),
-      expect.stringMatching(/has no VM\.Allocate on \/vms \(looked at \/vms\/9101\)$/),
+      expect.stringMatching(/lacks Pool\.Allocate on \/pool\/prod\/web$/),
+      expect.stringMatching(/lacks Pool\.Allocate on \/pool\/test$/),
+      expect.stringMatching(/lacks VM\.Allocate on \/vms \(looked at \/vms\/9101\)$/),
     ]);
     const both = { "Pool.Allocate": 1, "Pool.Audit": 1 };
     const more = { "/pool/prod/web": { ...VM, ...both }, "/pool/test": both, "/vms/9101": { "VM.Allocate": 0 } };
