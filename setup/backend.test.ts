@@ -52,6 +52,14 @@ describe("the backend", () => {
   });
 });
 
+it("an empty passphrase, which Pulumi would take, is refused for a new stack, and left to one that exists", () => {
+  const env = { PULUMI_HOME: home, PULUMI_CONFIG_PASSPHRASE: "" };
+  expect(() => chooseBackend(root, undefined, env)).toThrow(/PULUMI_CONFIG_PASSPHRASE is set but empty/);
+  expect(chooseBackend(root, undefined, env, false)).toMatchObject({ localPassphrase: false });
+  loggedInTo("https://api.pulumi.com");
+  expect(chooseBackend(root, undefined, env)).toMatchObject({ localPassphrase: false });
+});
+
 it("the next command is printed both ways, with paths of this folder", () => {
   const env = {
     PULUMI_CONFIG_PASSPHRASE_FILE: join(root, ".fleet", "passphrase"),

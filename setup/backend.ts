@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import type { Toolchain } from "../toolchain/install.ts";
 import { type PulumiResult, runPulumi } from "../toolchain/pulumi.ts";
 import { backendUrl, localFiles, ownLogin } from "./local.ts";
+import { UsageError } from "./options.ts";
 import type { StackSecrets } from "./stackText.ts";
 import { writeFiles } from "./writeFiles.ts";
 
@@ -22,13 +23,29 @@ export interface Backend {
 
 const isCloud = (url: string) => /^https?:/.test(url);
 
-/** Looks where the state goes. Writes nothing. */
-export function chooseBackend(root: string, given: string | undefined, env: NodeJS.ProcessEnv = process.env): Backend {
+const EMPTY_PASSPHRASE =
+  "PULUMI_CONFIG_PASSPHRASE is set but empty, so that anybody could decrypt the stack's token: unset it (setup then makes a passphrase), or set one";
+
+/**
+ * Looks where the state goes. Writes nothing.
+ *
+ * @param isNew a stack is to be made: one that exists may have an empty passphrase
+ * @throws UsageError if the new stack's secrets would not be safe
+ */
+export function chooseBackend(
+  root: string,
+  given: string | undefined,
+  env: NodeJS.ProcessEnv = process.env,
+  isNew = true,
+): Backend {
   const files = localFiles(root);
   const login = given || env.PULUMI_BACKEND_URL || existsSync(files.state) ? undefined : ownLogin(env);
   const url = given || env.PULUMI_BACKEND_URL || login?.url;
-  const ownPassphrase = Boolean(env.PULUMI_CONFIG_PASSPHRASE || env.PULUMI_CONFIG_PASSPHRASE_FILE);
-  const localPassphrase = !ownPassphrase && !(url !== undefined && isCloud(url));
+  const needsPassphrase = !(url !== undefined && isCloud(url));
+  // Pulumi takes one that is empty, too.
+  if (needsPassphrase && isNew && env.PULUMI_CONFIG_PASSPHRASE === "") throw new UsageError(EMPTY_PASSPHRASE);
+  const ownPassphrase = env.PULUMI_CONFIG_PASSPHRASE !== undefined || Boolean(env.PULUMI_CONFIG_PASSPHRASE_FILE);
+  const localPassphrase = !ownPassphrase && needsPassphrase;
   return {
     text: url === undefined ? "in files of this checkout, .fleet/state" : url,
     env: {

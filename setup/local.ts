@@ -43,7 +43,12 @@ export function localEnvironment(root: string, env: NodeJS.ProcessEnv = process.
     // The toolchain has a home of its own for the CLI; the login alone is the user's.
     else if (login) own.PULUMI_CREDENTIALS_PATH = login.folder;
   }
-  if (!env.PULUMI_CONFIG_PASSPHRASE && !env.PULUMI_CONFIG_PASSPHRASE_FILE && existsSync(files.passphraseFile))
+  // One that is empty is one for Pulumi.
+  if (
+    env.PULUMI_CONFIG_PASSPHRASE === undefined &&
+    !env.PULUMI_CONFIG_PASSPHRASE_FILE &&
+    existsSync(files.passphraseFile)
+  )
     own.PULUMI_CONFIG_PASSPHRASE_FILE = files.passphraseFile;
   return own;
 }

@@ -254,7 +254,7 @@ export async function repairStack(setup: Setup, stack: string): Promise<number> 
   const lines = applyEdits(doc, editsFrom(options, sectionsOf(doc)));
   const tls = (sectionsOf(doc).cluster.tls ?? {}) as { caFile?: string; fingerprint?: string };
   const fleet = fleetOf(sectionsOf(doc));
-  const backend = chooseBackend(root, options.text("backend"), env);
+  const backend = chooseBackend(root, options.text("backend"), env, false);
   const toolchain = await ensureToolchain();
   const pulumi = pulumiFor(toolchain, root, backend.env);
   const { accepted, isNew } = await trusted(setup, fleet.cluster.endpoint, tls);
