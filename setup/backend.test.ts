@@ -52,6 +52,29 @@ describe("the backend", () => {
   });
 });
 
+it.each(["file://.", "file://./my%20state?metadata=skip", "file://state"])(
+  "a relative %s is one of the checkout, however it is said",
+  (url) => {
+    const [path = "", query] = url.slice("file://".length).split("?");
+    const absolute = `file://${join(root, path)}${query ? `?${query}` : ""}`;
+    const env = { PULUMI_HOME: home, PULUMI_CONFIG_PASSPHRASE: "own" };
+    const expected = { text: absolute, env: { PULUMI_BACKEND_URL: absolute }, localState: false };
+    expect(chooseBackend(root, url, env)).toMatchObject(expected);
+    expect(chooseBackend(root, undefined, { ...env, PULUMI_BACKEND_URL: url })).toMatchObject(expected);
+    loggedInTo(url);
+    expect(chooseBackend(root, undefined, env)).toMatchObject(expected);
+  },
+);
+
+it("other URLs of files stay, and a relative file of the passphrase is one of the checkout", () => {
+  const env = { PULUMI_HOME: home, PULUMI_CONFIG_PASSPHRASE_FILE: "words" };
+  for (const url of ["file:///states/one?metadata=skip", "file://~", "file://~/states"])
+    expect(chooseBackend(root, url, env).env).toEqual({
+      PULUMI_BACKEND_URL: url,
+      PULUMI_CONFIG_PASSPHRASE_FILE: join(root, "words"),
+    });
+});
+
 it("an empty passphrase, which Pulumi would take, is refused for a new stack, and left to one that exists", () => {
   const env = { PULUMI_HOME: home, PULUMI_CONFIG_PASSPHRASE: "" };
   expect(() => chooseBackend(root, undefined, env)).toThrow(/PULUMI_CONFIG_PASSPHRASE is set but empty/);

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import type { Toolchain } from "../toolchain/install.ts";
 import { type PulumiResult, runPulumi } from "../toolchain/pulumi.ts";
-import { backendUrl, localFiles, ownLogin } from "./local.ts";
+import { absoluteUrl, backendUrl, localFiles, ownLogin } from "./local.ts";
 import { UsageError } from "./options.ts";
 import type { StackSecrets } from "./stackText.ts";
 import { writeFiles } from "./writeFiles.ts";
@@ -40,7 +40,8 @@ export function chooseBackend(
 ): Backend {
   const files = localFiles(root);
   const login = given || env.PULUMI_BACKEND_URL || existsSync(files.state) ? undefined : ownLogin(env);
-  const url = given || env.PULUMI_BACKEND_URL || login?.url;
+  const said = given || env.PULUMI_BACKEND_URL || login?.url;
+  const url = said && absoluteUrl(root, said);
   const needsPassphrase = !(url !== undefined && isCloud(url));
   // Pulumi takes one that is empty, too.
   if (needsPassphrase && isNew && env.PULUMI_CONFIG_PASSPHRASE === "") throw new UsageError(EMPTY_PASSPHRASE);
@@ -49,8 +50,14 @@ export function chooseBackend(
   return {
     text: url === undefined ? "in files of this checkout, .fleet/state" : url,
     env: {
-      ...(url === undefined ? { PULUMI_BACKEND_URL: backendUrl(files) } : given && { PULUMI_BACKEND_URL: given }),
+      ...(url === undefined
+        ? { PULUMI_BACKEND_URL: backendUrl(files) }
+        : (given || url !== said) && { PULUMI_BACKEND_URL: url }),
       ...(login && { PULUMI_CREDENTIALS_PATH: login.folder }),
+      // Setup runs Pulumi in a folder of its own, too.
+      ...(env.PULUMI_CONFIG_PASSPHRASE_FILE && {
+        PULUMI_CONFIG_PASSPHRASE_FILE: resolve(root, env.PULUMI_CONFIG_PASSPHRASE_FILE),
+      }),
       ...(localPassphrase && { PULUMI_CONFIG_PASSPHRASE_FILE: files.passphraseFile }),
     },
     localState: url === undefined,

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { pathToFileURL } from "node:url";
 
 /** Where setup keeps what belongs to this checkout and to no commit: Pulumi's state in files, and its passphrase. */
@@ -18,6 +18,16 @@ export const localFiles = (root: string): LocalFiles => ({
 
 /** URL of the backend in files; without the metadata, which an engine that is killed can leave empty (docs/by-hand.md). */
 export const backendUrl = (files: LocalFiles): string => `${pathToFileURL(files.state).href}?metadata=skip`;
+
+/**
+ * A `file://` URL whose path is relative, which Pulumi would look for in the folder where it happens to run, as one below `root`.
+ * All others stay as they are: Pulumi knows `~` itself.
+ */
+export function absoluteUrl(root: string, url: string): string {
+  const [, path, query = ""] = /^file:\/\/([^?]*)(\?.*)?$/.exec(url) ?? [];
+  if (path === undefined || path.startsWith("/") || path.startsWith("~") || /^[A-Za-z]:/.test(path)) return url;
+  return `file://${posix.resolve(pathToFileURL(root).pathname, path)}${query}`;
+}
 
 /** Where the user is logged in with a `pulumi` of their own, and the folder that the login is in. */
 export function ownLogin(env: NodeJS.ProcessEnv = process.env): { url: string; folder: string } | undefined {
