@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { chooseBackend, makeLocal } from "./backend.ts";
-import { backendUrl, localFiles } from "./local.ts";
+import { backendUrl, localEnvironment, localFiles } from "./local.ts";
 import { nextSteps } from "./nextSteps.ts";
 import { writeFiles } from "./writeFiles.ts";
 
@@ -74,6 +74,32 @@ it("other URLs of files stay, and a relative file of the passphrase is one of th
       PULUMI_CONFIG_PASSPHRASE_FILE: join(root, "words"),
     });
 });
+
+it("the backend of an option is remembered, and the environment's wins over it", () => {
+  const env = { PULUMI_HOME: home, PULUMI_CONFIG_PASSPHRASE: "own" };
+  makeLocal(root, chooseBackend(root, "file://./state", env));
+  const url = `file://${join(root, "state")}`;
+  const { backendFile } = localFiles(root);
+  expect(readFileSync(backendFile, "utf8")).toBe(`${url}\n`);
+  expect(statSync(backendFile).mode & 0o777).toBe(0o600);
+  mkdirSync(localFiles(root).state);
+  expect(localEnvironment(root, env)).toEqual({ PULUMI_BACKEND_URL: url });
+  const again = chooseBackend(root, undefined, env);
+  expect(again).toMatchObject({ text: url, env: { PULUMI_BACKEND_URL: url }, localState: false });
+  const other = { ...env, PULUMI_BACKEND_URL: "s3://other" };
+  expect(localEnvironment(root, other)).toEqual({});
+  expect(chooseBackend(root, undefined, other)).toMatchObject({ text: "s3://other", env: {} });
+});
+
+it.each(["postgres://me:word@db/states", "https://me@pulumi.example.net", "postgres://db/states?password=word"])(
+  "%s has credentials, which are not stored",
+  (url) => {
+    expect(() => chooseBackend(root, url, { PULUMI_HOME: home })).toThrow(/set PULUMI_BACKEND_URL instead$/);
+    expect(chooseBackend(root, undefined, { PULUMI_HOME: home, PULUMI_BACKEND_URL: url })).not.toHaveProperty(
+      "remember",
+    );
+  },
+);
 
 it("an empty passphrase, which Pulumi would take, is refused for a new stack, and left to one that exists", () => {
   const env = { PULUMI_HOME: home, PULUMI_CONFIG_PASSPHRASE: "" };

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import type { Toolchain } from "../toolchain/install.ts";
 import { type PulumiResult, runPulumi } from "../toolchain/pulumi.ts";
-import { absoluteUrl, backendUrl, localFiles, ownLogin } from "./local.ts";
+import { absoluteUrl, backendUrl, localFiles, ownLogin, rememberedBackend } from "./local.ts";
 import { UsageError } from "./options.ts";
 import type { StackSecrets } from "./stackText.ts";
 import { writeFiles } from "./writeFiles.ts";
@@ -19,9 +19,18 @@ export interface Backend {
   localState: boolean;
   /** The passphrase is made, or was made by setup before. */
   localPassphrase: boolean;
+  /** URL of an option, which is kept for later commands. */
+  remember?: string;
 }
 
 const isCloud = (url: string) => /^https?:/.test(url);
+
+/** Whether a URL has a user or a password in it; an `@` in the path of files is none. */
+const hasCredentials = (url: string) =>
+  (!url.startsWith("file://") && /^[^?]*@/.test(url)) || /[?&][^=&]*(password|secret|token|key)[^=&]*=/i.test(url);
+
+const WITH_CREDENTIALS =
+  "--backend: found a URL with a user or password in it, which setup would have to store; set PULUMI_BACKEND_URL instead";
 
 const EMPTY_PASSPHRASE =
   "PULUMI_CONFIG_PASSPHRASE is set but empty, so that anybody could decrypt the stack's token: unset it (setup then makes a passphrase), or set one";
@@ -39,8 +48,11 @@ export function chooseBackend(
   isNew = true,
 ): Backend {
   const files = localFiles(root);
-  const login = given || env.PULUMI_BACKEND_URL || existsSync(files.state) ? undefined : ownLogin(env);
-  const said = given || env.PULUMI_BACKEND_URL || login?.url;
+  if (given !== undefined && hasCredentials(given)) throw new UsageError(WITH_CREDENTIALS);
+  const remembered = env.PULUMI_BACKEND_URL ? undefined : rememberedBackend(root);
+  const option = given || remembered;
+  const login = option || env.PULUMI_BACKEND_URL || existsSync(files.state) ? undefined : ownLogin(env);
+  const said = option || env.PULUMI_BACKEND_URL || login?.url;
   const url = said && absoluteUrl(root, said);
   const needsPassphrase = !(url !== undefined && isCloud(url));
   // Pulumi takes one that is empty, too.
@@ -52,7 +64,7 @@ export function chooseBackend(
     env: {
       ...(url === undefined
         ? { PULUMI_BACKEND_URL: backendUrl(files) }
-        : (given || url !== said) && { PULUMI_BACKEND_URL: url }),
+        : (option || url !== said) && { PULUMI_BACKEND_URL: url }),
       ...(login && { PULUMI_CREDENTIALS_PATH: login.folder }),
       // Setup runs Pulumi in a folder of its own, too.
       ...(env.PULUMI_CONFIG_PASSPHRASE_FILE && {
@@ -60,17 +72,25 @@ export function chooseBackend(
       }),
       ...(localPassphrase && { PULUMI_CONFIG_PASSPHRASE_FILE: files.passphraseFile }),
     },
+    ...(given && url && { remember: url }),
     localState: url === undefined,
     localPassphrase,
   };
 }
 
 /** Makes what is local: the folder of the state, and a passphrase if there is none. */
-export function makeLocal(root: string, { localState, localPassphrase }: Backend): void {
+export function makeLocal(root: string, backend: Backend): void {
+  const { localState, localPassphrase } = backend;
   const files = localFiles(root);
+  rememberBackend(root, backend);
   if (localState) mkdirSync(files.state, { recursive: true, mode: 0o700 });
   if (localPassphrase && !existsSync(files.passphraseFile))
     writeFiles([{ path: files.passphraseFile, text: `${randomBytes(24).toString("base64url")}\n`, mode: 0o600 }]);
+}
+
+/** Keeps the URL of an option for later commands. */
+export function rememberBackend(root: string, { remember }: Backend): void {
+  if (remember) writeFiles([{ path: localFiles(root).backendFile, text: `${remember}\n`, mode: 0o600 }]);
 }
 
 /** Runs Pulumi for the stack, quietly. */

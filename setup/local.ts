@@ -9,12 +9,24 @@ export interface LocalFiles {
   state: string;
   /** File (mode 0600) with the passphrase that encrypts the secrets of config and state. */
   passphraseFile: string;
+  /** File (mode 0600) with the URL of `--backend`, which later commands need as well. */
+  backendFile: string;
 }
 
 export const localFiles = (root: string): LocalFiles => ({
   state: join(root, ".fleet", "state"),
   passphraseFile: join(root, ".fleet", "passphrase"),
+  backendFile: join(root, ".fleet", "backend"),
 });
+
+/** The backend that setup was told with an option. */
+export function rememberedBackend(root: string): string | undefined {
+  try {
+    return readFileSync(localFiles(root).backendFile, "utf8").trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** URL of the backend in files; without the metadata, which an engine that is killed can leave empty (docs/by-hand.md). */
 export const backendUrl = (files: LocalFiles): string => `${pathToFileURL(files.state).href}?metadata=skip`;
@@ -49,7 +61,9 @@ export function localEnvironment(root: string, env: NodeJS.ProcessEnv = process.
   const own: Record<string, string> = {};
   if (!env.PULUMI_BACKEND_URL) {
     const login = ownLogin(env);
-    if (existsSync(files.state)) own.PULUMI_BACKEND_URL = backendUrl(files);
+    const remembered = rememberedBackend(root);
+    if (remembered !== undefined) own.PULUMI_BACKEND_URL = remembered;
+    else if (existsSync(files.state)) own.PULUMI_BACKEND_URL = backendUrl(files);
     // The toolchain has a home of its own for the CLI; the login alone is the user's.
     else if (login) own.PULUMI_CREDENTIALS_PATH = login.folder;
   }
