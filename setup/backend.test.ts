@@ -101,6 +101,27 @@ it.each(["postgres://me:word@db/states", "https://me@pulumi.example.net", "postg
   },
 );
 
+it("a service named by option or environment finds the user's login", () => {
+  loggedInTo("s3://other");
+  const url = "https://api.pulumi.com";
+  const env = { PULUMI_HOME: home };
+  expect(chooseBackend(root, url, env).env).toEqual({ PULUMI_BACKEND_URL: url, PULUMI_CREDENTIALS_PATH: home });
+  const said = { ...env, PULUMI_BACKEND_URL: url };
+  expect(chooseBackend(root, undefined, said).env).toEqual({ PULUMI_CREDENTIALS_PATH: home });
+  expect(localEnvironment(root, said)).toEqual({ PULUMI_CREDENTIALS_PATH: home });
+});
+
+it("a login of the checkout's own CLI counts, where the user has none", () => {
+  const folder = join(root, ".toolchain", "home");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "credentials.json"), JSON.stringify({ current: "https://api.pulumi.com" }));
+  const env = { PULUMI_HOME: home };
+  expect(chooseBackend(root, undefined, env)).toMatchObject({ text: "https://api.pulumi.com", localState: false });
+  expect(localEnvironment(root, env)).toEqual({ PULUMI_CREDENTIALS_PATH: folder });
+  loggedInTo("s3://mine");
+  expect(chooseBackend(root, undefined, env)).toMatchObject({ text: "s3://mine" });
+});
+
 it("an empty passphrase, which Pulumi would take, is refused for a new stack, and left to one that exists", () => {
   const env = { PULUMI_HOME: home, PULUMI_CONFIG_PASSPHRASE: "" };
   expect(() => chooseBackend(root, undefined, env)).toThrow(/PULUMI_CONFIG_PASSPHRASE is set but empty/);

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import type { Toolchain } from "../toolchain/install.ts";
 import { type PulumiResult, runPulumi } from "../toolchain/pulumi.ts";
-import { absoluteUrl, backendUrl, localFiles, ownLogin, rememberedBackend } from "./local.ts";
+import { absoluteUrl, backendUrl, credentialsFor, isCloud, localFiles, ownLogin, rememberedBackend } from "./local.ts";
 import { UsageError } from "./options.ts";
 import type { StackSecrets } from "./stackText.ts";
 import { writeFiles } from "./writeFiles.ts";
@@ -23,11 +23,10 @@ export interface Backend {
   remember?: string;
 }
 
-const isCloud = (url: string) => /^https?:/.test(url);
-
 /** Whether a URL has a user or a password in it; an `@` in the path of files is none. */
 const hasCredentials = (url: string) =>
-  (!url.startsWith("file://") && /^[^?]*@/.test(url)) || /[?&][^=&]*(password|secret|token|key)[^=&]*=/i.test(url);
+  (!url.startsWith("file://") && /^[^?]*@/.test(url)) ||
+  /[?&][^=&]*(password|secret|token|access_?key)[^=&]*=/i.test(url);
 
 const WITH_CREDENTIALS =
   "--backend: found a URL with a user or password in it, which setup would have to store; set PULUMI_BACKEND_URL instead";
@@ -51,7 +50,7 @@ export function chooseBackend(
   if (given !== undefined && hasCredentials(given)) throw new UsageError(WITH_CREDENTIALS);
   const remembered = env.PULUMI_BACKEND_URL ? undefined : rememberedBackend(root);
   const option = given || remembered;
-  const login = option || env.PULUMI_BACKEND_URL || existsSync(files.state) ? undefined : ownLogin(env);
+  const login = option || env.PULUMI_BACKEND_URL || existsSync(files.state) ? undefined : ownLogin(root, env);
   const said = option || env.PULUMI_BACKEND_URL || login?.url;
   const url = said && absoluteUrl(root, said);
   const needsPassphrase = !(url !== undefined && isCloud(url));
@@ -65,7 +64,7 @@ export function chooseBackend(
       ...(url === undefined
         ? { PULUMI_BACKEND_URL: backendUrl(files) }
         : (option || url !== said) && { PULUMI_BACKEND_URL: url }),
-      ...(login && { PULUMI_CREDENTIALS_PATH: login.folder }),
+      ...(login ? { PULUMI_CREDENTIALS_PATH: login.folder } : credentialsFor(root, url, env)),
       // Setup runs Pulumi in a folder of its own, too.
       ...(env.PULUMI_CONFIG_PASSPHRASE_FILE && {
         PULUMI_CONFIG_PASSPHRASE_FILE: resolve(root, env.PULUMI_CONFIG_PASSPHRASE_FILE),

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, posix } from "node:path";
+import { join, posix, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 /** Where setup keeps what belongs to this checkout and to no commit: Pulumi's state in files, and its passphrase. */
@@ -41,15 +41,39 @@ export function absoluteUrl(root: string, url: string): string {
   return `file://${posix.resolve(pathToFileURL(root).pathname, path)}${query}`;
 }
 
-/** Where the user is logged in with a `pulumi` of their own, and the folder that the login is in. */
-export function ownLogin(env: NodeJS.ProcessEnv = process.env): { url: string; folder: string } | undefined {
-  const folder = env.PULUMI_CREDENTIALS_PATH || env.PULUMI_HOME || join(homedir(), ".pulumi");
-  try {
-    const { current } = JSON.parse(readFileSync(join(folder, "credentials.json"), "utf8")) as { current?: string };
-    return current ? { url: current, folder } : undefined;
-  } catch {
-    return undefined;
+export const isCloud = (url: string): boolean => /^https?:/.test(url);
+
+/** The user's own folder of logins, if there are any, else the one of the CLI that belongs to the checkout. */
+function credentials(root: string, env: NodeJS.ProcessEnv): { folder: string; current?: string } | undefined {
+  const own = resolve(root, env.PULUMI_CREDENTIALS_PATH || env.PULUMI_HOME || join(homedir(), ".pulumi"));
+  for (const folder of [own, join(root, ".toolchain", "home")]) {
+    try {
+      const { current } = JSON.parse(readFileSync(join(folder, "credentials.json"), "utf8")) as { current?: string };
+      return { folder, ...(current && { current }) };
+    } catch {
+      // The next one.
+    }
   }
+  return undefined;
+}
+
+/** Where the user is logged in, be it with a `pulumi` of their own or by `npm run fleet -- login`, and the login's folder. */
+export function ownLogin(
+  root: string,
+  env: NodeJS.ProcessEnv = process.env,
+): { url: string; folder: string } | undefined {
+  const { folder, current } = credentials(root, env) ?? {};
+  return folder && current ? { url: current, folder } : undefined;
+}
+
+/** The toolchain has a home of its own for the CLI; a service that wants a login finds the user's in this variable. */
+export function credentialsFor(
+  root: string,
+  url: string | undefined,
+  env: NodeJS.ProcessEnv,
+): { PULUMI_CREDENTIALS_PATH?: string } {
+  const folder = url && isCloud(url) ? credentials(root, env)?.folder : undefined;
+  return folder === undefined ? {} : { PULUMI_CREDENTIALS_PATH: folder };
 }
 
 /**
@@ -59,13 +83,14 @@ export function ownLogin(env: NodeJS.ProcessEnv = process.env): { url: string; f
 export function localEnvironment(root: string, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const files = localFiles(root);
   const own: Record<string, string> = {};
-  if (!env.PULUMI_BACKEND_URL) {
-    const login = ownLogin(env);
-    const remembered = rememberedBackend(root);
-    if (remembered !== undefined) own.PULUMI_BACKEND_URL = remembered;
-    else if (existsSync(files.state)) own.PULUMI_BACKEND_URL = backendUrl(files);
-    // The toolchain has a home of its own for the CLI; the login alone is the user's.
-    else if (login) own.PULUMI_CREDENTIALS_PATH = login.folder;
+  const remembered = env.PULUMI_BACKEND_URL ? undefined : rememberedBackend(root);
+  if (remembered !== undefined) own.PULUMI_BACKEND_URL = remembered;
+  const url = env.PULUMI_BACKEND_URL || remembered;
+  if (url) Object.assign(own, credentialsFor(root, url, env));
+  else if (existsSync(files.state)) own.PULUMI_BACKEND_URL = backendUrl(files);
+  else {
+    const login = ownLogin(root, env);
+    if (login) own.PULUMI_CREDENTIALS_PATH = login.folder;
   }
   // One that is empty is one for Pulumi.
   if (
