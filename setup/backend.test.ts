@@ -134,9 +134,10 @@ it("the next command is printed both ways, with paths of this folder", () => {
   const env = {
     PULUMI_CONFIG_PASSPHRASE_FILE: join(root, ".fleet", "passphrase"),
     PULUMI_BACKEND_URL: "file:///a b?c",
+    SSL_CERT_FILE: join(root, "home-ca.pem"),
   };
   const backend = { text: "", env, localState: true, localPassphrase: true };
-  expect(nextSteps("home", backend, join(root, "home-ca.pem"), root).filter((line) => line.startsWith("  "))).toEqual([
+  expect(nextSteps("home", backend, root).filter((line) => line.startsWith("  "))).toEqual([
     "  npm run fleet -- up --stack home",
     '  export PULUMI_CONFIG_PASSPHRASE_FILE="$PWD/.fleet/passphrase"',
     "  export PULUMI_BACKEND_URL='file:///a b?c'",

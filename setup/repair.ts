@@ -299,8 +299,7 @@ export async function repairStack(setup: Setup, stack: string): Promise<number> 
   if (lines.length > 0) writeFiles([...files, { path: file, text }]);
   rememberBackend(root, backend);
   journal.isDone = true;
-  const caFile = isNew && files.length > 0 ? join(root, caName(stack)) : tls.caFile && fileAt(root, tls.caFile);
-  return finish(setup, { stack, backend, caFile });
+  return finish(setup, { stack, backend });
 }
 
 function sectionsOf(doc: Document): Config {
