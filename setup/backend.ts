@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import type { Toolchain } from "../toolchain/install.ts";
 import { type PulumiResult, runPulumi } from "../toolchain/pulumi.ts";
-import { backendUrl, localFiles, ownLogin } from "./local.ts";
+import { absoluteUrl, backendUrl, credentialsFor, isCloud, localFiles, ownLogin, rememberedBackend } from "./local.ts";
+import { UsageError } from "./options.ts";
 import type { StackSecrets } from "./stackText.ts";
 import { writeFiles } from "./writeFiles.ts";
 
@@ -18,35 +19,77 @@ export interface Backend {
   localState: boolean;
   /** The passphrase is made, or was made by setup before. */
   localPassphrase: boolean;
+  /** URL of an option, which is kept for later commands. */
+  remember?: string;
 }
 
-const isCloud = (url: string) => /^https?:/.test(url);
+/** Whether a URL has a user or a password in it; an `@` in the path of files is none. */
+const hasCredentials = (url: string) =>
+  (!url.startsWith("file://") && /^[^?]*@/.test(url)) ||
+  /[?&][^=&]*(password|secret|token|access_?key)[^=&]*=/i.test(url);
 
-/** Looks where the state goes. Writes nothing. */
-export function chooseBackend(root: string, given: string | undefined, env: NodeJS.ProcessEnv = process.env): Backend {
+const WITH_CREDENTIALS =
+  "--backend: found a URL with a user or password in it, which setup would have to store; set PULUMI_BACKEND_URL instead";
+
+const EMPTY_PASSPHRASE =
+  "PULUMI_CONFIG_PASSPHRASE is set but empty, so that anybody could decrypt the stack's token: unset it (setup then makes a passphrase), or set one";
+
+/**
+ * Looks where the state goes. Writes nothing.
+ *
+ * @param isNew a stack is to be made: one that exists may have an empty passphrase
+ * @throws UsageError if the new stack's secrets would not be safe
+ */
+export function chooseBackend(
+  root: string,
+  given: string | undefined,
+  env: NodeJS.ProcessEnv = process.env,
+  isNew = true,
+): Backend {
   const files = localFiles(root);
-  const login = given || env.PULUMI_BACKEND_URL || existsSync(files.state) ? undefined : ownLogin(env);
-  const url = given || env.PULUMI_BACKEND_URL || login?.url;
-  const ownPassphrase = Boolean(env.PULUMI_CONFIG_PASSPHRASE || env.PULUMI_CONFIG_PASSPHRASE_FILE);
-  const localPassphrase = !ownPassphrase && !(url !== undefined && isCloud(url));
+  if (given !== undefined && hasCredentials(given)) throw new UsageError(WITH_CREDENTIALS);
+  const remembered = env.PULUMI_BACKEND_URL ? undefined : rememberedBackend(root);
+  const option = given || remembered;
+  const login = option || env.PULUMI_BACKEND_URL || existsSync(files.state) ? undefined : ownLogin(root, env);
+  const said = option || env.PULUMI_BACKEND_URL || login?.url;
+  const url = said && absoluteUrl(root, said);
+  const needsPassphrase = !(url !== undefined && isCloud(url));
+  // Pulumi takes one that is empty, too.
+  if (needsPassphrase && isNew && env.PULUMI_CONFIG_PASSPHRASE === "") throw new UsageError(EMPTY_PASSPHRASE);
+  const ownPassphrase = env.PULUMI_CONFIG_PASSPHRASE !== undefined || Boolean(env.PULUMI_CONFIG_PASSPHRASE_FILE);
+  const localPassphrase = !ownPassphrase && needsPassphrase;
   return {
     text: url === undefined ? "in files of this checkout, .fleet/state" : url,
     env: {
-      ...(url === undefined ? { PULUMI_BACKEND_URL: backendUrl(files) } : given && { PULUMI_BACKEND_URL: given }),
-      ...(login && { PULUMI_CREDENTIALS_PATH: login.folder }),
+      ...(url === undefined
+        ? { PULUMI_BACKEND_URL: backendUrl(files) }
+        : (option || url !== said) && { PULUMI_BACKEND_URL: url }),
+      ...(login ? { PULUMI_CREDENTIALS_PATH: login.folder } : credentialsFor(root, url, env)),
+      // Setup runs Pulumi in a folder of its own, too.
+      ...(env.PULUMI_CONFIG_PASSPHRASE_FILE && {
+        PULUMI_CONFIG_PASSPHRASE_FILE: resolve(root, env.PULUMI_CONFIG_PASSPHRASE_FILE),
+      }),
       ...(localPassphrase && { PULUMI_CONFIG_PASSPHRASE_FILE: files.passphraseFile }),
     },
+    ...(given && url && { remember: url }),
     localState: url === undefined,
     localPassphrase,
   };
 }
 
 /** Makes what is local: the folder of the state, and a passphrase if there is none. */
-export function makeLocal(root: string, { localState, localPassphrase }: Backend): void {
+export function makeLocal(root: string, backend: Backend): void {
+  const { localState, localPassphrase } = backend;
   const files = localFiles(root);
+  rememberBackend(root, backend);
   if (localState) mkdirSync(files.state, { recursive: true, mode: 0o700 });
   if (localPassphrase && !existsSync(files.passphraseFile))
     writeFiles([{ path: files.passphraseFile, text: `${randomBytes(24).toString("base64url")}\n`, mode: 0o600 }]);
+}
+
+/** Keeps the URL of an option for later commands. */
+export function rememberBackend(root: string, { remember }: Backend): void {
+  if (remember) writeFiles([{ path: localFiles(root).backendFile, text: `${remember}\n`, mode: 0o600 }]);
 }
 
 /** Runs Pulumi for the stack, quietly. */

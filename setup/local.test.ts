@@ -31,6 +31,11 @@ test("what setup made is used", () => {
   });
 });
 
+test("an empty passphrase stays, too: Pulumi takes it", () => {
+  const added = localEnvironment(checkout(), { PULUMI_CONFIG_PASSPHRASE: "" });
+  expect(added).not.toHaveProperty("PULUMI_CONFIG_PASSPHRASE_FILE");
+});
+
 test("what the user has set stays", () => {
   const env = { PULUMI_BACKEND_URL: "s3://states", PULUMI_CONFIG_PASSPHRASE: "mine" };
   expect(localEnvironment(checkout(), env)).toEqual({});

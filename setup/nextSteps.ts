@@ -4,11 +4,8 @@ import type { Backend } from "./backend.ts";
 const quoted = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 /** What to run now: by this project's front, and by plain Pulumi with what it needs in its environment. */
-export function nextSteps(stack: string, { env }: Backend, caFile: string | undefined, root: string): string[] {
-  const exports = Object.entries({
-    ...env,
-    ...(caFile !== undefined && { SSL_CERT_FILE: caFile }),
-  }).map(([name, value]) => {
+export function nextSteps(stack: string, { env }: Pick<Backend, "env">, root: string): string[] {
+  const exports = Object.entries(env).map(([name, value]) => {
     const inside = relative(root, value);
     const isHere = value.startsWith("/") && !inside.startsWith("..");
     return `export ${name}=${isHere ? `"$PWD/${inside}"` : quoted(value)}`;

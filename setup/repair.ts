@@ -7,7 +7,7 @@ import type { Fleet } from "../config/fleet.ts";
 import { ensureToolchain } from "../toolchain/install.ts";
 import { type Config, fleetOf } from "./answers.ts";
 import { acceptCertificate } from "./askCluster.ts";
-import { chooseBackend, encrypt, PulumiError, pulumiFor } from "./backend.ts";
+import { chooseBackend, encrypt, PulumiError, pulumiFor, rememberBackend } from "./backend.ts";
 import { checkLogin } from "./cluster/access.ts";
 import { type EndpointCertificate, lookAtEndpoint, settleTrust, type Trust } from "./cluster/certificate.ts";
 import { addContentLine, listNodeDatastores } from "./cluster/datastores.ts";
@@ -254,7 +254,7 @@ export async function repairStack(setup: Setup, stack: string): Promise<number> 
   const lines = applyEdits(doc, editsFrom(options, sectionsOf(doc)));
   const tls = (sectionsOf(doc).cluster.tls ?? {}) as { caFile?: string; fingerprint?: string };
   const fleet = fleetOf(sectionsOf(doc));
-  const backend = chooseBackend(root, options.text("backend"), env);
+  const backend = chooseBackend(root, options.text("backend"), env, false);
   const toolchain = await ensureToolchain();
   const pulumi = pulumiFor(toolchain, root, backend.env);
   const { accepted, isNew } = await trusted(setup, fleet.cluster.endpoint, tls);
@@ -297,9 +297,9 @@ export async function repairStack(setup: Setup, stack: string): Promise<number> 
     return 0;
   }
   if (lines.length > 0) writeFiles([...files, { path: file, text }]);
+  rememberBackend(root, backend);
   journal.isDone = true;
-  const caFile = isNew && files.length > 0 ? join(root, caName(stack)) : tls.caFile && fileAt(root, tls.caFile);
-  return finish(setup, { stack, backend, caFile });
+  return finish(setup, { stack, backend });
 }
 
 function sectionsOf(doc: Document): Config {

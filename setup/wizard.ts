@@ -13,6 +13,8 @@ import { checkLogin } from "./cluster/access.ts";
 import { type EndpointCertificate, settleTrust, type Trust } from "./cluster/certificate.ts";
 import { addContent, type ContentType, type NodeDatastore } from "./cluster/datastores.ts";
 import { logIn } from "./cluster/session.ts";
+import { projectOf } from "./fleet/cli.ts";
+import { trustEnvironment } from "./fleet/environment.ts";
 import type { Journal } from "./journal.ts";
 import { nextSteps } from "./nextSteps.ts";
 import { type Options, UsageError } from "./options.ts";
@@ -206,7 +208,7 @@ async function make(setup: Setup, making: Making): Promise<number> {
 
   const [id = "", secret = ""] = token.split(/=(.*)/s);
   if ("plan" in login) await checkMade(setup, shown, { id, secret }, config);
-  return await finish(setup, { stack, backend, caFile });
+  return await finish(setup, { stack, backend });
 }
 
 async function checkMade(
@@ -228,7 +230,6 @@ async function checkMade(
 interface Finishing {
   stack: string;
   backend: Backend;
-  caFile: string | undefined;
 }
 
 /** What the engine says besides its tree of resources. */
@@ -238,14 +239,16 @@ function whatFailed(preview: PulumiResult): string {
 }
 
 /** Preflight, and what to run next. */
-export async function finish(setup: Setup, { stack, backend, caFile }: Finishing): Promise<number> {
-  const { ui, options, root } = setup;
+export async function finish(setup: Setup, { stack, backend }: Finishing): Promise<number> {
+  const { ui, options, root, env } = setup;
+  // What is wrong with the certificate is among what preflight tells.
+  const trust = await trustEnvironment(root, projectOf(root), stack, { env, isRun: true }).catch(() => ({}));
+  const complete = { ...backend, env: { ...backend.env, ...trust } };
   let code = 0;
   if (!options.has("no-preflight")) {
     const toolchain = await ensureToolchain();
-    const env = { ...backend.env, ...(caFile !== undefined && { SSL_CERT_FILE: caFile }) };
     ui.step("Preflight (pulumi preview): nothing is changed");
-    const preview = await pulumiFor(toolchain, root, env)(["preview", "--stack", stack, "--suppress-outputs"]);
+    const preview = await pulumiFor(toolchain, root, complete.env)(["preview", "--stack", stack, "--suppress-outputs"]);
     if (preview.code === 0) ui.say("Preflight found nothing that stops a run.");
     else {
       ui.warn(whatFailed(preview));
@@ -253,7 +256,7 @@ export async function finish(setup: Setup, { stack, backend, caFile }: Finishing
     }
   }
   const title = code === 0 ? "Ready. Next:" : `Fix that, or run setup again: npm run setup -- --stack ${stack}. Then:`;
-  ui.lines(title, nextSteps(stack, backend, caFile, root));
+  ui.lines(title, nextSteps(stack, complete, root));
   return code;
 }
 

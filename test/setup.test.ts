@@ -155,7 +155,7 @@ describe("with root's password", () => {
     });
     expect(config["proxmox-golden-fleet:apiToken"]).toEqual({ secure: expect.stringMatching(/^v1:/) });
     expect(statSync(join(checkout.dir, ".fleet", "passphrase")).mode & 0o777).toBe(0o600);
-    expect(readdirSync(join(checkout.dir, ".fleet")).sort()).toEqual(["passphrase", "state"]);
+    expect(readdirSync(join(checkout.dir, ".fleet")).sort()).toEqual(["certificates", "passphrase", "state"]);
   });
 
   it("it goes up, stays as it is, and goes away, by the command that setup names", async () => {

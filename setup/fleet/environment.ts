@@ -47,6 +47,9 @@ function servedBy(root: string, project: string, stack: string): Partial<Record<
 /** Go asks the system alone there, and no file. */
 const IGNORES_FILE = ["darwin", "win32"];
 
+/** A path of the config; the command may run elsewhere. */
+const fileAt = (root: string, file: string) => (/^~(\/|$)/.test(file) ? localPath(file) : resolve(root, file));
+
 interface TrustOptions {
   env?: Env;
   /** The command talks to the cluster, so that a pinned certificate is worth fetching. */
@@ -69,7 +72,7 @@ export async function trustEnvironment(
   const { caFile, fingerprint, endpoint } = servedBy(root, project, stack);
   const pinned =
     isRun && !caFile && fingerprint && endpoint ? await pinnedCertificate(root, endpoint, fingerprint) : undefined;
-  const trusted = caFile ? localPath(caFile) : pinned;
+  const trusted = caFile ? fileAt(root, caFile) : pinned;
   if (!trusted) return {};
   const bundle = join(root, ".fleet", "certificates", `${shortName(stack)}-trusted.pem`);
   const file = caBundle({ file: trusted, bundle, own: env.SSL_CERT_FILE });
