@@ -20,6 +20,8 @@ export interface NodeSsh {
   keys: ShownHostKey[];
   /** What `~/.ssh/known_hosts` says of the server. */
   known: "known" | "unknown" | "changed";
+  /** Those of its keys that are in there. */
+  knownKeys: ShownHostKey[];
   /** Lines for `~/.ssh/known_hosts`. */
   knownHostsLines: string[];
 }
@@ -39,9 +41,9 @@ export async function lookAtNodeSsh(
   const keys = await scanHostKeys(address, port);
   const name = knownHostsName(address, port);
   const expected = knownHostKeys(readKnownHosts(), address, port);
-  const isKnown = keys.some(({ line }) => expected.some((key) => key.line === line));
-  const known = expected.length === 0 ? "unknown" : isKnown ? "known" : "changed";
-  return { node, address, port, keys, known, knownHostsLines: keys.map(({ line }) => `${name} ${line}`) };
+  const knownKeys = keys.filter(({ line }) => expected.some((key) => key.line === line));
+  const known = expected.length === 0 ? "unknown" : knownKeys.length > 0 ? "known" : "changed";
+  return { node, address, port, keys, known, knownKeys, knownHostsLines: keys.map(({ line }) => `${name} ${line}`) };
 }
 
 async function resolve(node: string): Promise<string> {
