@@ -10,6 +10,8 @@ export interface SshAnswers {
   /** Of the one node that was looked at, if it is another than the API names. */
   address?: string;
   port?: number;
+  /** Adds the host keys to `~/.ssh/known_hosts`, where the plugin looks for them. */
+  remember?: () => void;
 }
 
 /** Everything that goes into the config of a new stack. */

@@ -7,7 +7,7 @@ import type { SshAnswers } from "./answers.ts";
 import { datastoreChoices, type Places } from "./askPlaces.ts";
 import type { NodeDatastore } from "./cluster/datastores.ts";
 import { SetupError } from "./cluster/error.ts";
-import { lookAtNodeSsh, type NodeSsh, type ShownHostKey, trySshLogin } from "./cluster/ssh.ts";
+import { lookAtNodeSsh, type NodeSsh, rememberNodeSsh, type ShownHostKey, trySshLogin } from "./cluster/ssh.ts";
 import { findPublicKeys, usablePrivateKeys } from "./cluster/sshKeys.ts";
 import { type Options, UsageError } from "./options.ts";
 import type { Ui } from "./ui.ts";
@@ -90,11 +90,24 @@ async function usableSsh(
   const on = wanted === undefined ? snippets[0] : snippets.find(({ storage }) => storage === wanted);
   if (!on) throw new UsageError(`--snippet-datastore: no datastore ${wanted} of ${node} takes snippets`);
   const login = { username, ...(privateKeyFile !== undefined && { privateKeyFile }) };
-  // It makes a file and removes it, and remembers the host key.
+  // It makes a file on the node and removes it.
   const isTried = !options.has("print");
   const failed = isTried && (await trySshLogin({ ...shown, keys }, login, await folderOf(client, on), env));
   if (failed) throw new SetupError("refused", `${username} cannot log in: ${failed}`);
-  return { ssh: { ...login, hostKeys: keys.map(({ fingerprint }) => fingerprint), ...given }, snippets: on };
+  return {
+    ssh: {
+      ...login,
+      hostKeys: keys.map(({ fingerprint }) => fingerprint),
+      ...given,
+      remember: () => rememberKeys(shown, keys),
+    },
+    snippets: on,
+  };
+}
+
+/** Keys of a server that known_hosts has another key of are for the user to solve: nothing is taken away there. */
+function rememberKeys(shown: NodeSsh, keys: ShownHostKey[]): void {
+  if (shown.known === "unknown") rememberNodeSsh({ ...shown, keys });
 }
 
 function addressIn(text: string | undefined): { address?: string; port?: number } {

@@ -92,7 +92,7 @@ export async function makeNewStack(setup: Setup, stack: string): Promise<number>
       setup.print(stackText(stack, config));
       return 0;
     }
-    return await make(setup, { stack, config, content, login, backend, trust, loggedIn, shown });
+    return await make(setup, { stack, config, ssh: answers.ssh, content, login, backend, trust, loggedIn, shown });
   } finally {
     await client.close();
   }
@@ -172,6 +172,7 @@ async function agree({ ui, options }: Setup, { stack, answers, content, login, b
 
 interface Making extends Omit<Agreement, "answers"> {
   config: Config;
+  ssh: Answers["ssh"];
   trust: Trust;
   loggedIn: LoggedIn;
   shown: EndpointCertificate;
@@ -199,6 +200,7 @@ async function make(setup: Setup, making: Making): Promise<number> {
     ...(caFile !== undefined && trust.kind !== "trusted" ? [{ path: caFile, text: trust.pem }] : []),
     { path: file, text: stackText(stack, config, secrets) },
   ]);
+  making.ssh?.remember?.();
   journal.isWriting = false;
   journal.isDone = true;
   await pulumi(["stack", "select", stack]);

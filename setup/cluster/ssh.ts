@@ -74,7 +74,7 @@ export function rememberNodeSsh({ address, port, keys, known }: NodeSsh): void {
 
 /**
  * Tries the login on a node, as the upload of snippets will be: reaches the folder, and makes and removes a file in it. The
- * server must show one of the given host keys, which are remembered in `~/.ssh/known_hosts`.
+ * server must show one of the given host keys. Nothing is written on this machine.
  *
  * @returns undefined if it works, else why not, in one sentence
  */
@@ -91,7 +91,15 @@ export async function trySshLogin(
   const credentials = read ? { privateKey: read.text } : { agent: agent as string };
   const hostKeys = keys.map(({ fingerprint }) => fingerprint);
   try {
-    const { exists, notWritable } = await probeFolder({ address, port, username, folder, hostKeys, ...credentials });
+    const { exists, notWritable } = await probeFolder({
+      address,
+      port,
+      username,
+      folder,
+      hostKeys,
+      remember: false,
+      ...credentials,
+    });
     if (!exists) return `there is no folder ${folder} on ${address}`;
     return notWritable === undefined
       ? undefined
