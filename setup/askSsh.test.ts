@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { acceptedKeys } from "./askSsh.ts";
+import { AGENT, acceptedKeys, workingLogin } from "./askSsh.ts";
 import type { NodeSsh } from "./cluster/ssh.ts";
 import { Options } from "./options.ts";
 import { Ui } from "./ui.ts";
@@ -30,4 +30,13 @@ test("another key than known_hosts has is told with the name that it has there",
   await expect(accepted({}, { known: "changed" })).rejects.toMatchObject({
     todo: ["If the node was reinstalled: ssh-keygen -R '[10.0.0.9]:2222'"],
   });
+});
+
+test("the private keys are tried one after the other, and then the agent", async () => {
+  const ways = ["~/.ssh/id_ed25519", "~/.ssh/id_rsa", AGENT];
+  const onlyBy = (way?: string) =>
+    workingLogin("root", ways, async (login) => (login.privateKeyFile === way ? undefined : "no"));
+  expect(await onlyBy("~/.ssh/id_rsa")).toEqual({ username: "root", privateKeyFile: "~/.ssh/id_rsa" });
+  expect(await onlyBy(AGENT)).toEqual({ username: "root" });
+  await expect(onlyBy("~/.ssh/other")).rejects.toThrow("root cannot log in: no");
 });

@@ -74,12 +74,14 @@ async function usableSsh(
   address: string | undefined,
 ): Promise<UsableSsh | undefined> {
   const { node, datastores } = places;
-  const privateKeyFile = options.text("ssh-key") ?? usablePrivateKeys(await findPublicKeys(env))[0];
-  if (privateKeyFile === undefined && !env.SSH_AUTH_SOCK)
+  const given = options.text("ssh-key");
+  const found = given === undefined ? usablePrivateKeys(await findPublicKeys(env)) : [given];
+  const ways = given === undefined && env.SSH_AUTH_SOCK ? [...found, AGENT] : found;
+  if (ways.length === 0)
     throw new DoWithout("neither ~/.ssh has an unencrypted private key, nor is there an SSH agent");
   const username = options.text("ssh-user") ?? "root";
-  const given = addressIn(address);
-  const shown = await lookAtNodeSsh(client, node, given);
+  const place = addressIn(address);
+  const shown = await lookAtNodeSsh(client, node, place);
   const keys = await acceptedKeys(ui, options, shown, { username, isNeeded });
   if (!keys) {
     if (isNeeded) throw new SetupError("refused", `the host key of ${node} was not accepted`);
@@ -89,20 +91,43 @@ async function usableSsh(
   const wanted = options.text("snippet-datastore");
   const on = wanted === undefined ? snippets[0] : snippets.find(({ storage }) => storage === wanted);
   if (!on) throw new UsageError(`--snippet-datastore: no datastore ${wanted} of ${node} takes snippets`);
-  const login = { username, ...(privateKeyFile !== undefined && { privateKeyFile }) };
   // It makes a file on the node and removes it.
-  const isTried = !options.has("print");
-  const failed = isTried && (await trySshLogin({ ...shown, keys }, login, await folderOf(client, on), env));
-  if (failed) throw new SetupError("refused", `${username} cannot log in: ${failed}`);
+  const folder = options.has("print") ? undefined : await folderOf(client, on);
+  const login = await workingLogin(username, ways, async (way) =>
+    folder === undefined ? undefined : trySshLogin({ ...shown, keys }, way, folder, env),
+  );
   return {
     ssh: {
       ...login,
       hostKeys: keys.map(({ fingerprint }) => fingerprint),
-      ...given,
+      ...place,
       remember: () => rememberKeys(shown, keys),
     },
     snippets: on,
   };
+}
+
+/** In the place of a private key's file. */
+export const AGENT = undefined;
+
+/**
+ * The first way to log in that works: a private key, or the agent.
+ *
+ * @throws SetupError with what each says
+ */
+export async function workingLogin(
+  username: string,
+  ways: readonly (string | typeof AGENT)[],
+  failureOf: (login: Pick<SshAnswers, "username" | "privateKeyFile">) => Promise<string | undefined>,
+): Promise<Pick<SshAnswers, "username" | "privateKeyFile">> {
+  const failures = new Set<string>();
+  for (const privateKeyFile of ways) {
+    const login = { username, ...(privateKeyFile !== undefined && { privateKeyFile }) };
+    const failure = await failureOf(login);
+    if (failure === undefined) return login;
+    failures.add(failure);
+  }
+  throw new SetupError("refused", `${username} cannot log in: ${[...failures].join("; ")}`);
 }
 
 /** Keys of a server that known_hosts has another key of are for the user to solve: nothing is taken away there. */

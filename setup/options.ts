@@ -32,7 +32,7 @@ export const SECTIONS = {
   Login: {
     login: {
       value: "HOW",
-      help: "create: make a user and a token, with a password; token: use yours; lines: print commands for root",
+      help: "create: make a user and a token, by password; token: use yours; lines: print what root types",
     },
     username: { value: "USER", help: "who the password is of (default: root@pam)" },
     "password-stdin": { help: "the password, once, from stdin; it is stored nowhere" },
@@ -67,7 +67,10 @@ export const SECTIONS = {
     ssh: { help: "use it: cloud-init installs the guest agent" },
     "no-ssh": { help: "do without" },
     "ssh-user": { value: "NAME", help: "login on the node (default: root)" },
-    "ssh-key": { value: "FILE", help: "unencrypted private key (default: one in ~/.ssh, else the SSH agent)" },
+    "ssh-key": {
+      value: "FILE",
+      help: "unencrypted private key (default: the first in ~/.ssh that works, else the SSH agent)",
+    },
     "ssh-address": { value: "ADDRESS", help: "where the node's SSH server is, with :PORT if it is not 22" },
     "accept-host-key": { value: "[SHA256]", help: "pin the host key that is shown, or only this one" },
   },
