@@ -6,6 +6,10 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
+/** Name of a stack's token: what PVE takes as such begins with a letter, and has two characters. */
+export const tokenNameOf = (stack: string): string =>
+  /^[A-Za-z][A-Za-z0-9._-]+$/.test(stack) ? stack : `fleet-${stack}`;
+
 interface OptionSpec {
   /** What --help calls its value; without it, the option is a switch. */
   value?: string;

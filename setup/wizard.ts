@@ -15,7 +15,7 @@ import { addContent, type ContentType, type NodeDatastore } from "./cluster/data
 import { logIn } from "./cluster/session.ts";
 import type { Journal } from "./journal.ts";
 import { nextSteps } from "./nextSteps.ts";
-import { type Options, UsageError } from "./options.ts";
+import { type Options, tokenNameOf, UsageError } from "./options.ts";
 import { plannedChanges, type SettledLogin, settleLogin, tokenOf } from "./settleLogin.ts";
 import { stackText } from "./stackText.ts";
 import { Cancelled, type Ui } from "./ui.ts";
@@ -77,7 +77,10 @@ export async function makeNewStack(setup: Setup, stack: string): Promise<number>
   const { ui, options, env, root } = setup;
   const shown = await askEndpoint(ui, options, env);
   await acceptCertificate(ui, options, shown);
-  const names = { user: options.text("token-user") ?? "golden@pve", token: options.text("token-name") ?? stack };
+  const names = {
+    user: options.text("token-user") ?? "golden@pve",
+    token: options.text("token-name") ?? tokenNameOf(stack),
+  };
   const loggedIn = await askLogin(ui, options, shown, { names, stdin: setup.stdin });
   const { client, who, version } = loggedIn.session;
   try {
