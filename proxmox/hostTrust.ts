@@ -8,6 +8,8 @@ export interface SshHost {
   port: number;
   /** Its host keys by the config, `SHA256:…` or `ssh-ed25519 AAAA…`; without any, known_hosts says. */
   hostKeys?: readonly string[];
+  /** `false`: a pinned key is not added to `~/.ssh/known_hosts`. */
+  remember?: boolean;
 }
 
 const REASON = "the node was reinstalled, or somebody else answers in its place";
@@ -91,6 +93,10 @@ export async function trustOf(host: SshHost): Promise<HostTrust> {
       `the host key of ${address}:${port} is the one that the config pins, ${keyText(pinned)}, but ~/.ssh/known_hosts, which the proxmoxve plugin goes by, says ${list(known)}`,
       { found: [pinned], forget },
     );
+  if (host.remember === false) {
+    const line = `${knownHostsName(address, port)} ${pinned.line}`;
+    return new HostTrust(host, `${text}\n${line}\n`, [pinned]);
+  }
   rememberHostKey(address, port, pinned);
   return new HostTrust(host, readKnownHosts(), [pinned], pinned);
 }

@@ -10,6 +10,8 @@ export interface SshAnswers {
   /** Of the one node that was looked at, if it is another than the API names. */
   address?: string;
   port?: number;
+  /** Adds the host keys to `~/.ssh/known_hosts`, where the plugin looks for them. */
+  remember?: () => void;
 }
 
 /** Everything that goes into the config of a new stack. */
@@ -52,8 +54,9 @@ const orNothing = (map: Record<string, unknown>) => (Object.keys(map).length > 0
 function sshOf(node: string, { username, privateKeyFile, hostKeys, address, port }: SshAnswers) {
   const [one, ...others] = hostKeys;
   const hostKey = others.length > 0 ? hostKeys : one;
-  const elsewhere = address === undefined ? undefined : { [node]: withoutDefaults({ address, port }, { port: 22 }) };
-  return withoutDefaults({ username, privateKeyFile, hostKey, nodes: elsewhere }, { username: "root" });
+  // Every node has a key of its own: what was seen is this node's alone.
+  const own = orNothing(withoutDefaults({ address, port, hostKey }, { port: 22 }));
+  return withoutDefaults({ username, privateKeyFile, nodes: own && { [node]: own } }, { username: "root" });
 }
 
 /** The config, as small as it can be: no default is spelled out. */

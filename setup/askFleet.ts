@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { hasCredentials } from "../config/credentials.ts";
 import { hostName } from "../config/fields.ts";
 import { readLocalFile } from "../config/files.ts";
 import type { PveClient } from "../proxmox/client.ts";
@@ -10,7 +11,7 @@ import { findPublicKeys } from "./cluster/sshKeys.ts";
 import { findFreeVmIds, takenVmIds } from "./cluster/vmIds.ts";
 import { checkImage } from "./imageCheck.ts";
 import { IMAGES } from "./images.ts";
-import { type Options, UsageError } from "./options.ts";
+import { type OptionName, type Options, UsageError } from "./options.ts";
 import type { Ui } from "./ui.ts";
 
 type Template = Answers["template"];
@@ -19,7 +20,21 @@ type CloneSet = Answers["set"];
 const OTHER = "other";
 
 const wrongUrl = (text: string): string | undefined =>
-  /^https?:\/\/[^/]+\/.*[^/]$/.test(text) ? undefined : "expected the URL of a file, https://…/image.qcow2";
+  URL.canParse(text) && /^https?:\/\/[^/]+\/.*[^/]$/.test(text)
+    ? undefined
+    : "expected the URL of a file, https://…/image.qcow2";
+
+/**
+ * The stack file has it in plain text.
+ *
+ * @throws UsageError without the URL, which is a secret
+ */
+function refuseCredentials(option: OptionName, url: string, field: string): void {
+  if (!hasCredentials(url)) return;
+  throw new UsageError(
+    `--${option}: the URL has a login in it, which would be written in plain text. Give it without; afterwards set it encrypted: pulumi config set --secret --path 'templates.<key>.image.${field}'`,
+  );
+}
 
 /** Key of a template from the name of its image. */
 const keyFrom = (url: string): string => {
@@ -53,6 +68,7 @@ export async function askImage(ui: Ui, options: Options): Promise<Pick<Template,
 
 async function askUrl(ui: Ui, options: Options): Promise<Template["image"]> {
   const url = await ui.text({ option: "image-url", message: "URL of the cloud image", check: wrongUrl });
+  refuseCredentials("image-url", url, "url");
   if (!ui.interactive && !options.has("checksum-url")) {
     ui.warn("No --checksum-url: the download is trusted as it comes.");
     return { url };
@@ -63,7 +79,9 @@ async function askUrl(ui: Ui, options: Options): Promise<Template["image"]> {
     best: "none",
     check: (text) => (text === "none" ? undefined : wrongUrl(text)),
   });
-  return checksumUrl === "none" ? { url } : { url, checksumUrl };
+  if (checksumUrl === "none") return { url };
+  refuseCredentials("checksum-url", checksumUrl, "checksumUrl");
+  return { url, checksumUrl };
 }
 
 const wrongKeyFile = (file: string): string | undefined => {
@@ -198,4 +216,6 @@ async function askAddresses(
 }
 
 const formOf = (range: string, count: number): string | undefined =>
-  checkRange(range, count).find(({ severity }) => severity === "fail")?.text;
+  range.includes(":")
+    ? "expected IPv4 addresses, for example 10.0.0.21-10.0.0.30/24"
+    : checkRange(range, count).find(({ severity }) => severity === "fail")?.text;

@@ -1,12 +1,13 @@
 import { list } from "../config/text.ts";
 import type { PveClient } from "../proxmox/client.ts";
 import { listDatastoreConfigs } from "../proxmox/cluster.ts";
+import { knownHostsName } from "../proxmox/knownHosts.ts";
 import { SshError } from "../proxmox/sshError.ts";
 import type { SshAnswers } from "./answers.ts";
 import { datastoreChoices, type Places } from "./askPlaces.ts";
 import type { NodeDatastore } from "./cluster/datastores.ts";
 import { SetupError } from "./cluster/error.ts";
-import { lookAtNodeSsh, type NodeSsh, trySshLogin } from "./cluster/ssh.ts";
+import { lookAtNodeSsh, type NodeSsh, rememberNodeSsh, type ShownHostKey, trySshLogin } from "./cluster/ssh.ts";
 import { findPublicKeys, usablePrivateKeys } from "./cluster/sshKeys.ts";
 import { type Options, UsageError } from "./options.ts";
 import type { Ui } from "./ui.ts";
@@ -73,13 +74,16 @@ async function usableSsh(
   address: string | undefined,
 ): Promise<UsableSsh | undefined> {
   const { node, datastores } = places;
-  const privateKeyFile = options.text("ssh-key") ?? usablePrivateKeys(await findPublicKeys(env))[0];
-  if (privateKeyFile === undefined && !env.SSH_AUTH_SOCK)
+  const given = options.text("ssh-key");
+  const found = given === undefined ? usablePrivateKeys(await findPublicKeys(env)) : [given];
+  const ways = given === undefined && env.SSH_AUTH_SOCK ? [...found, AGENT] : found;
+  if (ways.length === 0)
     throw new DoWithout("neither ~/.ssh has an unencrypted private key, nor is there an SSH agent");
   const username = options.text("ssh-user") ?? "root";
-  const given = addressIn(address);
-  const shown = await lookAtNodeSsh(client, node, given);
-  if (!(await isAccepted(ui, options, shown, { username, isNeeded }))) {
+  const place = addressIn(address);
+  const shown = await lookAtNodeSsh(client, node, place);
+  const keys = await acceptedKeys(ui, options, shown, { username, isNeeded });
+  if (!keys) {
     if (isNeeded) throw new SetupError("refused", `the host key of ${node} was not accepted`);
     return undefined;
   }
@@ -87,13 +91,48 @@ async function usableSsh(
   const wanted = options.text("snippet-datastore");
   const on = wanted === undefined ? snippets[0] : snippets.find(({ storage }) => storage === wanted);
   if (!on) throw new UsageError(`--snippet-datastore: no datastore ${wanted} of ${node} takes snippets`);
-  const login = { username, ...(privateKeyFile !== undefined && { privateKeyFile }) };
-  // It makes a file and removes it, and remembers the host key.
-  const isTried = !options.has("print");
-  const failed = isTried && (await trySshLogin(shown, login, await folderOf(client, on), env));
-  if (failed) throw new SetupError("refused", `${username} cannot log in: ${failed}`);
-  const [key] = shown.keys;
-  return { ssh: { ...login, hostKeys: key ? [key.fingerprint] : [], ...given }, snippets: on };
+  // It makes a file on the node and removes it.
+  const folder = options.has("print") ? undefined : await folderOf(client, on);
+  const login = await workingLogin(username, ways, async (way) =>
+    folder === undefined ? undefined : trySshLogin({ ...shown, keys }, way, folder, env),
+  );
+  return {
+    ssh: {
+      ...login,
+      hostKeys: keys.map(({ fingerprint }) => fingerprint),
+      ...place,
+      remember: () => rememberKeys(shown, keys),
+    },
+    snippets: on,
+  };
+}
+
+/** In the place of a private key's file. */
+export const AGENT = undefined;
+
+/**
+ * The first way to log in that works: a private key, or the agent.
+ *
+ * @throws SetupError with what each says
+ */
+export async function workingLogin(
+  username: string,
+  ways: readonly (string | typeof AGENT)[],
+  failureOf: (login: Pick<SshAnswers, "username" | "privateKeyFile">) => Promise<string | undefined>,
+): Promise<Pick<SshAnswers, "username" | "privateKeyFile">> {
+  const failures = new Set<string>();
+  for (const privateKeyFile of ways) {
+    const login = { username, ...(privateKeyFile !== undefined && { privateKeyFile }) };
+    const failure = await failureOf(login);
+    if (failure === undefined) return login;
+    failures.add(failure);
+  }
+  throw new SetupError("refused", `${username} cannot log in: ${[...failures].join("; ")}`);
+}
+
+/** Keys of a server that known_hosts has another key of are for the user to solve: nothing is taken away there. */
+function rememberKeys(shown: NodeSsh, keys: ShownHostKey[]): void {
+  if (shown.known === "unknown") rememberNodeSsh({ ...shown, keys });
 }
 
 function addressIn(text: string | undefined): { address?: string; port?: number } {
@@ -103,39 +142,39 @@ function addressIn(text: string | undefined): { address?: string; port?: number 
   return { address, ...(port !== undefined && { port: Number(port) }) };
 }
 
-async function isAccepted(
+/** The host keys that somebody vouches for: an option, known_hosts, or the user to whom they were shown. Undefined: nobody. */
+export async function acceptedKeys(
   ui: Ui,
   options: Options,
-  { node, keys, known }: NodeSsh,
+  { node, address, port, keys, known, knownKeys }: NodeSsh,
   { username, isNeeded }: { username: string; isNeeded: boolean },
-): Promise<boolean> {
+): Promise<ShownHostKey[] | undefined> {
   const shown = keys.map(({ type, fingerprint }) => `${fingerprint} (${type})`);
   const wanted = options.text("accept-host-key");
-  const isSame = keys.some(({ fingerprint }) => fingerprint === wanted);
-  if (wanted !== undefined && wanted !== "any" && !isSame)
+  const same = keys.filter(({ fingerprint }) => fingerprint === wanted);
+  if (wanted !== undefined && wanted !== "any" && same.length === 0)
     throw new SetupError(
       "refused",
       `node ${node} shows the host key ${list(shown, "or")}; --accept-host-key has ${wanted}`,
     );
-  if (known === "changed" && !isSame)
+  if (known === "changed" && same.length === 0)
     throw new SetupError("refused", `the SSH host key of ${node} is another one than ~/.ssh/known_hosts has`, [
-      `If the node was reinstalled: ssh-keygen -R ${node}`,
+      `If the node was reinstalled: ssh-keygen -R '${knownHostsName(address, port)}'`,
     ]);
-  if (wanted !== undefined) return true;
+  if (same.length > 0) return same;
+  const trusted = known === "known" ? knownKeys : keys;
+  if (wanted !== undefined) return trusted;
   if (!ui.interactive) {
-    if (known === "known") return true;
+    if (known === "known") return trusted;
     const text = `the SSH host key of ${node} is not known: ${shown[0]}; if it is the node's, --accept-host-key ${keys[0]?.fingerprint}`;
     throw options.has("ssh") || isNeeded ? new UsageError(text) : new DoWithout(text);
   }
   if (known !== "known") ui.say(`SSH host key of ${node}, not known on this machine:\n${shown.join("\n")}`);
-  if (isNeeded)
-    return (
-      known === "known" ||
-      ui.confirm(`Is this ${node}? cloud-init's snippets are uploaded there by SSH, as ${username}.`)
-    );
-  return ui.confirm(
-    `Have cloud-init install the guest agent, so that clones report their addresses? This needs SSH to ${node} as ${username}.`,
-  );
+  const question = isNeeded
+    ? `Is this ${node}? cloud-init's snippets are uploaded there by SSH, as ${username}.`
+    : `Have cloud-init install the guest agent, so that clones report their addresses? This needs SSH to ${node} as ${username}.`;
+  if (isNeeded && known === "known") return trusted;
+  return (await ui.confirm(question)) ? trusted : undefined;
 }
 
 /** Where the plugin is going to upload snippets to. A folder that PVE has not made yet is above it. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { helpText, parseOptions, UsageError } from "./options.ts";
+import { helpText, parseOptions, tokenNameOf, UsageError } from "./options.ts";
 
 const FINGERPRINT = `AA:${Array(31).fill("0b").join(":")}`;
 
@@ -29,6 +29,10 @@ describe("options", () => {
     [["--password-stdin", "--token-stdin"], "--password-stdin and --token-stdin exclude each other"],
   ])("%j is refused", (args, message) => {
     expect(() => parseOptions(args)).toThrow(new UsageError(message));
+  });
+
+  it("the token has the stack's name where PVE takes it", () => {
+    expect(["home", "1", "_x", "a"].map(tokenNameOf)).toEqual(["home", "fleet-1", "fleet-_x", "fleet-a"]);
   });
 
   it("everything wrong is told at once", () => {

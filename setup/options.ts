@@ -6,6 +6,10 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
+/** Name of a stack's token: what PVE takes as such begins with a letter, and has two characters. */
+export const tokenNameOf = (stack: string): string =>
+  /^[A-Za-z][A-Za-z0-9._-]+$/.test(stack) ? stack : `fleet-${stack}`;
+
 interface OptionSpec {
   /** What --help calls its value; without it, the option is a switch. */
   value?: string;
@@ -67,7 +71,10 @@ export const SECTIONS = {
     ssh: { help: "use it: cloud-init installs the guest agent" },
     "no-ssh": { help: "do without" },
     "ssh-user": { value: "NAME", help: "login on the node (default: root)" },
-    "ssh-key": { value: "FILE", help: "unencrypted private key (default: one in ~/.ssh, else the SSH agent)" },
+    "ssh-key": {
+      value: "FILE",
+      help: "unencrypted private key (default: the first in ~/.ssh that works, else the SSH agent)",
+    },
     "ssh-address": { value: "ADDRESS", help: "where the node's SSH server is, with :PORT if it is not 22" },
     "accept-host-key": { value: "[SHA256]", help: "pin the host key that is shown, or only this one" },
   },

@@ -32,6 +32,12 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(helpText(IMAGES.map(({ name, title }) => `${name.padEnd(12)}${title}`)));
     return 0;
   }
+  const secret = (["password-stdin", "token-stdin"] as const).find((name) => options.has(name));
+  // A terminal would show what is typed.
+  if (secret && process.stdin.isTTY)
+    throw new UsageError(
+      `--${secret}: stdin is a terminal; pipe it in (< file), or leave the option out: setup asks for it`,
+    );
   const isTerminal = Boolean(process.stdin.isTTY && process.stdout.isTTY);
   const interactive = isTerminal && !options.has("yes");
   const ui = new Ui(options, { interactive, out: options.has("print") ? process.stderr : process.stdout });

@@ -46,7 +46,7 @@ describe("the config of a new stack", () => {
     expect(config.cluster).toMatchObject({
       datastores: { images: "nas", disks: "zfs" },
       network: { bridge: "vmbr1" },
-      ssh: { username: "fleet", hostKey: "SHA256:abc", nodes: { pve1: { address: "10.0.0.9" } } },
+      ssh: { username: "fleet", nodes: { pve1: { address: "10.0.0.9", hostKey: "SHA256:abc" } } },
     });
     expect(config.templates.noble).toMatchObject({ cloudInit: { packages: ["qemu-guest-agent"] } });
     expect(config.cloneSets.web).toMatchObject({
@@ -55,6 +55,11 @@ describe("the config of a new stack", () => {
       ipRange: "10.0.0.21-10.0.0.30/24",
       gateway: "10.0.0.1",
     });
+  });
+
+  it("pins the host key of the node that was looked at, and of no other", () => {
+    const { cluster } = configOf({ ...answers, ssh: { username: "root", hostKeys: ["SHA256:abc", "SHA256:def"] } });
+    expect(cluster.ssh).toEqual({ nodes: { pve1: { hostKey: ["SHA256:abc", "SHA256:def"] } } });
   });
 
   it("without clones has no set, and is one that the program reads", () => {

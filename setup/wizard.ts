@@ -17,7 +17,7 @@ import { projectOf } from "./fleet/cli.ts";
 import { trustEnvironment } from "./fleet/environment.ts";
 import type { Journal } from "./journal.ts";
 import { nextSteps } from "./nextSteps.ts";
-import { type Options, UsageError } from "./options.ts";
+import { type Options, tokenNameOf, UsageError } from "./options.ts";
 import { plannedChanges, type SettledLogin, settleLogin, tokenOf } from "./settleLogin.ts";
 import { stackText } from "./stackText.ts";
 import { Cancelled, type Ui } from "./ui.ts";
@@ -79,7 +79,10 @@ export async function makeNewStack(setup: Setup, stack: string): Promise<number>
   const { ui, options, env, root } = setup;
   const shown = await askEndpoint(ui, options, env);
   await acceptCertificate(ui, options, shown);
-  const names = { user: options.text("token-user") ?? "golden@pve", token: options.text("token-name") ?? stack };
+  const names = {
+    user: options.text("token-user") ?? "golden@pve",
+    token: options.text("token-name") ?? tokenNameOf(stack),
+  };
   const loggedIn = await askLogin(ui, options, shown, { names, stdin: setup.stdin });
   const { client, who, version } = loggedIn.session;
   try {
@@ -94,7 +97,7 @@ export async function makeNewStack(setup: Setup, stack: string): Promise<number>
       setup.print(stackText(stack, config));
       return 0;
     }
-    return await make(setup, { stack, config, content, login, backend, trust, loggedIn, shown });
+    return await make(setup, { stack, config, ssh: answers.ssh, content, login, backend, trust, loggedIn, shown });
   } finally {
     await client.close();
   }
@@ -174,6 +177,7 @@ async function agree({ ui, options }: Setup, { stack, answers, content, login, b
 
 interface Making extends Omit<Agreement, "answers"> {
   config: Config;
+  ssh: Answers["ssh"];
   trust: Trust;
   loggedIn: LoggedIn;
   shown: EndpointCertificate;
@@ -201,6 +205,7 @@ async function make(setup: Setup, making: Making): Promise<number> {
     ...(caFile !== undefined && trust.kind !== "trusted" ? [{ path: caFile, text: trust.pem }] : []),
     { path: file, text: stackText(stack, config, secrets) },
   ]);
+  making.ssh?.remember?.();
   journal.isWriting = false;
   journal.isDone = true;
   await pulumi(["stack", "select", stack]);

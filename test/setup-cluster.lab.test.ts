@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -534,7 +534,11 @@ describe("SSH to a node", () => {
     const { address, port, username, privateKeyFile } = lab.ssh;
     const ssh = await lookAtNodeSsh(client, "pve1", { address, port });
     const login = { username, privateKeyFile };
+    const file = join(home ?? "", ".ssh", "known_hosts");
+    rmSync(file, { force: true });
     expect(await trySshLogin(ssh, login, "/var/lib/vz/snippets")).toBeUndefined();
+    expect(existsSync(file)).toBe(false);
+    rememberNodeSsh({ ...ssh, known: "unknown" });
     expect(await trySshLogin(ssh, login, "/var/lib/none")).toBe(`there is no folder /var/lib/none on ${address}`);
     expect(await trySshLogin(ssh, { ...login, privateKeyFile: lab.caFile }, "/var/lib/vz/snippets")).toMatch(/key/i);
     expect(await trySshLogin(ssh, { username }, "/var/lib/vz/snippets", {})).toMatch(

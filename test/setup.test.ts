@@ -141,8 +141,7 @@ describe("with root's password", () => {
       tls: { caFile: "./home-ca.pem" },
       ssh: {
         privateKeyFile: "~/.ssh/id_ed25519",
-        hostKey: expect.stringMatching(/^SHA256:/),
-        nodes: { pve1: { address: "127.0.0.1", port: lab.ssh.port } },
+        nodes: { pve1: { address: "127.0.0.1", port: lab.ssh.port, hostKey: expect.stringMatching(/^SHA256:/) } },
       },
       node: "pve1",
     });

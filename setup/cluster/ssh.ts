@@ -20,6 +20,8 @@ export interface NodeSsh {
   keys: ShownHostKey[];
   /** What `~/.ssh/known_hosts` says of the server. */
   known: "known" | "unknown" | "changed";
+  /** Those of its keys that are in there. */
+  knownKeys: ShownHostKey[];
   /** Lines for `~/.ssh/known_hosts`. */
   knownHostsLines: string[];
 }
@@ -39,9 +41,9 @@ export async function lookAtNodeSsh(
   const keys = await scanHostKeys(address, port);
   const name = knownHostsName(address, port);
   const expected = knownHostKeys(readKnownHosts(), address, port);
-  const isKnown = keys.some(({ line }) => expected.some((key) => key.line === line));
-  const known = expected.length === 0 ? "unknown" : isKnown ? "known" : "changed";
-  return { node, address, port, keys, known, knownHostsLines: keys.map(({ line }) => `${name} ${line}`) };
+  const knownKeys = keys.filter(({ line }) => expected.some((key) => key.line === line));
+  const known = expected.length === 0 ? "unknown" : knownKeys.length > 0 ? "known" : "changed";
+  return { node, address, port, keys, known, knownKeys, knownHostsLines: keys.map(({ line }) => `${name} ${line}`) };
 }
 
 async function resolve(node: string): Promise<string> {
@@ -72,7 +74,7 @@ export function rememberNodeSsh({ address, port, keys, known }: NodeSsh): void {
 
 /**
  * Tries the login on a node, as the upload of snippets will be: reaches the folder, and makes and removes a file in it. The
- * server must show one of the given host keys, which are remembered in `~/.ssh/known_hosts`.
+ * server must show one of the given host keys. Nothing is written on this machine.
  *
  * @returns undefined if it works, else why not, in one sentence
  */
@@ -89,7 +91,15 @@ export async function trySshLogin(
   const credentials = read ? { privateKey: read.text } : { agent: agent as string };
   const hostKeys = keys.map(({ fingerprint }) => fingerprint);
   try {
-    const { exists, notWritable } = await probeFolder({ address, port, username, folder, hostKeys, ...credentials });
+    const { exists, notWritable } = await probeFolder({
+      address,
+      port,
+      username,
+      folder,
+      hostKeys,
+      remember: false,
+      ...credentials,
+    });
     if (!exists) return `there is no folder ${folder} on ${address}`;
     return notWritable === undefined
       ? undefined

@@ -21,6 +21,21 @@ test.each([
   [["config", "set", "--stack", "home", "apiToken", "hush"], "pulumi config set --stack home apiToken '…'"],
   [["config", "set-all", "--secret", "password=hush"], "pulumi config set-all --secret '…'"],
   [["config", "set-all", "--secret=password=hush"], "pulumi config set-all '…'"],
+  [
+    ["--stack", "home", "config", "set", "--secret", "apiToken", "hush"],
+    "pulumi --stack home config set --secret apiToken '…'",
+  ],
+  [
+    ["config", "--stack", "home", "set", "--secret", "apiToken", "hush"],
+    "pulumi config --stack home set --secret apiToken '…'",
+  ],
+  [
+    ["--color=never", "-s", "set", "config", "set", "apiToken", "hush"],
+    "pulumi --color=never -s set config set apiToken '…'",
+  ],
+  [["-shome", "config", "set-all", "--secret", "a=hush"], "pulumi -shome config set-all --secret '…'"],
+  [["config", "set", "--secret", "apiToken", "-hush"], "pulumi config set --secret apiToken '…'"],
+  [["config", "set", "apiToken", "--", "--hush"], "pulumi config set apiToken -- '…'"],
   [["config", "set", "--path", "cluster.node", "pve2"], "pulumi config set --path cluster.node pve2"],
 ])("a secret that is being stored is not shown: %j", (args, line) => {
   expect(plainLines(args, {}, {})).toEqual([line]);

@@ -3,17 +3,35 @@ export const quoted = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 const SECRET = /^--secret(=|$)|password|token/i;
-/** Options of `pulumi config` whose value is the next argument. */
-const VALUED = ["--stack", "--config-file", "--cwd", "-C", "--type"];
+/** Options of Pulumi and of `config set` whose value is the next argument. */
+const VALUED = [
+  ...["--stack", "-s", "--config-file", "--cwd", "-C", "--type", "--color"],
+  ...["--tracing", "--profiling", "--memprofilerate", "--verbose", "-v"],
+];
+/** And those without a value. What else begins with "-" may be a secret. */
+const SWITCHES = [
+  ...["--secret", "--plaintext", "--path", "--non-interactive", "--emoji", "-e", "--fully-qualify-stack-names", "-Q"],
+  ...["--disable-integrity-checking", "--logflow", "--logtostderr", "--help", "-h"],
+];
+
+const isValue = (args: readonly string[], index: number) => VALUED.includes(args[index - 1] ?? "");
+const isOption = (arg: string) => [...VALUED, ...SWITCHES].includes(arg) || VALUED.includes(arg.split("=")[0] ?? "");
+
+/** Where the `set` or `set-all` of `config` stands, with options anywhere; undefined: it is another command. */
+function placeOfSet(args: readonly string[]): number | undefined {
+  const words = args.flatMap((arg, index) => (arg.startsWith("-") || isValue(args, index) ? [] : [{ arg, index }]));
+  const config = words.findIndex(({ arg }) => arg === "config");
+  return config < 0 ? undefined : words.slice(config).find(({ arg }) => arg === "set" || arg === "set-all")?.index;
+}
 
 /** Arguments as they may be shown: a secret that `config set` is to store is nobody's to read. */
 function shown(args: readonly string[]): string[] {
-  const isStored = args[0] === "config" && /^set/.test(args[1] ?? "") && args.some((arg) => SECRET.test(arg));
-  if (!isStored) return args.map(quoted);
+  const set = placeOfSet(args);
+  if (set === undefined || !args.some((arg) => SECRET.test(arg))) return args.map(quoted);
   // `set key value`, `set-all --secret key=value`
-  let keys = args[1] === "set" ? 1 : 0;
+  let keys = args[set] === "set" ? 1 : 0;
   return args.map((arg, index) => {
-    if (index < 2 || VALUED.includes(args[index - 1] ?? "") || /^-[^=]*$/.test(arg)) return quoted(arg);
+    if (index <= set || arg === "--" || isValue(args, index) || isOption(arg)) return quoted(arg);
     return keys-- > 0 ? quoted(arg) : "'…'";
   });
 }
