@@ -87,7 +87,8 @@ export interface LoggedIn {
   token?: string;
 }
 
-function tokenLogin(text: string): Login {
+/** The login by what somebody pastes; none of it is shown if it is no token. */
+export function tokenLogin(text: string): Extract<Login, { kind: "token" }> {
   const token = text.trim().replace(/^PVEAPIToken=/, "");
   const end = token.lastIndexOf("=");
   const id = token.slice(0, end);
@@ -140,7 +141,7 @@ export async function askLogin(
     const typed = options.has("token-stdin") ? await stdin() : await ui.password(tokenQuestion(way, names));
     const login = tokenLogin(typed);
     const session = await logIn(accepted, login);
-    return { way, session, token: login.kind === "token" ? `${login.id}=${login.secret}` : "" };
+    return { way, session, token: `${login.id}=${login.secret}` };
   });
 }
 

@@ -6,7 +6,7 @@ import { localPath } from "../config/files.ts";
 import type { Fleet } from "../config/fleet.ts";
 import { ensureToolchain } from "../toolchain/install.ts";
 import { type Config, fleetOf } from "./answers.ts";
-import { acceptCertificate } from "./askCluster.ts";
+import { acceptCertificate, tokenLogin } from "./askCluster.ts";
 import { chooseBackend, encrypt, PulumiError, pulumiFor, rememberBackend } from "./backend.ts";
 import { checkLogin } from "./cluster/access.ts";
 import { type EndpointCertificate, lookAtEndpoint, settleTrust, type Trust } from "./cluster/certificate.ts";
@@ -252,6 +252,10 @@ export async function repairStack(setup: Setup, stack: string): Promise<number> 
     `Pulumi.${stack}.yaml exists; checking whether it still fits the cluster. Nothing is changed unless you say so.`,
   );
   const lines = applyEdits(doc, editsFrom(options, sectionsOf(doc)));
+  if (!ui.interactive && !options.has("stack") && (lines.length > 0 || options.has("token-stdin")))
+    throw new UsageError(
+      `Pulumi.${stack}.yaml exists: --stack ${stack} changes it, another name for --stack makes a new stack`,
+    );
   const tls = (sectionsOf(doc).cluster.tls ?? {}) as { caFile?: string; fingerprint?: string };
   const fleet = fleetOf(sectionsOf(doc));
   const backend = chooseBackend(root, options.text("backend"), env, false);
@@ -259,8 +263,7 @@ export async function repairStack(setup: Setup, stack: string): Promise<number> 
   const pulumi = pulumiFor(toolchain, root, backend.env);
   const { accepted, isNew } = await trusted(setup, fleet.cluster.endpoint, tls);
   const newToken = options.has("token-stdin") ? await setup.stdin() : undefined;
-  const token = newToken ?? (await storedToken(pulumi, stack, env));
-  const [id = "", secret = ""] = token.split(/=(.*)/s);
+  const { id, secret } = tokenLogin(newToken ?? (await storedToken(pulumi, stack, env)));
   const session = await logIn(accepted, { kind: "token", id, secret });
   const files: NewFile[] = [];
   try {
@@ -282,7 +285,7 @@ export async function repairStack(setup: Setup, stack: string): Promise<number> 
     await session.client.close();
   }
   if (newToken !== undefined) {
-    const { apiToken } = await encrypt(pulumi, root, stack, newToken, readFileSync(file, "utf8"));
+    const { apiToken } = await encrypt(pulumi, root, stack, `${id}=${secret}`, readFileSync(file, "utf8"));
     doc.setIn(keyOf(["apiToken"]), doc.createNode(apiToken));
     lines.push("apiToken: the new one, encrypted");
   }
@@ -302,8 +305,17 @@ export async function repairStack(setup: Setup, stack: string): Promise<number> 
   return finish(setup, { stack, backend });
 }
 
+/** Stands for a value that is encrypted: a text that any key takes which may be encrypted. */
+const STAND_IN = "https://encrypted.invalid/value";
+
+const isEncrypted = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && typeof (value as { secure?: unknown }).secure === "string";
+
 function sectionsOf(doc: Document): Config {
-  const { config = {} } = (doc.toJS() ?? {}) as { config?: Record<string, Record<string, unknown>> };
+  const readable = JSON.parse(
+    JSON.stringify(doc.toJS() ?? {}, (_key, value: unknown) => (isEncrypted(value) ? STAND_IN : value)),
+  ) as { config?: Record<string, Record<string, unknown>> };
+  const { config = {} } = readable;
   const section = (name: string) => config[`${PROJECT}:${name}`] ?? {};
   return { cluster: section("cluster"), templates: section("templates"), cloneSets: section("cloneSets") };
 }

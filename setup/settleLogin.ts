@@ -1,4 +1,5 @@
 import type { Fleet } from "../config/fleet.ts";
+import { path } from "../proxmox/client.ts";
 import { explained, type LoggedIn, type LoginNames, lastLine } from "./askCluster.ts";
 import { applyLogin, checkLogin, type LoginPlan, planLogin } from "./cluster/access.ts";
 import { SetupError } from "./cluster/error.ts";
@@ -84,6 +85,22 @@ export function plannedChanges(login: SettledLogin): string[] {
   });
 }
 
+/** Takes back a token that was made a moment ago and could not be stored: nobody can read it again. */
+export async function takeBackToken(
+  { session }: Pick<LoggedIn, "session">,
+  login: SettledLogin,
+  journal: Journal,
+): Promise<void> {
+  if (!("plan" in login)) return;
+  const { user, tokenId } = login.plan;
+  const name = tokenId.slice(user.length + 1);
+  await session.client.delete(path`/access/users/${user}/token/${name}`).then(
+    () => journal.unmade(`token ${tokenId}`),
+    // The journal goes on naming it.
+    () => undefined,
+  );
+}
+
 /** The token, made if it was planned. */
 export async function tokenOf(
   { session }: Pick<LoggedIn, "session">,
@@ -96,6 +113,7 @@ export async function tokenOf(
     journal.made(...made);
     return `${tokenId}=${secret}`;
   } catch (error) {
+    journal.isTold = error instanceof SetupError;
     if (error instanceof SetupError) throw new SetupError(error.code, explained(error), [], { cause: error });
     throw error;
   }

@@ -1,5 +1,6 @@
 // `npm run setup`: asks a live cluster what it has, and writes the config of a stack that works there.
 
+import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import { intro, outro } from "@clack/prompts";
 import { ConfigError } from "../config/problem.ts";
@@ -63,12 +64,14 @@ async function main(args: readonly string[]): Promise<number> {
   return code;
 }
 
-process.on("SIGINT", () => {
-  // What is being written takes seconds, and half of it would be worse.
-  if (journal.isWriting) return;
-  process.stderr.write(`\nInterrupted. ${journal.text}\n`);
-  process.exit(130);
-});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    // What is being written takes seconds, and half of it would be worse.
+    if (journal.isWriting) return;
+    process.stderr.write(`\nInterrupted. ${journal.text}\n`);
+    process.exit(128 + constants.signals[signal]);
+  });
+}
 
 try {
   process.exitCode = await main(process.argv.slice(2));

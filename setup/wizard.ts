@@ -18,7 +18,7 @@ import { trustEnvironment } from "./fleet/environment.ts";
 import type { Journal } from "./journal.ts";
 import { nextSteps } from "./nextSteps.ts";
 import { type Options, tokenNameOf, UsageError } from "./options.ts";
-import { plannedChanges, type SettledLogin, settleLogin, tokenOf } from "./settleLogin.ts";
+import { plannedChanges, type SettledLogin, settleLogin, takeBackToken, tokenOf } from "./settleLogin.ts";
 import { stackText } from "./stackText.ts";
 import { Cancelled, type Ui } from "./ui.ts";
 import { writeFiles } from "./writeFiles.ts";
@@ -191,6 +191,9 @@ async function make(setup: Setup, making: Making): Promise<number> {
   const caFile = trust.kind === "trusted" ? undefined : join(root, caName(stack));
   const file = join(root, `Pulumi.${stack}.yaml`);
 
+  // Backend and passphrase are tried before there is a token, which could not be read again.
+  makeLocal(root, backend);
+  const { isNew } = await makeStack(pulumi, root, stack, "a text to encrypt");
   // From the first thing that is made on, all of it is made: it takes seconds.
   journal.isWriting = true;
   for (const { storage, type } of content) {
@@ -198,13 +201,17 @@ async function make(setup: Setup, making: Making): Promise<number> {
     journal.made(`content type ${type} of datastore ${storage}`);
   }
   const token = await tokenOf(loggedIn, login, journal);
-  makeLocal(root, backend);
-  const { secrets, isNew } = await makeStack(pulumi, root, stack, token);
+  try {
+    const { secrets } = await makeStack(pulumi, root, stack, token);
+    writeFiles([
+      ...(caFile !== undefined && trust.kind !== "trusted" ? [{ path: caFile, text: trust.pem }] : []),
+      { path: file, text: stackText(stack, config, secrets) },
+    ]);
+  } catch (error) {
+    await takeBackToken(loggedIn, login, journal);
+    throw error;
+  }
   if (!isNew) ui.say(`Pulumi has a stack ${stack} already: its state stays.`);
-  writeFiles([
-    ...(caFile !== undefined && trust.kind !== "trusted" ? [{ path: caFile, text: trust.pem }] : []),
-    { path: file, text: stackText(stack, config, secrets) },
-  ]);
   making.ssh?.remember?.();
   journal.isWriting = false;
   journal.isDone = true;

@@ -12,7 +12,7 @@ export interface PulumiOptions {
   onStderr?: (text: string) => void;
   /** Ends the run as Ctrl-C does. */
   signal?: AbortSignal;
-  /** Keeps Ctrl-C of the terminal from the CLI. */
+  /** Keeps Ctrl-C of the terminal, and the signals that end this process, from the CLI. */
   apart?: boolean;
   /** What the CLI reads from stdin: secrets, which must be in no argument. Only together with `onStdout` or `onStderr`. */
   input?: string;
@@ -48,7 +48,7 @@ export function runPulumi(toolchain: Toolchain, args: string[], options: PulumiO
     });
     const interrupt = () => child.kill("SIGINT");
     options.signal?.addEventListener("abort", interrupt, { once: true });
-    const detach = followSignals(child.kill.bind(child));
+    const detach = options.apart ? () => undefined : followSignals(child.kill.bind(child));
     child.on("error", reject);
     child.once("close", (code, signal) => {
       detach();

@@ -46,8 +46,8 @@ function checkShape(login: Login): void {
     throw new SetupError("login", `found the user "${login.username}"; expected user@realm, for example ${example}`);
   }
   if (login.kind === "token" && !parseTokenId(login.id)) {
-    const text = `found the token "${login.id}"; expected user@realm!name, for example golden@pve!fleet`;
-    throw new SetupError("login", text);
+    // What stands in the place of the name may be the secret.
+    throw new SetupError("login", "the token's name is none; expected user@realm!name, for example golden@pve!fleet");
   }
 }
 
