@@ -79,6 +79,12 @@ describe("before anything is there", () => {
     expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining("somebody else may answer there") });
   });
 
+  it("a secret is not read from a terminal, which would show it", async () => {
+    const { code, stdout, stderr } = await checkout.inTerminal(["--yes", ...endpoint(), "--password-stdin"], []);
+    expect(`${stdout}${stderr}`).toContain("--password-stdin: stdin is a terminal; pipe it in (< file)");
+    expect(code).toBe(2);
+  });
+
   it("a wrong password is refused", async () => {
     const { code, stderr } = await checkout.setup(unattended("home", "--password-stdin"), "wrong");
     expect(code).toBe(1);
