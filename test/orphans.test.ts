@@ -57,6 +57,7 @@ describe("when the engine is killed", () => {
     await writeFile(join(folder, "pulumi-resource-pulumi-nodejs"), OFFICIAL_LAUNCHER, { mode: 0o755 });
     const { env } = await ensureToolchain();
     project.env.PATH = [folder, env.PATH].join(delimiter);
+    project.env.GOLDEN_FLEET_ALLOW_DELETES = "3";
     await project.configure(({ cloneSets }) => {
       for (const clone of (cloneSets?.web && "clones" in cloneSets.web && cloneSets.web.clones) || []) clone.vmId += 10;
     });

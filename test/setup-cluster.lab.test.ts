@@ -195,7 +195,7 @@ describe("a login", () => {
     });
     await expect(session({ kind: "token", id: "golden@pve", secret: "0000" })).rejects.toMatchObject({
       code: "login",
-      message: 'found the token "golden@pve"; expected user@realm!name, for example golden@pve!fleet',
+      message: "this is no name of an API token; expected user@realm!name, for example golden@pve!fleet",
     });
   });
 

@@ -278,7 +278,7 @@ describe("in a terminal", () => {
       ["Is that right?", "\r"],
       ["How many clones", "\r"],
       ["Addresses of the clones", "\r"],
-      ["Write it?", "\r"],
+      ["Go ahead?", "\r"],
     ]);
     expect(result, all(result)).toMatchObject({ code: 0 });
     expect(written()).toContain("Pulumi.pty.yaml");
@@ -309,7 +309,7 @@ describe("a cluster that does not fit", () => {
     await root.post("/nodes/pve1/qemu", { vmid: 9702, name: "other" });
     const args = unattended("ids", "--password-stdin", "--no-preflight");
     const ids = await checkout.setup([...args, "--vm-ids", "9600"], lab.rootPassword);
-    expect(ids).toMatchObject({ code: 1, stderr: expect.stringContaining("taken is 9702") });
+    expect(ids).toMatchObject({ code: 1, stderr: expect.stringContaining("already taken: 9702") });
     const range = await checkout.setup([...args, "--ip-range", "10.0.0.1-10.0.0.3/24"], lab.rootPassword);
     expect(range).toMatchObject({ code: 1, stderr: expect.stringContaining("10.0.0.2 is the address of node pve") });
   });

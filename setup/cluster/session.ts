@@ -47,7 +47,10 @@ function checkShape(login: Login): void {
   }
   if (login.kind === "token" && !parseTokenId(login.id)) {
     // What stands in the place of the name may be the secret.
-    throw new SetupError("login", "the token's name is none; expected user@realm!name, for example golden@pve!fleet");
+    throw new SetupError(
+      "login",
+      "this is no name of an API token; expected user@realm!name, for example golden@pve!fleet",
+    );
   }
 }
 
