@@ -34,6 +34,11 @@ export class Before {
     return [...this.#resources].find(([urn]) => urn.endsWith(`::${name}`) || isOld(urn))?.[1];
   }
 
+  /** What a template's image was got from. */
+  imageOf(vmId: number): { url?: unknown; checksum?: unknown; checksumUrl?: unknown } | undefined {
+    return this.#part(vmId, "image");
+  }
+
   hasPart(vmId: number, part: string): boolean {
     return this.#part(vmId, part) !== undefined;
   }

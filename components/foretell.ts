@@ -3,7 +3,7 @@ import type { Fleet } from "../config/fleet.ts";
 import { changedOptions, diff } from "../providers/clone/diff.ts";
 import type { CloneInputs } from "../providers/clone/inputs.ts";
 import type { CloneState } from "../providers/clone/state.ts";
-import { hasPlan } from "../providers/run/commandLine.ts";
+import { hasPlan, refreshes } from "../providers/run/commandLine.ts";
 import { readBefore } from "./before.ts";
 import type { CloneSet, WantedClone } from "./cloneSet.ts";
 import { isKnown, type Plan, planOf } from "./plan.ts";
@@ -24,7 +24,7 @@ export function cloneEvents(
     ...(detail && { detail }),
   });
   if (plan === "same") return [];
-  if (!state) return [event("made")];
+  if (!state) return [event("made", wish.adopt ? "or taken over, if its VM is there: adopt" : "")];
   const news: CloneInputs = {
     ...wish,
     fleetId: state.spec.fleetId,
@@ -147,14 +147,18 @@ export function foretell(
   sets: ReadonlyMap<string, CloneSet>,
   run: RunPart,
 ): void {
-  if (!pulumi.runtime.isDryRun() || hasPlan()) return;
+  // The state that is stored is not what a run goes by that refreshes first.
+  if (!pulumi.runtime.isDryRun() || hasPlan() || refreshes()) return;
   const reading = readBefore().catch((error: Error) => error);
   // A preview that fails says why itself.
   const deciding = Promise.all([plansOf(config, templates, sets), isKnown(preflight.urn)]).catch(() => undefined);
   const wanted = new Map([...sets].map(([key, set]) => [key, set.wanted]));
-  Promise.all([reading, deciding]).then(([before, decided]) => {
-    if (!decided) return;
-    if (before instanceof Error) pulumi.log.info(`what happens to the fleet is not told: ${before.message}`);
-    else pulumi.log.info(story(plot(config, wanted, decided[0], { ...run, before })));
-  });
+  Promise.all([reading, deciding])
+    .then(([before, decided]) => {
+      if (!decided) return;
+      if (before instanceof Error) throw before;
+      pulumi.log.info(story(plot(config, wanted, decided[0], { ...run, before })));
+    })
+    // A preview does not fail for what it cannot tell.
+    .catch((error: Error) => pulumi.log.info(`what happens to the fleet is not told: ${error.message}`));
 }

@@ -185,6 +185,18 @@ describe("what a run needs, and neither makes nor finds", () => {
     for (const name of ["9000-image", "noble-image"])
       expect(missing({ excludes: ["**::9000-image", "**::vm-*"] }, [[dynamic("Image", name), {}]])).toEqual([]);
   });
+
+  it("is an image that has changed, where the VM would be made from the old one", () => {
+    const { url, checksumUrl, checksum } = config.templates.noble?.image ?? {};
+    const had = (more: object) =>
+      missing({ excludes: ["**::9000-image"] }, [
+        [dynamic("Image", "9000-image"), { url, checksumUrl, checksum, ...more }],
+      ]);
+    expect(had({})).toEqual([]);
+    expect(had({ url: "https://example.net/older.img" })).toEqual([
+      "templates.noble.image: it has changed and is not part of this run, so the VM would be made from the old one; expected both or neither",
+    ]);
+  });
 });
 
 describe("what the config has lost, and the engine refuses to leave out", () => {

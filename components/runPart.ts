@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { CloneSet, Fleet } from "../config/fleet.ts";
 import type { Problem } from "../config/problem.ts";
+import { parseChecksum } from "../config/template.ts";
 import { Part, PREFLIGHT_GLOB } from "../fleet/part.ts";
 import { ranges } from "../providers/preflight/ranges.ts";
 import { selection } from "../providers/run/commandLine.ts";
@@ -80,6 +81,24 @@ export function missingParts(config: Config, run: RunPart): Problem[] {
       .lacking(key, vmId, (name) => before.hasPart(vmId, name))
       .map((name) => ({ path, message: missing(`${vmId}-${name}`, `**::${vmId}-${name}`) })),
   );
+  const ofImages = Object.entries(templates).flatMap(([key, { vmId, path, image }]): Problem[] => {
+    const had = before.imageOf(vmId);
+    // One that is a secret cannot be compared.
+    if (typeof had?.url !== "string" || !part.hasTemplateVm(key, vmId) || part.hasImage(key, vmId)) return [];
+    const parsed = image.checksum === undefined ? undefined : parseChecksum(image.checksum);
+    const wanted = {
+      url: image.url,
+      checksum: parsed && `${parsed.algorithm}:${parsed.value}`,
+      checksumUrl: image.checksumUrl,
+    };
+    const changed = (["url", "checksum", "checksumUrl"] as const).filter(
+      (one) => (had[one] ?? undefined) !== wanted[one],
+    );
+    if (changed.length === 0) return [];
+    const message =
+      "it has changed and is not part of this run, so the VM would be made from the old one; expected both or neither";
+    return [{ path: `${path}.image`, message }];
+  });
   const ofSets = Object.entries(cloneSets).flatMap(([key, set]): Problem[] => {
     const { template, clones } = set;
     const { vmId = 0 } = templates[template] ?? {};
@@ -88,5 +107,5 @@ export function missingParts(config: Config, run: RunPart): Problem[] {
     const message = missing(`template ${template} (VM ${vmId})`, `**::${vmId}-*`);
     return [{ path: `cloneSets.${key}.template`, message }];
   });
-  return [...ofTemplates, ...ofSets];
+  return [...ofTemplates, ...ofImages, ...ofSets];
 }

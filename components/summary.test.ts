@@ -166,7 +166,9 @@ describe("the summary", () => {
     expect(summary([noble], { web: unknown }, () => undefined)).toContain(
       "  9101  web-1  pve1  address unknown  ready",
     );
-    expect(summary([noble], { web: unknown }, () => undefined)).toContain("  DHCP addresses are shown here if the set has waitFor: agent");
+    expect(summary([noble], { web: unknown }, () => undefined)).toContain(
+      "  DHCP addresses are shown here if the set has waitFor: agent",
+    );
     expect(summary([noble], { web: clones(1) }, () => undefined)).not.toContain("by DHCP");
     expect(summary([noble], { web: unknown, db: clones(1, { address: "10.0.0.9" }) }, () => undefined)).toContain(
       "  ssh 10.0.0.9",

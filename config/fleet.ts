@@ -9,6 +9,8 @@ export interface PlacedTemplate extends Template {
   node: string;
   /** VM name; replicas have the same. */
   name: string;
+  /** The config itself says `cloudInit.snippets`. */
+  saysSnippets?: true;
   /** Key of the template that this is another one of. */
   replicaOf?: string;
 }

@@ -276,6 +276,8 @@ test("files of the connection must be readable", () => {
 test("how many clones may go is a number, in the config or the environment", () => {
   expect(load({ allowDeletes: "30" }).allowDeletes).toBe(30);
   expect(load({}, { GOLDEN_FLEET_ALLOW_DELETES: "5" }).allowDeletes).toBe(5);
+  expect(load({ allowDeletes: "30" }, { GOLDEN_FLEET_ALLOW_DELETES: "50" }).allowDeletes).toBe(50);
+  expect(load({}, { GOLDEN_FLEET_ALLOW_DELETES: "" }).allowDeletes).toBeUndefined();
   expect(load().allowDeletes).toBeUndefined();
   expect(problems({ allowDeletes: "yes" })).toEqual([
     "allowDeletes: found yes; expected the number of clones that one run may delete",

@@ -111,11 +111,12 @@ export function loadConfig(
   if (!("kind" in login)) problems.push(login);
   const usableLogin = "kind" in login ? login : undefined;
 
-  const allowed = config("allowDeletes") || env.GOLDEN_FLEET_ALLOW_DELETES;
+  // For one run alone, so it wins.
+  const allowed = env.GOLDEN_FLEET_ALLOW_DELETES || config("allowDeletes") || undefined;
   const allowDeletes = allowed === undefined ? undefined : Number(allowed);
   if (allowDeletes !== undefined && !(Number.isInteger(allowDeletes) && allowDeletes >= 0)) {
     problems.push({
-      path: config("allowDeletes") ? "allowDeletes" : "GOLDEN_FLEET_ALLOW_DELETES",
+      path: env.GOLDEN_FLEET_ALLOW_DELETES ? "GOLDEN_FLEET_ALLOW_DELETES" : "allowDeletes",
       message: `found ${allowed}; expected the number of clones that one run may delete`,
     });
   }

@@ -116,6 +116,12 @@ export class Part {
     });
   }
 
+  /** Whether the run is about a template's image. */
+  hasImage(key: string, vmId: number): boolean {
+    const component = urnOf(this.#scope, TEMPLATE_TYPE, key);
+    return includes(this.#selection, this.#dynamicUrn("image", vmId), [...this.#common, component]);
+  }
+
   /** Whether the run may make a template's VM anew. */
   hasTemplateVm(key: string, vmId: number): boolean {
     return includes(this.#selection, this.#vmUrn(vmId), [

@@ -9,7 +9,9 @@ test("who breaks off learns what stays on the cluster", () => {
     "No stack file was written. Made on the cluster, and left there: user golden@pve, token golden@pve!home.",
   );
   journal.unmade("token golden@pve!home");
-  expect(journal.text).toContain("left there: user golden@pve.");
+  expect(journal.text).toContain(
+    "left there: user golden@pve. Deleted again, for its secret is lost: token golden@pve!home.",
+  );
   journal.isDone = true;
   expect(journal.text).toContain("The stack is written");
 });

@@ -1,6 +1,7 @@
 /** What was made on the cluster, so that whoever breaks off learns what stays. */
 export class Journal {
   #made: readonly string[] = [];
+  #unmade: readonly string[] = [];
   /** Nothing may be broken off: a file or a token would be lost. */
   isWriting = false;
   /** The stack is written. */
@@ -10,9 +11,10 @@ export class Journal {
     this.#made = [...this.#made, ...what];
   }
 
-  /** What was taken away again. */
+  /** What was deleted again, because it is of no use any more. */
   unmade(what: string): void {
     this.#made = this.#made.filter((one) => one !== what);
+    this.#unmade = [...this.#unmade, what];
   }
 
   /** The error says itself what was made. */
@@ -22,7 +24,11 @@ export class Journal {
   get text(): string {
     if (this.isDone) return "The stack is written: run setup again to look at it.";
     if (this.isTold) return "No stack file was written.";
-    if (this.#made.length === 0) return "Nothing was written.";
-    return `No stack file was written. Made on the cluster, and left there: ${this.#made.join(", ")}.`;
+    if (this.#made.length + this.#unmade.length === 0) return "Nothing was written.";
+    return [
+      "No stack file was written.",
+      ...(this.#made.length > 0 ? [`Made on the cluster, and left there: ${this.#made.join(", ")}.`] : []),
+      ...(this.#unmade.length > 0 ? [`Deleted again, for its secret is lost: ${this.#unmade.join(", ")}.`] : []),
+    ].join(" ");
   }
 }

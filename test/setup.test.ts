@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -209,6 +218,36 @@ describe("with root's password", () => {
     } finally {
       fingerprint = await lab.control.certificate(["127.0.0.1", "localhost", "pve1", "pve2"]);
     }
+  });
+});
+
+describe("what fails once everything is answered", () => {
+  const tokens = async () => {
+    const found = await root.get<{ userid: string; tokens?: { tokenid: string }[] }[]>("/access/users", { full: 1 });
+    return found.flatMap(({ userid, tokens = [] }) => tokens.map(({ tokenid }) => `${userid}!${tokenid}`));
+  };
+
+  it("a backend that does not work is found before anything is made on the cluster", async () => {
+    const before = [await users(), await tokens()];
+    const args = unattended("nowhere", "--password-stdin", "--token-user", "nowhere@pve", "--no-preflight");
+    const result = await checkout.setup([...args, "--backend", "file:///proc/nowhere"], lab.rootPassword);
+    expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining("Nothing was written.") });
+    expect([await users(), await tokens()]).toEqual(before);
+  });
+
+  it("a file that cannot be written takes the new token with it, and the next run makes it again", async () => {
+    const args = unattended("late", "--password-stdin", "--no-preflight");
+    mkdirSync(join(checkout.dir, "late-ca.pem"));
+    const result = await checkout.setup(args, lab.rootPassword);
+    rmSync(join(checkout.dir, "late-ca.pem"), { recursive: true });
+    expect(result).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("Deleted again, for its secret is lost: token golden@pve!late."),
+    });
+    expect(await tokens()).not.toContain("golden@pve!late");
+    const again = await checkout.setup(args, lab.rootPassword);
+    expect(again, all(again)).toMatchObject({ code: 0 });
+    expect(await tokens()).toContain("golden@pve!late");
   });
 });
 

@@ -63,7 +63,11 @@ export function chooseSnippets(templates: Templates, cluster: Cluster, login: Lo
   return Object.fromEntries(
     Object.entries(templates).map(([key, one]) => [
       key,
-      { ...one, cloudInit: { ...one.cloudInit, snippets: without(one) } },
+      {
+        ...one,
+        ...(one.cloudInit.snippets !== undefined && { saysSnippets: true as const }),
+        cloudInit: { ...one.cloudInit, snippets: without(one) },
+      },
     ]),
   );
 }

@@ -1,5 +1,6 @@
 import { Part } from "../../fleet/part.ts";
 import { cloneSetUrn, cloneUrn } from "../../fleet/urns.ts";
+import { ProxmoxError } from "../../proxmox/errors.ts";
 import type { ConfigReader, Handlers } from "../dynamic/handlers.ts";
 import { messagesOf } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
@@ -79,7 +80,12 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     return result;
   },
 
-  async create(config, inputs) {
+  async create(config, { keep, ...inputs }) {
+    if (keep)
+      throw new ProxmoxError(
+        "kept",
+        `createClones: keep makes no clone, and ${inputs.name} (VM ${inputs.vmId}) would be made: it is gone, or to be replaced. Take it out of cloneSets.${inputs.set}, or set createClones: true`,
+      );
     const run = runOf(config);
     run.created.add(inputs.vmId);
     return {

@@ -12,6 +12,8 @@ export interface Invocation {
   selection: Selection;
   /** Whether it follows a plan (`--plan`), or makes one that another run may follow. */
   hasPlan: boolean;
+  /** Whether it reads what is there first (`--refresh`). */
+  refreshes: boolean;
 }
 
 const COMMANDS: Record<string, Invocation["command"]> = {
@@ -74,6 +76,7 @@ function optionsOf(args: readonly string[]): Options {
         const flag = FLAGS[letter];
         if (index > 0 && flag !== undefined) add(flag, "true");
         const long = LETTERS[letter];
+        if (index > 0 && letter === "r") add("refresh", "true");
         if (index === 0 || long === undefined) continue;
         const after = arg.slice(index + 1);
         add(long, after === "" ? (rest.shift() ?? "") : after.replace(/^=/, ""));
@@ -114,6 +117,7 @@ export function invocationOf(args: readonly string[], env: NodeJS.ProcessEnv): I
       ["plan", "save-plan"].some((name) => values.has(name) || variable(name)) ||
       isSet("strict") ||
       (asks && ["1", "t", "true"].includes(env.PULUMI_EXPERIMENTAL?.toLowerCase() ?? "")),
+    refreshes: isSet("refresh"),
     selection: {
       targets: [...urns("target"), ...urns("target-replace")],
       excludes: urns("exclude"),
@@ -183,6 +187,9 @@ export const isKnown = (): boolean => invocation() !== undefined;
 
 /** Whether this run follows or makes a plan, as far as that is known. */
 export const hasPlan = (): boolean => invocation()?.hasPlan ?? false;
+
+/** Whether this run refreshes first, as far as that is known. */
+export const refreshes = (): boolean => invocation()?.refreshes ?? false;
 
 /** What this run is about; everything where nobody knows. */
 export const selection = (): Selection => invocation()?.selection ?? EVERYTHING;

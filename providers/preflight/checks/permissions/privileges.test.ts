@@ -121,8 +121,7 @@ test("missing privileges come by path, with the lines that grant them", async ()
   expect(findings).toHaveLength(1);
   expect(findings[0]).toMatchObject({
     status: "fail",
-    message:
-      "token fleet@pve!golden lacks VM.Clone and VM.Config.HWType on /vms (looked at /vms/9000 and /vms/9101)",
+    message: "token fleet@pve!golden lacks VM.Clone and VM.Config.HWType on /vms (looked at /vms/9000 and /vms/9101)",
     todo: [
       'pveum role add GoldenFleetVms --privs "VM.Allocate VM.Audit VM.Clone VM.Config.CDROM VM.Config.CPU VM.Config.Cloudinit VM.Config.Disk VM.Config.HWType VM.Config.Memory VM.Config.Network VM.Config.Options VM.PowerMgmt"',
       "pveum acl modify /vms --roles GoldenFleetVms --users fleet@pve --tokens 'fleet@pve!golden'",

@@ -70,6 +70,13 @@ test("two clones cannot share a device, unless it is a mediated one", async () =
   expect(await deviceFree.run(fakeFacts({ mappings, fleet: gpuFleet(2, { mdev: "nvidia-63" }) }))).toEqual([]);
 });
 
+test("a USB device that another VM has is not free", () => {
+  const held = (usb0: string) => holdsDevice({ usb0, hostpci0: "mapping=dongle" }, "usb", "dongle", ["0403:6001"]);
+  expect(held("mapping=dongle")).toBe(true);
+  expect(held("host=0403:6001")).toBe(true);
+  expect(held("host=1234:5678")).toBe(false);
+});
+
 test("a device of a clone's own goes to that clone alone, a USB one too", async () => {
   const usb = [{ mapping: "dongle" }];
   const clones = [1, 2].map((n) => ({ name: `ai-${n}`, vmId: 9100 + n, usb }));

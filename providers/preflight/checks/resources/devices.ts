@@ -68,9 +68,9 @@ export function holdsDevice(
   const option = kind === "pci" ? /^hostpci\d+$/ : /^usb\d+$/;
   return Object.entries(config).some(([key, value]) => {
     if (!option.test(key)) return false;
-    if (!/^hostpci\d+$/.test(key)) return false;
     const parts = parseProperties(value);
     if (parts.get("mapping") === mapping) return true;
+    if (kind === "usb") return devices.includes(parts.get("host") ?? parts.get("") ?? "");
     const addresses = (parts.get("") ?? parts.get("host") ?? "").split(";").filter(Boolean);
     const full = (address: string) => (/^[0-9a-f]{4}:/i.test(address) ? address : `0000:${address}`);
     return addresses.some((address) =>

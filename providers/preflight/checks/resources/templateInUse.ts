@@ -74,6 +74,14 @@ async function changed(facts: Facts, one: KeyedTemplate, hash: ContentOf): Promi
   const what = sameContent ? `is to move from node ${guest.node} to ${node}` : "has changed";
   const concerned = clonesOf(facts.whole).filter(({ source }) => source?.key === replicaOf);
   const users = await usersOf(facts, found);
+  // Nobody has asked for that: the login is another one, or `cluster.ssh` has come or gone.
+  if (byWay.length > 0 && !template.saysSnippets)
+    return [
+      fail(`VM ${vmId} would be replaced only because SSH to the nodes has come or gone`, {
+        path,
+        todo: [...byWay, `With ${path}.cloudInit.snippets: ${usesSnippets(template)} it is replaced.`],
+      }),
+    ];
   if (users.clones.length + users.others.length === 0)
     return [
       warn(`the template ${what}: VM ${vmId} is going to be replaced.${consequence(concerned)}`, { path, todo: byWay }),
