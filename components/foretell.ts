@@ -147,8 +147,7 @@ export function foretell(
   sets: ReadonlyMap<string, CloneSet>,
   run: RunPart,
 ): void {
-  // The state that is stored is not what a run goes by that refreshes first.
-  if (!pulumi.runtime.isDryRun() || hasPlan() || refreshes()) return;
+  if (!pulumi.runtime.isDryRun() || hasPlan()) return;
   const reading = readBefore().catch((error: Error) => error);
   // A preview that fails says why itself.
   const deciding = Promise.all([plansOf(config, templates, sets), isKnown(preflight.urn)]).catch(() => undefined);
@@ -157,7 +156,9 @@ export function foretell(
     .then(([before, decided]) => {
       if (!decided) return;
       if (before instanceof Error) throw before;
-      pulumi.log.info(story(plot(config, wanted, decided[0], { ...run, before })));
+      const text = story(plot(config, wanted, decided[0], { ...run, before }));
+      // The engine goes by what the refresh has found, and that is stored nowhere yet.
+      pulumi.log.info(refreshes() ? `${text}\n  This is told from the state before the refresh.` : text);
     })
     // A preview does not fail for what it cannot tell.
     .catch((error: Error) => pulumi.log.info(`what happens to the fleet is not told: ${error.message}`));

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { chooseBackend, makeLocal } from "./backend.ts";
+import { chooseBackend, makeLocal, rememberBackend } from "./backend.ts";
 import { backendUrl, localEnvironment, localFiles } from "./local.ts";
 import { nextSteps } from "./nextSteps.ts";
 import { writeFiles } from "./writeFiles.ts";
@@ -77,7 +77,7 @@ it("other URLs of files stay, and a relative file of the passphrase is one of th
 
 it("the backend of an option is remembered, and the environment's wins over it", () => {
   const env = { PULUMI_HOME: home, PULUMI_CONFIG_PASSPHRASE: "own" };
-  makeLocal(root, chooseBackend(root, "file://./state", env));
+  rememberBackend(root, chooseBackend(root, "file://./state", env));
   const url = `file://${join(root, "state")}`;
   const { backendFile } = localFiles(root);
   expect(readFileSync(backendFile, "utf8")).toBe(`${url}\n`);

@@ -81,13 +81,12 @@ export function chooseBackend(
 export function makeLocal(root: string, backend: Backend): void {
   const { localState, localPassphrase } = backend;
   const files = localFiles(root);
-  rememberBackend(root, backend);
   if (localState) mkdirSync(files.state, { recursive: true, mode: 0o700 });
   if (localPassphrase && !existsSync(files.passphraseFile))
     writeFiles([{ path: files.passphraseFile, text: `${randomBytes(24).toString("base64url")}\n`, mode: 0o600 }]);
 }
 
-/** Keeps the URL of an option for later commands. */
+/** Keeps the URL of an option for later commands, once a stack is there. */
 export function rememberBackend(root: string, { remember }: Backend): void {
   if (remember) writeFiles([{ path: localFiles(root).backendFile, text: `${remember}\n`, mode: 0o600 }]);
 }

@@ -8,7 +8,15 @@ import { acceptCertificate, askEndpoint, askLogin, type LoggedIn } from "./askCl
 import { askClones, askImage, askPublicKey, askVmIds } from "./askFleet.ts";
 import { askPlaces } from "./askPlaces.ts";
 import { askSsh } from "./askSsh.ts";
-import { type Backend, chooseBackend, makeLocal, makeStack, PulumiError, pulumiFor } from "./backend.ts";
+import {
+  type Backend,
+  chooseBackend,
+  makeLocal,
+  makeStack,
+  PulumiError,
+  pulumiFor,
+  rememberBackend,
+} from "./backend.ts";
 import { checkLogin } from "./cluster/access.ts";
 import { type EndpointCertificate, settleTrust, type Trust } from "./cluster/certificate.ts";
 import { addContent, type ContentType, type NodeDatastore } from "./cluster/datastores.ts";
@@ -212,6 +220,7 @@ async function make(setup: Setup, making: Making): Promise<number> {
     throw error;
   }
   if (!isNew) ui.say(`Pulumi has a stack ${stack} already: its state stays.`);
+  rememberBackend(root, backend);
   making.ssh?.remember?.();
   journal.isWriting = false;
   journal.isDone = true;

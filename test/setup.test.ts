@@ -223,8 +223,15 @@ describe("with root's password", () => {
 
 describe("what fails once everything is answered", () => {
   const tokens = async () => {
-    const found = await root.get<{ userid: string; tokens?: { tokenid: string }[] }[]>("/access/users", { full: 1 });
-    return found.flatMap(({ userid, tokens = [] }) => tokens.map(({ tokenid }) => `${userid}!${tokenid}`));
+    const found = await root.get<{ userid: string }[]>("/access/users");
+    const all = await Promise.all(
+      found.map(async ({ userid }) =>
+        (await root.get<{ tokenid: string }[]>(`/access/users/${userid}/token`)).map(
+          ({ tokenid }) => `${userid}!${tokenid}`,
+        ),
+      ),
+    );
+    return all.flat();
   };
 
   it("a backend that does not work is found before anything is made on the cluster", async () => {
