@@ -13,7 +13,7 @@ export function nextSteps(stack: string, { env }: Pick<Backend, "env">, root: st
   return [
     `  npm run fleet -- up --stack ${stack}`,
     "",
-    "or with Pulumi and Node 22.19 or newer of your own, in this folder:",
+    "or with Pulumi and Node 22.19 or 24 of your own, in this folder:",
     "",
     ...exports.map((line) => `  ${line}`),
     `  pulumi up --stack ${stack}`,
