@@ -25,8 +25,10 @@ async function grantAsDocumented({ lab }: Project) {
   const docs = await readFile(join(import.meta.dirname, "..", "docs", "preflight.md"), "utf8");
   for (const [, roleid, privs] of docs.matchAll(/^pveum role add (\S+) --privs "([^"]+)"$/gm))
     await root.post("/access/roles", { roleid, privs });
-  for (const [, path, users, roles, once] of docs.matchAll(
-    /^pveum acl modify (\S+) --users (\S+) --roles (\S+)( --propagate 0)?$/gm,
+  // The lab's token is of a user of its own.
+  const [users] = lab.apiToken.split("!");
+  for (const [, path, roles, once] of docs.matchAll(
+    /^pveum acl modify (\S+) --users golden@pve --roles (\S+)( --propagate 0)?$/gm,
   ))
     await root.put("/access/acl", { path, users, roles, propagate: once === undefined });
   await root.close();
