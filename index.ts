@@ -5,6 +5,7 @@ import { hideAnswers } from "./components/debugLog.ts";
 import { foretell } from "./components/foretell.ts";
 import { proxmoxProvider } from "./components/login.ts";
 import { report } from "./components/report.ts";
+import { resolveConfig } from "./components/resolveConfig.ts";
 import { leftOutError, lostNote, missingParts, runPart } from "./components/runPart.ts";
 import { statusUrn } from "./components/statusUrn.ts";
 import { VmTemplate } from "./components/vmTemplate.ts";
@@ -20,7 +21,7 @@ Reflect.deleteProperty(Error, "prepareStackTrace");
 hideAnswers();
 
 export default async () => {
-  const config = loadStackConfig();
+  const { config, resolved } = await resolveConfig(loadStackConfig());
   const run = await runPart(config);
   const { part, before } = run;
   const problems = [...config.problems, ...missingParts(config, run)];
@@ -29,6 +30,7 @@ export default async () => {
   const preflight = new Preflight("preflight", {
     statusUrn: statusUrn("Preflight", "preflight"),
     problems,
+    resolved,
   });
   if (!isComplete(config) || problems.length > 0) {
     // Preflight has failed with all of it. Should it ever not, this must be an error too: to the engine, a program that
@@ -52,7 +54,7 @@ export default async () => {
   const connection = connectionOf(config);
   const options = { provider: proxmoxProvider(cluster, login, { dependsOn: preflight }), dependsOn: preflight };
 
-  const sources = new Map(
+  const templates = new Map(
     Object.entries(config.templates).map(([key, template]) => {
       const { vmId } = template;
       const stays = !part.hasTemplateVm(key, vmId) && { stays: { content: before.contentOf(vmId) } };
@@ -61,12 +63,12 @@ export default async () => {
   );
   const sets = new Map(
     Object.entries(config.cloneSets).map(([key, set]) => {
-      const on = sourcesOf(set.template, config.templates, sources);
+      const on = sourcesOf(set.template, config, templates);
       const there = set.keep && { there: new Set(before.clones.map(({ info }) => info.vmId)) };
       return [key, new CloneSet(key, { fleet, set, sources: on, ...there }, options)];
     }),
   );
 
-  foretell(preflight, config, sources, sets, run);
-  return report(config, sources, sets, run);
+  foretell(preflight, config, templates, sets, run);
+  return report(config, templates, sets, run);
 };

@@ -1,9 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { diskNames } from "../config/diskNames.ts";
-import type { CloneSet as CloneSetConfig, PlacedClone, PlacedTemplate } from "../config/fleet.ts";
+import type { CloneSet as CloneSetConfig, CloneSource, Fleet, PlacedClone } from "../config/fleet.ts";
 import { replicasOf } from "../config/replicas.ts";
 import { usesSnippets } from "../config/rules/snippets.ts";
-import type { Template } from "../config/template.ts";
 import { cloneOptions } from "../fleet/cloneOptions.ts";
 import { ipConfig } from "../fleet/cloudInit/ipConfig.ts";
 import { installsAgent } from "../fleet/cloudInit/vendorData.ts";
@@ -17,22 +16,33 @@ import { anySecret, hide } from "./secrets.ts";
 import { settled } from "./settled.ts";
 import type { VmTemplate } from "./vmTemplate.ts";
 
-/** The template of a set on one node, as config and as resource. */
+/** The template of a set on one node. */
 export interface Source {
   node: string;
-  template: Template;
-  resource: VmTemplate;
+  template: CloneSource;
+  vmId: pulumi.Input<number>;
+  /** Hash of what it was made from. */
+  content: pulumi.Input<string>;
+  /** PVE's `cicustom` of clones that are made of it; undefined: they keep the template's. */
+  cicustom?: pulumi.Input<string> | undefined;
 }
 
-/** A template and its replicas as sources of clones; the config sees to it that there is at least one. */
+/** A template and its replicas, or one that was made elsewhere, as sources of clones; the config sees to it that there is one. */
 export function sourcesOf(
   key: string,
-  templates: Readonly<Record<string, PlacedTemplate>>,
-  resources: ReadonlyMap<string, VmTemplate>,
+  { templates, existing }: Pick<Fleet, "templates" | "existing">,
+  made: ReadonlyMap<string, VmTemplate>,
 ): CloneSetArgs["sources"] {
+  const elsewhere = existing[key];
+  if (elsewhere) {
+    const { node, vmId } = elsewhere;
+    return [{ node, template: elsewhere, vmId, content: elsewhere.existing.content }];
+  }
   const [first, ...more] = Object.values(replicasOf(templates, key)).flatMap((replica): Source[] => {
-    const [template, resource] = [templates[replica], resources.get(replica)];
-    return template && resource ? [{ node: template.node, template, resource }] : [];
+    const [template, resource] = [templates[replica], made.get(replica)];
+    if (!template || !resource) return [];
+    const { vmId, contentHash: content, cloneCicustom: cicustom } = resource;
+    return [{ node: template.node, template, vmId, content, cicustom }];
   });
   if (!first) throw new Error(`there is no template "${key}"`);
   return [first, ...more];
@@ -74,7 +84,7 @@ function ipConfigs(clone: PlacedClone): string[] {
 }
 
 /** What is not the template's of the network interfaces, and those that the template does not have. */
-function nicChanges({ nics }: PlacedClone, template: Template, standard: string): CloneInputs["nics"] {
+function nicChanges({ nics }: PlacedClone, template: CloneSource, standard: string): CloneInputs["nics"] {
   const changes = nics.map(({ bridge, vlan, mac }, index) => {
     if (index < template.nics.length) return given({ bridge, vlan, mac });
     return { added: true as const, ...given({ bridge: bridge ?? standard, vlan, mac }) };
@@ -83,7 +93,7 @@ function nicChanges({ nics }: PlacedClone, template: Template, standard: string)
 }
 
 /** Hardware that is not the template's. */
-function hardware(clone: PlacedClone, template: Template) {
+function hardware(clone: PlacedClone, template: CloneSource) {
   const { cores, diskGiB, gpus = template.gpus } = clone;
   // A guest with a device of its own cannot give memory back: its balloon goes, as the template's does.
   const getsDevice = gpus.length > 0 && template.gpus.length === 0 && template.balloonMiB === undefined;
@@ -108,7 +118,7 @@ function placesOf(clone: PlacedClone, index: number, { set, sources }: CloneSetA
   const byNode = new Map(sources.map((source) => [source.node, source]));
   return [...nodes.slice(first), ...nodes.slice(0, first)].map((node): PlaceArgs => {
     const source = byNode.get(node) ?? sources[0];
-    const { vmId: sourceVmId, cloneCicustom: cicustom } = source.resource;
+    const { vmId: sourceVmId, cicustom } = source;
     return {
       node,
       sourceVmId,
@@ -130,7 +140,7 @@ export class CloneSet extends pulumi.ComponentResource {
     super(CLONE_SET_TYPE, key, {}, opts);
     const { fleet, set, sources, there } = args;
     const { cluster, stack, fleetId } = fleet;
-    const [{ template, resource: source }] = sources;
+    const [{ template, content }] = sources;
     const dns = template.cloudInit.dns ?? cluster.network.dns;
     const full = set.mode === "full";
     const hasAgent = installsAgent(template);
@@ -193,7 +203,7 @@ export class CloneSet extends pulumi.ComponentResource {
         {
           ...wish,
           fleetId,
-          template: source.contentHash,
+          template: content,
           places,
           ...given({ description: hide(fleet.secrets, described, wish.description) }),
         },

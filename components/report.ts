@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Fleet } from "../config/fleet.ts";
+import { type Fleet, sourcesIn } from "../config/fleet.ts";
 import type { CloneSet } from "./cloneSet.ts";
 import { withConsoles } from "./consoles.ts";
 import { failedClones } from "./failedClones.ts";
@@ -21,7 +21,8 @@ export function report(
   sets: ReadonlyMap<string, CloneSet>,
   run: RunPart,
 ) {
-  const { cluster, templates: configured, cloneSets } = config;
+  const { cluster, existing, cloneSets } = config;
+  const configured = sourcesIn(config);
   const allTemplates = pulumi.output(
     Object.fromEntries(
       [...sources].map(([key, { vmId, nodeName, name, image, isTemplate, snippetIds, contentHash }]) => [
@@ -39,7 +40,13 @@ export function report(
     ),
   );
   const made = pulumi.output(Object.fromEntries([...sets].map(([key, set]) => [key, set.clones])));
-  const templates = allTemplates.apply((all) => knownTemplates(all, config, run));
+  const elsewhere = Object.fromEntries(
+    Object.entries(existing).map(([key, { vmId, node, name, existing }]) => [
+      key,
+      { vmId, nodeName: node, name, isTemplate: true, contentHash: existing.content, existing: true as const },
+    ]),
+  );
+  const templates = allTemplates.apply((all) => ({ ...knownTemplates(all, config, run), ...elsewhere }));
   const clones = made.apply((all) => knownClones(all, config, run));
   const userOf = (key: string) => configured[cloneSets[key]?.template ?? ""]?.cloudInit.user;
 

@@ -9,7 +9,8 @@ export interface TemplateInfo {
   vmId: number;
   nodeName: string;
   isTemplate: boolean;
-  image: ImageInfo;
+  /** Missing: it was made elsewhere. */
+  image?: ImageInfo;
 }
 
 /** More clones than this of one set are counted, not listed. */
@@ -40,6 +41,7 @@ const templateRow = ({ vmId, name, nodeName, isTemplate }: TemplateInfo): string
 ];
 
 function imageText({ image }: TemplateInfo): string {
+  if (!image) return "made elsewhere";
   const verified = image.checksum === "none" ? "no checksum" : `${image.checksum.split(":")[0]} verified`;
   return `${image.file} (${image.origin}, ${verified})`;
 }
@@ -48,7 +50,10 @@ function imageText({ image }: TemplateInfo): string {
 function templateLines(templates: readonly TemplateInfo[], linkOf: LinkOf | undefined): string[] {
   if (!linkOf) return table(templates.map((template) => [...templateRow(template), imageText(template)]));
   const rows = table(templates.map((template) => [...templateRow(template), linkOf(template.vmId)]));
-  return templates.flatMap((template, index) => [rows[index] ?? "", `        image ${imageText(template)}`]);
+  return templates.flatMap((template, index) => [
+    rows[index] ?? "",
+    `        ${template.image ? "image " : ""}${imageText(template)}`,
+  ]);
 }
 
 /** How clones are, the best first; one that runs is not ready if there is a reason why. */

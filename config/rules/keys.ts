@@ -1,7 +1,7 @@
 import ssh2 from "ssh2";
+import type { CloudInit } from "../cloudInit.ts";
 import { readLocalFile } from "../files.ts";
 import { found, PRIVATE_KEY, type Problem } from "../problem.ts";
-import type { CloudInit } from "../template.ts";
 
 /** The key in a line of authorized_keys; options (`from="…"`) may stand in front of it, a comment behind. */
 const KEY = /(?:^|\s)((?:ssh-\w+|ecdsa-sha2-nistp\d+|sk-[\w-]+@openssh\.com)\s+AAAA[A-Za-z0-9+/]+=*)(?:\s.*)?$/;

@@ -1,9 +1,10 @@
+import type { CloudInit } from "../cloudInit.ts";
 import type { Cluster } from "../cluster.ts";
 import type { PlacedTemplate } from "../fleet.ts";
 import type { Login } from "../login.ts";
 import { found, type Problem } from "../problem.ts";
 import { originals } from "../replicas.ts";
-import type { CloudInit, Template } from "../template.ts";
+import type { Template } from "../template.ts";
 import { list } from "../text.ts";
 import { publicKeys } from "./keys.ts";
 

@@ -1,4 +1,4 @@
-import type { CloudInit } from "../../config/template.ts";
+import type { CloudInit } from "../../config/cloudInit.ts";
 
 /** The cloud-init snippets, with the keys of `cloudInit` that go into each. */
 const SOURCES = {

@@ -15,9 +15,9 @@ import { type CloneState, VERSIONS } from "./state.ts";
 
 /** How many clones of a set the run is about. */
 function clonesInRun(config: ConfigReader, fullStack: string, key: string): number {
-  const { templates, cloneSets } = readStackConfig(config);
-  const set = cloneSets?.[key];
-  if (!set || !templates) return 0;
+  const { templates, cloneSets } = readStackConfig(config, runOf(config).resolved);
+  const set = cloneSets[key];
+  if (!set) return 0;
   const [, project = "", stack = ""] = fullStack.split("/");
   const part = new Part({ project, stack }, selection());
   return set.clones.filter(({ vmId }) => part.hasClone(key, { vmId, template: set.template }, templates)).length;

@@ -122,6 +122,7 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
   for (const { key, template } of idle) {
     const { replicaOf = key } = template;
     if (cloned.has(replicaOf)) needOnVm(template, ["VM.Clone"]);
+    if (template.existing) needOnVm(template, ["VM.Audit"]);
   }
   const vms = clones.map(({ clone, set }) => ({ vmId: clone.vmId, pool: set.pool }));
   for (const [index, { clone, set, nodes, source }] of clones.entries()) {

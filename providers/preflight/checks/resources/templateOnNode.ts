@@ -33,10 +33,14 @@ async function reach(facts: Facts, { key, node, path, source }: Away): Promise<F
       `clones of cloneSets.${key} may be put on node ${node}, but ${template} is on ${list(nodes)} only, and ${list(local)} ${local.length === 1 ? "is" : "are"} not shared`,
       {
         path,
-        todo: [
-          `Add ${node} to ${template}.nodes: [${[...nodes, node].join(", ")}] makes a replica there;`,
-          `or put the template's disks${withSnippets ? " and the snippets" : ""} on shared datastores.`,
-        ],
+        todo: source.template.existing
+          ? [
+              `Name the nodes of its clones, cloneSets.${key}.nodes: [${source.node}], or put its disks on shared datastores.`,
+            ]
+          : [
+              `Add ${node} to ${template}.nodes: [${[...nodes, node].join(", ")}] makes a replica there;`,
+              `or put the template's disks${withSnippets ? " and the snippets" : ""} on shared datastores.`,
+            ],
       },
     ),
   ];
