@@ -1,6 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { CloneSet, sourcesOf } from "./components/cloneSet.ts";
+import { CloneSnippets, cloneBoots } from "./components/cloneSnippets.ts";
 import { hideAnswers } from "./components/debugLog.ts";
 import { foretell } from "./components/foretell.ts";
 import { proxmoxProvider } from "./components/login.ts";
@@ -61,11 +62,15 @@ export default async () => {
       return [key, new VmTemplate(key, { fleet, template, connection, ...stays }, options)];
     }),
   );
+  const boots = cloneBoots(config);
+  const snippets = [...boots.values()].some((boot) => boot.snippets.length > 0)
+    ? new CloneSnippets("clones", config, boots, fleet, options)
+    : undefined;
   const sets = new Map(
     Object.entries(config.cloneSets).map(([key, set]) => {
       const on = sourcesOf(set.template, config, templates);
       const there = set.keep && { there: new Set(before.clones.map(({ info }) => info.vmId)) };
-      return [key, new CloneSet(key, { fleet, set, sources: on, ...there }, options)];
+      return [key, new CloneSet(key, { fleet, set, sources: on, boots, snippets, ...there }, options)];
     }),
   );
 

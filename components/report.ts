@@ -48,11 +48,27 @@ export function report(
   );
   const templates = allTemplates.apply((all) => ({ ...knownTemplates(all, config, run), ...elsewhere }));
   const clones = made.apply((all) => knownClones(all, config, run));
-  const userOf = (key: string) => configured[cloneSets[key]?.template ?? ""]?.cloudInit.user;
+  const userOf = (key: string) =>
+    cloneSets[key]?.cloudInit?.user ?? configured[cloneSets[key]?.template ?? ""]?.cloudInit.user;
+  const usersOf = (key: string) =>
+    new Map(
+      cloneSets[key]?.clones.flatMap(({ vmId, cloudInit = [] }): [number, string][] => {
+        const own = cloudInit.findLast(({ user }) => user !== undefined)?.user;
+        return own === undefined || own === userOf(key) ? [] : [[vmId, own]];
+      }),
+    );
 
   pulumi.all([templates, clones, made]).apply(([existing, byKey, touched]) => {
     if (pulumi.runtime.isDryRun()) return;
-    pulumi.log.info(summary(Object.values(existing), byKey, userOf, cluster.endpoint, leftOutLines(config, run)));
+    pulumi.log.info(
+      summary(
+        Object.values(existing),
+        byKey,
+        (key, vmId) => usersOf(key).get(vmId) ?? userOf(key),
+        cluster.endpoint,
+        leftOutLines(config, run),
+      ),
+    );
     const strict = Object.entries(cloneSets).filter(([, { onError }]) => onError === "fail");
     const failed = failedClones(
       strict.flatMap(([key, set]) =>
@@ -73,7 +89,7 @@ export function report(
     Object.fromEntries(
       Object.entries(byKey).map(([key, made]): [string, HostSet] => {
         const user = userOf(key);
-        return [key, { clones: made, ...(user && { user }) }];
+        return [key, { clones: made, users: usersOf(key), ...(user && { user }) }];
       }),
     ),
   );

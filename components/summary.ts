@@ -148,14 +148,14 @@ function reachable(cloneSets: Readonly<Record<string, readonly CloneInfo[]>>) {
 /**
  * What exists now, what is wrong with it, and what to do next, in a few lines.
  *
- * @param userOf who logs in to the clones of a set
+ * @param userOf who logs in to a clone of a set
  * @param endpoint of the cluster, whose web interface shows the VMs
  * @param leftOut what the run was not about
  */
 export function summary(
   templates: readonly TemplateInfo[],
   cloneSets: Readonly<Record<string, readonly CloneInfo[]>>,
-  userOf: (set: string) => string | undefined,
+  userOf: (set: string, vmId: number) => string | undefined,
   endpoint: string,
   leftOut: readonly string[] = [],
 ): string {
@@ -164,7 +164,7 @@ export function summary(
     return "no templates and no clones yet\n\nNext\n  say in Pulumi.<stack>.yaml which templates you want, and run pulumi up";
   }
   const first = reachable(cloneSets);
-  const user = first && userOf(first.key);
+  const user = first && userOf(first.key, first.clone.vmId);
   const existing = [count(templates.length, "template"), count(clones.length, "clone")].join(", ");
   const linkOf = clones.length <= LINKED ? (vmId: number) => consoleLink(endpoint, vmId) : undefined;
   const unknown = clones.some(({ status, address }) => (status === "ready" || status === "running") && !address);

@@ -53,6 +53,8 @@ export interface TemplateFacts {
   drives: string[];
   /** PVE's `cicustom` of it. */
   cicustom?: string;
+  /** PVE's `ciuser` of it. */
+  user?: string;
   nics: { bridge: string; vlan?: number }[];
   gpus: Gpu[];
   cores: number;
@@ -95,7 +97,11 @@ export function existingTemplate(path: string, found: TemplateFacts): ExistingTe
     uefi: { ...defaults.uefi, enabled: datastores.efi !== undefined, datastore: datastores.efi },
     tpm: { ...defaults.tpm, enabled: datastores.tpm !== undefined, datastore: datastores.tpm },
     // With a user-data snippet of its own, PVE makes nothing of the fields of the VM.
-    cloudInit: { ...defaults.cloudInit, snippets: /(^|,)user=/.test(cicustom ?? "") },
+    cloudInit: {
+      ...defaults.cloudInit,
+      snippets: /(^|,)user=/.test(cicustom ?? ""),
+      ...(found.user !== undefined && { user: found.user }),
+    },
     existing: {
       content,
       drives,

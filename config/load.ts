@@ -13,6 +13,7 @@ import type { Open, Resolved } from "./resolved.ts";
 import { effectiveAddresses, validAddresses } from "./rules/addresses.ts";
 import { fitting } from "./rules/cloneSets.ts";
 import { carried } from "./rules/existing.ts";
+import { firstBoots } from "./rules/firstBoot.ts";
 import { hardware } from "./rules/hardware.ts";
 import { importable } from "./rules/image.ts";
 import { publicKeys } from "./rules/keys.ts";
@@ -175,6 +176,7 @@ export function loadConfig(
     ...fitting(partial, usableLogin),
     ...uniqueMacs(partial),
     ...carried(partial),
+    ...firstBoots(partial, cluster, usableLogin),
   );
   for (const [, template] of originals(templates)) {
     const { path } = template;

@@ -15,7 +15,7 @@ export interface StackConfig extends LoadedConfig {
 
 /** What must not stand in plain text in `Pulumi.<stack>.yaml`, with the command that encrypts it. */
 export function plainSecrets(
-  { templates }: Pick<LoadedConfig, "templates">,
+  { templates, cloneSets }: Pick<LoadedConfig, "templates" | "cloneSets">,
   names: readonly string[],
   secrets: readonly SecretValue[],
 ): Problem[] {
@@ -26,8 +26,16 @@ export function plainSecrets(
       return url !== undefined && hasCredentials(url) ? [{ path: `${path}.image.${key}`, what: "credentials " }] : [];
     }),
   ]);
+  const ofSets = Object.entries(cloneSets).flatMap(([key, set]) => [
+    ...(set.cloudInit?.password ? [{ path: `cloneSets.${key}.cloudInit.password`, what: "" }] : []),
+    ...set.clones.flatMap(({ path, cloudInit = [] }) =>
+      cloudInit.some((own) => own !== set.cloudInit && own.password)
+        ? [{ path: `${path}.cloudInit.password`, what: "" }]
+        : [],
+    ),
+  ]);
   const login = ["apiToken", "password"].filter((name) => names.includes(name)).map((path) => ({ path, what: "" }));
-  return [...login, ...ofTemplates]
+  return [...login, ...ofTemplates, ...ofSets]
     .filter(({ path }) => !holdsSecret(secrets, path))
     .map(({ path, what }) => {
       const argument = path.includes(".") ? `--path '${path}'` : path;

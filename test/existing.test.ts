@@ -20,7 +20,11 @@ const configure = (templates: object, cloneSets: object) =>
 
 const debian = { existing: { name: "debian-template" } };
 const set = (change: object = {}) => ({
-  db: { template: "debian", clones: [{ name: "db-1", vmId: 9301, ip: "10.0.0.31/24", gateway: "10.0.0.1" }], ...change },
+  db: {
+    template: "debian",
+    clones: [{ name: "db-1", vmId: 9301, ip: "10.0.0.31/24", gateway: "10.0.0.1" }],
+    ...change,
+  },
 });
 
 describe("a template that was made elsewhere", () => {
@@ -52,10 +56,16 @@ describe("a template that was made elsewhere", () => {
   });
 
   it.each([
-    [{ name: "debian-templat" }, /templates\.debian\.existing: found name "debian-templat", but no template .* 900 "debian-template" on node pve1/],
+    [
+      { name: "debian-templat" },
+      /templates\.debian\.existing: found name "debian-templat", but no template .* 900 "debian-template" on node pve1/,
+    ],
     [{ vmId: 4711 }, /templates\.debian\.existing: found VMID 4711, but no template/],
     [{ vmId: 100 }, /found VM 100 "nas" on node pve1, which is no template; expected one: `qm template 100` on pve1/],
-    [{ vmId: 900, name: "x" }, /templates\.debian\.existing\.vmId: found 900; expected either vmId alone, or name, tags and node/],
+    [
+      { vmId: 900, name: "x" },
+      /templates\.debian\.existing\.vmId: found 900; expected either vmId alone, or name, tags and node/,
+    ],
     [{}, /templates\.debian\.existing: found a map; expected vmId, name or tags/],
     [{ tags: ["ubuntu"] }, /found tags ubuntu, but no template/],
   ])("that is not found by %j stops the run before anything is changed", async (existing, text) => {

@@ -141,13 +141,14 @@ export const provider: Handlers<CloneInputs, CloneState> = {
 
 /** The spec with what the config says of how the clone is treated, which nobody has to bring to the VM. */
 function withTreatment(state: CloneState, news: CloneInputs): CloneState {
-  const { start, waitFor, addressByAgent, shutdownSeconds } = news;
-  const { start: _s, waitFor: _w, addressByAgent: _a, shutdownSeconds: _d, ...rest } = state.spec;
+  const { start, waitFor, addressByAgent, shutdownSeconds, firstBoot } = news;
+  const { start: _s, waitFor: _w, addressByAgent: _a, shutdownSeconds: _d, firstBoot: _f, ...rest } = state.spec;
   const treatment = {
     start,
     ...(waitFor && { waitFor }),
     ...(addressByAgent && { addressByAgent }),
     ...(shutdownSeconds !== undefined && { shutdownSeconds }),
+    ...(firstBoot !== undefined && { firstBoot }),
   };
   return { ...state, spec: { ...rest, ...treatment } };
 }

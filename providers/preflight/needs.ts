@@ -6,6 +6,9 @@ import {
   type PlacedTemplate,
   sourcesIn,
 } from "../../config/fleet.ts";
+import { replicasOf } from "../../config/replicas.ts";
+import { ownSnippets } from "../../config/rules/firstBoot.ts";
+import { usesSnippets } from "../../config/rules/snippets.ts";
 
 /** Which VMs the run is to make or change, and where they may be. Nothing here asks the cluster. */
 
@@ -78,6 +81,23 @@ export function nodePath({ path, node, template }: KeyedTemplate): string {
   if (template.existing) return `${path}.existing`;
   return template.nodes ? `${path}.nodes[${template.nodes.indexOf(node)}]` : `${path}.node`;
 }
+
+/** Nodes that clones of a set are cloned from, where they have snippets of their own. */
+function cloneSnippetNodes(fleet: Fleet): string[] {
+  const sources = sourcesIn(fleet);
+  const sets = clonesOf(fleet).flatMap(({ set, clone, source }) =>
+    source && ownSnippets(clone.cloudInit ?? [], source.template).length > 0 ? [set.template] : [],
+  );
+  return [...new Set(sets)].flatMap((template) => Object.keys(replicasOf(sources, template)));
+}
+
+/** The nodes that snippets are uploaded to, for templates and for clones that have their own. */
+export const snippetNodes = (fleet: Work): string[] => [
+  ...new Set([
+    ...templatesOf(fleet).flatMap(({ node, template }) => (usesSnippets(template) ? [node] : [])),
+    ...cloneSnippetNodes(fleet),
+  ]),
+];
 
 interface NodeUse {
   node: string;

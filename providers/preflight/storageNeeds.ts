@@ -1,7 +1,6 @@
 import type { Cluster } from "../../config/cluster.ts";
 import type { CloneSet, Fleet, PlacedClone } from "../../config/fleet.ts";
-import { usesSnippets } from "../../config/rules/snippets.ts";
-import { candidatesOf, clonesOf, distinct, type KeyedTemplate, sourceOn, templatesOf } from "./needs.ts";
+import { candidatesOf, clonesOf, distinct, type KeyedTemplate, snippetNodes, sourceOn, templatesOf } from "./needs.ts";
 
 /** What the stack config needs of the cluster's datastores. Nothing here asks the cluster. */
 
@@ -101,17 +100,6 @@ export function datastoreUses(fleet: Fleet): DatastoreUse[] {
         path: "cluster.datastores.images",
         what: "cloud images",
       },
-      ...(usesSnippets(one.template)
-        ? [
-            {
-              node: one.node,
-              datastore: cluster.datastores.snippets,
-              content: "snippets" as const,
-              path: "cluster.datastores.snippets",
-              what: "snippets",
-            },
-          ]
-        : []),
       ...volumesOf(one, cluster).map(
         ({ datastore, path, what }): DatastoreUse => ({
           node: one.node,
@@ -122,6 +110,15 @@ export function datastoreUses(fleet: Fleet): DatastoreUse[] {
         }),
       ),
     ]),
+    ...snippetNodes(fleet).map(
+      (node): DatastoreUse => ({
+        node,
+        datastore: cluster.datastores.snippets,
+        content: "snippets",
+        path: "cluster.datastores.snippets",
+        what: "snippets",
+      }),
+    ),
     ...Object.entries(fleet.cloneSets).flatMap(([key, set]) =>
       candidatesOf(fleet, key).flatMap(({ node }) => cloneDatastores(fleet, key, set, node)),
     ),

@@ -72,6 +72,8 @@ export function templateFacts({ vmId, node }: { vmId: number; node: string }, co
     },
     drives: Object.keys(config).filter((key) => DRIVE.test(key)),
     ...(config.cicustom !== undefined && { cicustom: String(config.cicustom) }),
+    // PVE keeps an empty one as a blank.
+    ...(String(config.ciuser ?? "").trim() !== "" && { user: String(config.ciuser).trim() }),
     nics: numbered(config, "net").map((value) => {
       const fields = parseProperties(value);
       const tag = fields.get("tag");

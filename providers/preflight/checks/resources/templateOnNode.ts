@@ -1,3 +1,4 @@
+import { ownSnippets } from "../../../../config/rules/firstBoot.ts";
 import { usesSnippets } from "../../../../config/rules/snippets.ts";
 import { list } from "../../../../config/text.ts";
 import type { Facts } from "../../facts.ts";
@@ -18,7 +19,10 @@ interface Away {
 async function reach(facts: Facts, { key, node, path, source }: Away): Promise<Finding[]> {
   const { cluster } = facts.fleet;
   const found = await facts.datastores(source.node);
-  const withSnippets = usesSnippets(source.template);
+  const own = facts.fleet.cloneSets[key]?.clones ?? [];
+  const withSnippets =
+    usesSnippets(source.template) ||
+    own.some(({ cloudInit = [] }) => ownSnippets(cloudInit, source.template).length > 0);
   const needed = [
     ...volumesOf(source, cluster).map(({ datastore }) => datastore),
     ...(withSnippets ? [cluster.datastores.snippets] : []),
