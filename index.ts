@@ -1,12 +1,12 @@
 import { setImmediate as turn } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
+import { readBefore } from "./components/before.ts";
 import { CloneSet, sourcesOf } from "./components/cloneSet.ts";
 import { CloneSnippets, cloneBoots } from "./components/cloneSnippets.ts";
 import { hideAnswers } from "./components/debugLog.ts";
 import { foretell } from "./components/foretell.ts";
 import { proxmoxProvider } from "./components/login.ts";
 import { report } from "./components/report.ts";
-import { resolveConfig } from "./components/resolveConfig.ts";
 import { leftOutError, lostNote, missingParts, runPart } from "./components/runPart.ts";
 import { statusUrn } from "./components/statusUrn.ts";
 import { VmTemplate } from "./components/vmTemplate.ts";
@@ -15,6 +15,7 @@ import { ConfigError } from "./config/problem.ts";
 import { loadStackConfig } from "./config/stack.ts";
 import { unchecked } from "./fleet/part.ts";
 import { Preflight } from "./providers/preflight/resource.ts";
+import { resolveConfig } from "./providers/resolve/resolveConfig.ts";
 import { connectionOf } from "./providers/run/connection.ts";
 
 // Pulumi maps the stack trace of every resource back to the sources of a compiler; this program is its own source.
@@ -22,7 +23,11 @@ Reflect.deleteProperty(Error, "prepareStackTrace");
 hideAnswers();
 
 export default async () => {
-  const { config, resolved } = await resolveConfig(loadStackConfig());
+  const { config, resolved } = await resolveConfig(
+    loadStackConfig(),
+    loadStackConfig,
+    async () => (await readBefore()).chosen,
+  );
   const run = await runPart(config);
   const { part, before } = run;
   const problems = [...config.problems, ...missingParts(config, run)];

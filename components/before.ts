@@ -4,6 +4,7 @@ import { parseMark } from "../fleet/ownership.ts";
 import { type CloneInfo, storedClone } from "../providers/clone/cloneInfo.ts";
 import { type CloneState, VERSIONS } from "../providers/clone/state.ts";
 import { migrated } from "../providers/dynamic/states.ts";
+import { given } from "../providers/resolve/given.ts";
 
 type Outputs = Readonly<Record<string, unknown>>;
 
@@ -82,22 +83,13 @@ export class Before {
     return [...this.#resources].flatMap(([urn, outputs]) => (urn.split("::")[2]?.endsWith(type) ? [outputs] : []));
   }
 
-  /**
-   * What clones have of the ranges of their sets, by set and name: as preflight has given it to them, and what those have that
-   * were made without it.
-   */
+  /** What clones have of the ranges of their sets, by set and name. */
   get chosen(): Choices {
-    const given = (this.#ofType(":dynamic/golden-fleet:Preflight")[0]?.chosen ?? {}) as Choices;
-    const all: Choices = structuredClone(given);
-    for (const { spec } of this.cloneStates) {
-      const { set, name, vmId, ipConfigs = [] } = spec;
-      if (set === undefined || name === undefined || all[set]?.[name]) continue;
-      const fields = new Map((ipConfigs[0] ?? "").split(",").map((part) => part.split("=") as [string, string]));
-      const [ip, ip6] = [fields.get("ip"), fields.get("ip6")];
-      all[set] ??= {};
-      all[set][name] = { vmId, ...(ip?.includes("/") && { ip }), ...(ip6?.includes("/") && { ip6 }) };
-    }
-    return all;
+    const [preflight] = this.#ofType(":dynamic/golden-fleet:Preflight");
+    return given(
+      preflight?.chosen as Choices | undefined,
+      this.cloneStates.map(({ spec }) => spec),
+    );
   }
 
   /** An output of the stack, as the last run left it. */
