@@ -76,6 +76,21 @@ describe("a template that was made elsewhere", () => {
     expect(await vms()).toEqual(before);
   });
 
+  it("is not looked for where the API does not answer, and that is said with everything else", async () => {
+    const { endpoint } = project.config.cluster;
+    await configure({ debian }, set({ cores: 0 }));
+    await project.configure((config) => {
+      config.cluster.endpoint = "https://127.0.0.1:9";
+    });
+    const run = await project.pulumi("preview");
+    expect(run.output).toMatch(/FAIL api-reachable/);
+    expect(run.output).toContain("cloneSets.db.cores: found 0");
+    expect(run.output).toContain("templates.debian.existing: this could not be looked up on the cluster");
+    await project.configure((config) => {
+      config.cluster.endpoint = endpoint;
+    });
+  });
+
   it("without a cloud-init drive carries no addresses", async () => {
     await control().patchConfig(900, { set: {}, delete: ["ide2"] });
     await configure({ debian }, set());
