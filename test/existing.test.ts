@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { upUntil } from "./kill.ts";
 import { openProject, type Project } from "./project.ts";
 
 /** Clones of a template that this stack did not make (VM 900 of the lab), and VMIDs and addresses from ranges. */
@@ -169,6 +170,23 @@ describe("VMIDs and addresses from ranges", () => {
     expect((await made()).map((line) => line.split(" ", 2).join(" "))).toEqual(
       [0, 1, 2, 3, 4].map((n) => `${9100 + n} app-${n + 1}`),
     );
+  });
+
+  it("are those of a killed run again: what it had begun is taken up, nothing is made twice", async () => {
+    const config = ranged({ template: "debian", count: 6, namePattern: "kill-{n}", ips: "10.0.0.1-10.0.0.14/28" });
+    await configure({ debian }, { kill: { ...config.web, vmIds: "9400-9449" } });
+    project.env.GOLDEN_FLEET_ALLOW_DELETES = "10";
+    await control().timeScale(1);
+    const isHalf = async () =>
+      Object.entries(await vms()).some(([id, { config }]) => Number(id) >= 9400 && config.lock === "clone");
+    await upUntil(project, isHalf);
+    await control().timeScale(0.02);
+    const run = await up();
+    expect(run.code, run.output).toBe(0);
+    expect((await made()).map((line) => line.split(" ", 2).join(" "))).toEqual(
+      [0, 1, 2, 3, 4, 5].map((n) => `${9400 + n} kill-${n + 1}`),
+    );
+    expect(stepsOf(await up())).toEqual([]);
   });
 
   it("that are too few are told before anything is changed", async () => {
