@@ -4,6 +4,7 @@ import type { CloneSet as CloneSetConfig, PlacedClone, PlacedTemplate } from "..
 import { replicasOf } from "../config/replicas.ts";
 import { usesSnippets } from "../config/rules/snippets.ts";
 import type { Template } from "../config/template.ts";
+import { cloneDisks } from "../fleet/cloneDisks.ts";
 import { cloneOptions } from "../fleet/cloneOptions.ts";
 import { ipConfig } from "../fleet/cloudInit/ipConfig.ts";
 import { installsAgent } from "../fleet/cloudInit/vendorData.ts";
@@ -101,6 +102,12 @@ function hardware(clone: PlacedClone, template: Template) {
   });
 }
 
+/** Disks of its own, and whether they stay when it is made anew. */
+function ownDisks({ extraDisks = [], keepDisks }: PlacedClone, template: Template, datastore: string) {
+  const disks = cloneDisks(extraDisks, template, datastore);
+  return given({ disks: disks.length > 0 ? disks : undefined, keepDisks: keepDisks ? (true as const) : undefined });
+}
+
 /** The nodes that a clone may be on. With `spread` each clone of a set begins with another one. */
 function placesOf(clone: PlacedClone, index: number, { set, sources }: CloneSetArgs) {
   const nodes = clone.node === undefined ? set.nodes : [clone.node];
@@ -153,6 +160,7 @@ export class CloneSet extends pulumi.ComponentResource {
         onBoot: set.onBoot,
         start: set.start,
         ...hardware(clone, template),
+        ...ownDisks(clone, template, (full && set.datastore) || cluster.datastores.disks),
         ...(!usesSnippets(template) && { userData: "pve" as const }),
         ...given(
           {

@@ -1,4 +1,4 @@
-import { growDisk, moveDisk } from "../../proxmox/disks.ts";
+import { addDisk, deleteDisk, growDisk, moveDisk } from "../../proxmox/disks.ts";
 import { cloneGuest, readConfig, readStatus, writeConfig } from "../../proxmox/guests.ts";
 import { migrateVm } from "../../proxmox/migrateVm.ts";
 import { pendingOptions } from "../../proxmox/pendingOptions.ts";
@@ -12,6 +12,7 @@ import { atRest, targetOf } from "./leftovers.ts";
 import { waitUntilReady } from "./readiness/ready.ts";
 import type { CloneApi } from "./steps/cloneOrTakeUp.ts";
 import type { ConfigureApi } from "./steps/configure.ts";
+import type { ExtraDisksApi } from "./steps/extraDisks.ts";
 import type { FindApi } from "./steps/find.ts";
 import type { GrowDiskApi } from "./steps/growDisk.ts";
 import type { PoolApi } from "./steps/intoPool.ts";
@@ -31,11 +32,12 @@ export type StepsApi = PlaceApi &
   MoveDisksApi &
   ConfigureApi &
   GrowDiskApi &
+  ExtraDisksApi &
   PowerApi &
   ReadyApi;
 
 export function stepsApi(
-  { client, nodeMemory }: Run,
+  { client, nodeMemory, limiter }: Run,
   { inputs, messages }: Pick<Work, "inputs" | "messages">,
 ): StepsApi {
   const { vmId, fleetId } = inputs;
@@ -55,6 +57,12 @@ export function stepsApi(
     setOptions: (vm, options) =>
       withRetry(() => writeConfig(client, vm.node, vm.vmId, options), { when: isTransient, pauseMs }),
     growDisk: (vm, disk, onBegin) => growDisk(client, vm, disk, { onBegin }),
+    addDisk: (vm, { drive, datastore, sizeGiB, options }, more) =>
+      limiter.run({ node: vm.node, datastore, onWait: messages.report }, () => {
+        const value = [`${datastore}:${sizeGiB}`, options].filter(Boolean).join(",");
+        return addDisk(client, vm, { drive, value }, more);
+      }),
+    deleteDisk: (vm, drive) => deleteDisk(client, vm, drive),
     readStatus: (node, id) => readStatus(client, node, id),
     pendingOptions: (node, id) => pendingOptions(client, node, id),
     start: (vm, options) => startVm(client, vm, options),

@@ -43,6 +43,8 @@ vi.mock("./api.ts", () => ({
       readConfig: call("readConfig", () => ({ scsi0: "local-lvm:vm-9101-disk-0,size=20G" })),
       setOptions: call("setOptions", () => undefined),
       growDisk: call("growDisk", () => undefined),
+      addDisk: call("addDisk", () => undefined),
+      deleteDisk: call("deleteDisk", () => undefined),
       readStatus: call("readStatus", () => ({ status: power })),
       pendingOptions: call("pendingOptions", () => []),
       start: call("start", () => []),

@@ -9,6 +9,7 @@ import { type CloneInputs, type Place, waits } from "./inputs.ts";
 import { type CloneState, compact } from "./state.ts";
 import { cloneOrTakeUp } from "./steps/cloneOrTakeUp.ts";
 import { configure } from "./steps/configure.ts";
+import { extraDisks } from "./steps/extraDisks.ts";
 import { find } from "./steps/find.ts";
 import { growDisk } from "./steps/growDisk.ts";
 import { intoPool } from "./steps/intoPool.ts";
@@ -56,6 +57,7 @@ async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void
   await stage({ ...at("move the disks of"), datastore }, () => moveDisks(api, work));
   await stage(at("configure"), () => configure(api, work));
   await stage(at("grow the disk of"), () => growDisk(api, work));
+  await stage(at("set up the disks of"), () => extraDisks(api, work));
   await stage({ ...at("start"), datastore }, () => power(api, work, before));
   await stage(at("wait for"), () => waitUntilReady(api, work, before));
 }
@@ -101,7 +103,7 @@ export async function converge(
     if (run.outage) throw new ProxmoxError("not-tried", `not tried: ${run.outage.message.split("\n", 2).join("; ")}`);
     await takeSteps(run, work, before);
     // The template's datastore and content are what a clone is made from; the rest has been brought to the VM.
-    state.spec = inputs;
+    state.spec = state.spec.disks ? { ...inputs, disks: state.spec.disks } : inputs;
     messages.report(`${name}: ${state.status}`);
     if (waits(inputs, state.made) && state.status !== "ready") rollout.unhealthy(vmId, "not ready in time");
     else rollout.healthy(vmId);

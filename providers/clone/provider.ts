@@ -10,6 +10,7 @@ import { converge } from "./converge.ts";
 import { diff } from "./diff.ts";
 import { type CloneInputs, waits, waitsOtherwise } from "./inputs.ts";
 import { look } from "./look.ts";
+import { shrinking } from "./ownDisks.ts";
 import { remove } from "./remove.ts";
 import { type CloneState, VERSIONS } from "./state.ts";
 
@@ -67,7 +68,12 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     if (news.keep && olds.vmId !== undefined) return { inputs: { ...(olds as CloneInputs), keep: true } };
     const shrinks = typeof wants === "number" && wants < had && olds.vmId === news.vmId;
     const reason = `the disk of ${name} has ${had} GiB, and PVE cannot shrink disks; expected at least that, found ${wants}`;
-    return { inputs: news, ...(shrinks && { failures: [{ property: "diskGiB", reason }] }) };
+    const smaller = olds.vmId === news.vmId ? shrinking(olds.disks, news.disks, name) : undefined;
+    const failures = [
+      ...(shrinks ? [{ property: "diskGiB", reason }] : []),
+      ...(smaller === undefined ? [] : [{ property: "disks", reason: smaller }]),
+    ];
+    return { inputs: news, ...(failures.length > 0 && { failures }) };
   },
 
   async diff(config, _id, state, news) {
@@ -141,13 +147,14 @@ export const provider: Handlers<CloneInputs, CloneState> = {
 
 /** The spec with what the config says of how the clone is treated, which nobody has to bring to the VM. */
 function withTreatment(state: CloneState, news: CloneInputs): CloneState {
-  const { start, waitFor, addressByAgent, shutdownSeconds } = news;
-  const { start: _s, waitFor: _w, addressByAgent: _a, shutdownSeconds: _d, ...rest } = state.spec;
+  const { start, waitFor, addressByAgent, shutdownSeconds, keepDisks } = news;
+  const { start: _s, waitFor: _w, addressByAgent: _a, shutdownSeconds: _d, keepDisks: _k, ...rest } = state.spec;
   const treatment = {
     start,
     ...(waitFor && { waitFor }),
     ...(addressByAgent && { addressByAgent }),
     ...(shutdownSeconds !== undefined && { shutdownSeconds }),
+    ...(keepDisks && { keepDisks }),
   };
   return { ...state, spec: { ...rest, ...treatment } };
 }

@@ -60,7 +60,7 @@ function noteFound(work: Work, { node, config, mark, owner }: FoundVm): void {
   work.config = config;
   const isOurs = owner === "ours";
   // A VM that is taken over may have any mark: what the config says of it keeps the next run from making it anew.
-  state.made = observedMade({ ...madeNow(work), ...(isOurs && madeFrom(mark)) }, config);
+  state.made = observedMade({ ...madeNow(work), ...(isOurs && madeFrom(mark)) }, config, work.inputs.disks);
   if (isOurs) work.freshUuid = freshUuid(state, config);
   state.spec = { ...state.spec, places: work.inputs.places };
 }
