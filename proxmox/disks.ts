@@ -17,6 +17,12 @@ export function diskVolumes(config: GuestConfig): Record<string, string> {
   );
 }
 
+/** All disks that a VM holds, those that it does not use (PVE: unusedN) included. */
+export function heldVolumes(config: GuestConfig): Record<string, string> {
+  const unused = Object.entries(config).filter(([key]) => /^unused\d+$/.test(key));
+  return { ...diskVolumes(config), ...Object.fromEntries(unused.map(([key, volume]) => [key, String(volume)])) };
+}
+
 /** The cloud-init drive of a config and its volume, which no other drive holds. */
 export function cloudInitVolume(config: GuestConfig): Record<string, string> {
   return Object.fromEntries(

@@ -21,8 +21,8 @@ import { waitUntilReady } from "./steps/waitUntilReady.ts";
 import type { Work } from "./steps/work.ts";
 
 /** What is known of a clone before anything is made. */
-export const unmade = ({ stack, fleetId, vmId, set }: CloneInputs): CloneState => ({
-  spec: { stack, fleetId, vmId, set },
+export const unmade = ({ stack, fleetId, vmId, set, keepDisks }: CloneInputs): CloneState => ({
+  spec: { stack, fleetId, vmId, set, ...(keepDisks && { keepDisks }) },
   status: "failed",
 });
 
@@ -37,11 +37,14 @@ async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void
     vmId,
   });
 
+  // What a killed run has left half-way shows where a clone is made, or was not finished.
+  if (inputs.disks && (!before.made || before.status === "failed"))
+    work.holder = await stage(at("look for the disks of"), () => api.findHolder());
   if (before.made) {
     await stage(at("find"), () => find(api, work));
     if (movesAway(state, inputs)) await stage(at("migrate"), async () => migrate(api, work, await place(api, inputs)));
   } else {
-    const to: Place = await stage(at("find a node for"), () => place(api, inputs));
+    const to: Place = await stage(at("find a node for"), () => place(api, inputs, work.holder));
     const { node, sourceVmId, sourceNode = node } = to;
     const cloning = {
       ...at("make"),

@@ -11,7 +11,7 @@ import { diff } from "./diff.ts";
 import { type CloneInputs, waits, waitsOtherwise } from "./inputs.ts";
 import { look } from "./look.ts";
 import { shrinking } from "./ownDisks.ts";
-import { remove } from "./remove.ts";
+import { remove, removeHolder } from "./remove.ts";
 import { type CloneState, VERSIONS } from "./state.ts";
 
 /** How many clones of a set the run is about. */
@@ -22,6 +22,15 @@ function clonesInRun(config: ConfigReader, fullStack: string, key: string): numb
   const [, project = "", stack = ""] = fullStack.split("/");
   const part = new Part({ project, stack }, selection());
   return set.clones.filter(({ vmId }) => part.hasClone(key, { vmId, template: set.template }, templates)).length;
+}
+
+/** Whether the config means a VMID for a VM of its own. */
+function reservedIn(config: ConfigReader): (vmId: number) => boolean {
+  const { templates, cloneSets, leftOut } = readStackConfig(config);
+  const sets = Object.values({ ...cloneSets, ...leftOut });
+  const vms = [...Object.values({ ...templates }), ...sets.flatMap(({ clones }) => clones)];
+  const all = new Set(vms.map(({ vmId }) => vmId));
+  return (vmId) => all.has(vmId);
 }
 
 /** Works on a clone, and says now and then how far its set is. */
@@ -83,6 +92,8 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     else run.progress.unchanged(news.set, news.vmId);
     const rollout = run.rollouts.enter(news.vmId, news.set, news.maxUnavailable ?? 1);
     if (result.replaces.length > 0) rollout.replacing.add(state.spec.vmId);
+    // Of a clone that is deleted for good, the engine asks for no difference.
+    if (news.keepDisks && state.spec.disks) run.keeping.set(state.spec.vmId, news);
     return result;
   },
 
@@ -136,7 +147,12 @@ export const provider: Handlers<CloneInputs, CloneState> = {
       await stage(where, () => rollout.enter(vmId)).catch((error) => run.deletions.hold(error));
     }
     try {
-      await run.deletions.attempt(() => remove(run, state, messagesFor(state.spec)));
+      await run.deletions.attempt(async () => {
+        const next = run.keeping.get(vmId);
+        const messages = messagesFor(state.spec);
+        await remove(run, state, messages, next && { next, isReserved: reservedIn(config) });
+        if (!isReplacement && spec.keepDisks) await removeHolder(run, state, messages);
+      });
     } catch (error) {
       if (isReplacement) rollout.unhealthy(vmId, "it could not be deleted");
       throw error;

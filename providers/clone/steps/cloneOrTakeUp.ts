@@ -44,13 +44,14 @@ function madeNow({ inputs }: Work): Made {
 
 /** Notes a VM that was made just now. */
 function noteNew(work: Work, { node }: Place): void {
-  const { stack, fleetId, vmId, set, places, pool } = work.inputs;
+  const { stack, fleetId, vmId, set, places, pool, keepDisks } = work.inputs;
   const { state } = work;
   work.isNew = true;
   work.freshUuid = randomUUID();
   state.node = node;
   state.made = madeNow(work);
-  state.spec = { stack, fleetId, vmId, set, places, ...(pool !== undefined && { pool }) };
+  const asked = { ...(pool !== undefined && { pool }), ...(keepDisks && { keepDisks }) };
+  state.spec = { stack, fleetId, vmId, set, places, ...asked };
 }
 
 /** Notes a VM that stood on the VMID already. */

@@ -21,10 +21,12 @@ async function working(
     have,
     config = {},
     fails,
+    holder,
     ...inputs
-  }: { have?: CloneDisk[]; config?: GuestConfig; fails?: string } & Partial<CloneInputs> = {},
+  }: { have?: CloneDisk[]; config?: GuestConfig; fails?: string; holder?: GuestConfig } & Partial<CloneInputs> = {},
 ) {
   const asked: string[] = [];
+  const held = { ...holder };
   const spec = fakeClone(have && { disks: have });
   const work = fakeWork({ ...inputs, ...(wanted && { disks: wanted }) }, { state: fakeState({ spec }) });
   const ask = (text: string) => {
@@ -32,6 +34,19 @@ async function working(
     if (text === fails) throw new Error("refused");
   };
   const api = {
+    findHolder: async () => {
+      asked.push("find");
+      return holder && { node: "pve1", vmId: 105, config: held };
+    },
+    takeBack: async (_holder: object, from: string, _vm: object, drive: string) => {
+      config[drive] = held[from];
+      Reflect.deleteProperty(held, from);
+      ask(`take ${from} back as ${drive}`);
+    },
+    releaseHolder: async () => {
+      asked.push("release");
+      return Object.keys(held).find((key) => key !== "description");
+    },
     readConfig: async () => {
       asked.push("read");
       return config;
@@ -57,7 +72,7 @@ describe("a clone's own disks", () => {
   it("are added one by one; the state has those that were, when one is refused", async () => {
     const both = [disk("scsi1"), disk("scsi2", { datastore: "hdd", sizeGiB: 9 })];
     expect(await working(both)).toMatchObject({
-      asked: ["read", "add scsi1 local-lvm:8", "add scsi2 hdd:9"],
+      asked: ["read", "find", "add scsi1 local-lvm:8", "find", "add scsi2 hdd:9"],
       disks: both,
     });
     expect(await working(both, { fails: "add scsi2 hdd:9" })).toMatchObject({
@@ -105,7 +120,38 @@ describe("a clone's own disks", () => {
 
   it("that somebody has removed are made anew", async () => {
     const { asked } = await working([disk("scsi1")], { have: [disk("scsi1", { sizeGiB: 0 })] });
-    expect(asked).toEqual(["read", "add scsi1 local-lvm:8"]);
+    expect(asked).toEqual(["read", "find", "add scsi1 local-lvm:8"]);
+  });
+
+  const mark = (content: string) =>
+    `proxmox-golden-fleet: fleet=c1d2be9a stack=s resource=disksOf.9101 vmid=105 content=${content}`;
+
+  it("come back from their holder, which then goes; they become what the config says", async () => {
+    const wanted = [disk("scsi2"), disk("scsi3", { sizeGiB: 16 }), disk("virtio0")];
+    const holder = { description: mark("scsi0,scsi1"), scsi0: value(1), scsi1: value(2, "size=8G") };
+    const { asked, disks } = await working(wanted, { holder });
+    expect(asked).toEqual([
+      ...["read", "find", "take scsi0 back as scsi2", "read", "grow scsi2 to 8"],
+      ...["take scsi1 back as scsi3", "read", `set {"scsi3":"${value(2, "size=8G,discard=on")}"}`, "grow scsi3 to 16"],
+      ...["add virtio0 local-lvm:8", "release"],
+    ]);
+    expect(disks).toEqual(wanted);
+  });
+
+  it("that a killed task has lost on the way are not replaced by empty ones, and the holder stays", async () => {
+    const { asked, error } = await working([disk("scsi1")], { holder: { description: mark("scsi0") } });
+    expect(asked).toEqual(["read", "find"]);
+    expect(error).toBe(
+      "scsi1 with 8 GiB was in VM 105 and is to be given back to VM 9101, but neither has it now: a task of PVE was killed on the way. On pve1, `qm rescan --vmid 9101` lists its volume as unused; attach it with: qm set 9101 --scsi1 <volume>,discard=on",
+    );
+  });
+
+  it("that the config has no place for stay in the holder, and this is told", async () => {
+    const holder = { description: mark("scsi0,scsi1"), scsi0: value(1), scsi1: value(2) };
+    const { said } = await working([disk("scsi1")], { holder });
+    expect(said.at(-1)).toBe(
+      "warn: VM 105 (on pve1) still holds scsi1 of web-1, and nothing in the config is to get it; it is left alone. If nobody needs it, run on pve1: qm set 105 --protection 0 && qm destroy 105 --purge",
+    );
   });
 
   it("that have left the config are deleted, and this is told; one that is gone already is forgotten", async () => {

@@ -4,6 +4,7 @@ import type { Params } from "../../../proxmox/client.ts";
 import { ProxmoxError } from "../../../proxmox/errors.ts";
 import type { GuestConfig } from "../../../proxmox/guests.ts";
 import type { RunOptions } from "../../../proxmox/task.ts";
+import { type Holder, leftInHolder, lostOnTheWay, slotsOfHolder } from "../holders.ts";
 import {
   bySlot,
   diskName,
@@ -22,6 +23,12 @@ import { vmOf, type Work } from "./work.ts";
 type Vm = { node: string; vmId: number };
 
 export interface ExtraDisksApi extends GrowDiskApi, MoveDisksApi {
+  /** The VM that has disks of the clone since it was to be made anew. */
+  findHolder(): Promise<Holder | undefined>;
+  /** Gives a disk of the holder back to the clone. */
+  takeBack(holder: Holder, from: string, vm: Vm, drive: string): Promise<void>;
+  /** Deletes the holder; gives the disks that it still has, and then leaves it. */
+  releaseHolder(holder: Holder): Promise<string | undefined>;
   /** Allocates a volume for a drive that the VM does not have. */
   addDisk(vm: Vm, disk: CloneDisk, options: RunOptions): Promise<void>;
   /** Takes a drive off the VM and deletes its volume. */
@@ -86,6 +93,20 @@ export async function extraDisks(api: ExtraDisksApi, work: Work): Promise<void> 
   const have = state.spec.disks ?? [];
   const wanted = onTheirDrives(have, inputs.disks);
   if (have.length + wanted.length === 0) return;
+  await bring(api, work, have, wanted);
+  if (!work.holder) return;
+  const held = await api.releaseHolder(work.holder);
+  if (held !== undefined) messages.warn(leftInHolder(work.holder, held, inputs.name));
+  work.holder = undefined;
+}
+
+async function bring(
+  api: ExtraDisksApi,
+  work: Work,
+  have: readonly CloneDisk[],
+  wanted: readonly CloneDisk[],
+): Promise<void> {
+  const { inputs, state, messages } = work;
   const vm = vmOf(work);
   const { disks: _, ...rest } = state.spec;
   const there = bySlot(have);
@@ -98,7 +119,7 @@ export async function extraDisks(api: ExtraDisksApi, work: Work): Promise<void> 
   };
   note();
 
-  const config = (await api.readConfig(vm.node, vm.vmId)) ?? {};
+  let config = (await api.readConfig(vm.node, vm.vmId)) ?? {};
   for (const disk of lost) {
     await deleteLost(api, work, config, disk);
     lost = lost.filter((one) => one !== disk);
@@ -106,11 +127,21 @@ export async function extraDisks(api: ExtraDisksApi, work: Work): Promise<void> 
   }
   for (const [index, disk] of wanted.entries()) {
     const { drive } = disk;
-    if (config[drive] === undefined) {
+    const slot = slots[index] ?? "";
+    const isMissing = config[drive] === undefined;
+    if (isMissing) work.holder ??= await api.findHolder();
+    if (isMissing && work.holder?.config[slot] !== undefined) {
+      messages.report(`giving ${drive} back to ${inputs.name}`);
+      await api.takeBack(work.holder, slot, vm, drive);
+      config = (await api.readConfig(vm.node, vm.vmId)) ?? {};
+      await change(api, work, disk, config);
+    } else if (isMissing && work.holder && slotsOfHolder(work.holder).includes(slot)) {
+      throw lostOnTheWay(work.holder, vm.vmId, disk);
+    } else if (isMissing) {
       messages.report(`adding disk ${diskName(disk)} to ${inputs.name}`);
       await api.addDisk(vm, disk, { onSilence: () => messages.report(`waiting for an answer of ${vm.node}`) });
     } else {
-      const isKnown = (there.get(slots[index] ?? "")?.sizeGiB ?? 0) > 0 || inputs.adopt === true;
+      const isKnown = (there.get(slot)?.sizeGiB ?? 0) > 0 || inputs.adopt === true;
       const isDisk = volumeOf(config, drive) !== undefined;
       if (!isDisk || !(isKnown || isDeepStrictEqual(observedOwnDisk({ ...disk, sizeGiB: 0 }, config), disk)))
         throw inTheWay(work, disk, config);
