@@ -151,7 +151,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
         const next = run.keeping.get(vmId);
         const messages = messagesFor(state.spec);
         await remove(run, state, messages, next && { next, isReserved: reservedIn(config) });
-        if (!isReplacement && spec.keepDisks) await removeHolder(run, state, messages);
+        if (!next && !isReplacement && spec.keepDisks) await removeHolder(run, state, messages);
       });
     } catch (error) {
       if (isReplacement) rollout.unhealthy(vmId, "it could not be deleted");
