@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { upUntil } from "./kill.ts";
 import { openProject, type Project, type StackConfig } from "./project.ts";
@@ -98,6 +99,34 @@ describe("disks that are kept", () => {
     expect(await writtenOn(9102, "scsi1", "scsi2")).toEqual([1_111_111_111, 2_222_222_222]);
     expect(await holders()).toEqual([]);
     expect(stepsOf(await up())).toEqual([]);
+  });
+
+  it("are in no danger when PVE itself is killed while it gives one away", async () => {
+    await renew(9012, withDisks(DISKS, { keepDisks: true }, replacing));
+    await control().hangTask("qmmove", { volumes: 2 });
+    const killing = (async () => {
+      while ((await configOf(9102)).scsi1 !== undefined) await setTimeout(20);
+      await control().killTask({ type: "qmmove" });
+    })();
+    const failed = await up();
+    await killing;
+    expect(failed.code, failed.output).not.toBe(0);
+    const [id = ""] = (await holders())[0]?.split(" ") ?? [];
+    const refused = await up();
+    expect(refused.output).toContain(
+      `scsi1 with 16 GiB of web-2 is to be kept, but VM 9102 does not have it, and neither has VM ${id}`,
+    );
+    expect(await writtenOn(9102, "scsi2")).toEqual([2_222_222_222]);
+    // As the command that the error names, and somebody who knows whose volume it is.
+    const [volume = ""] = await volumesOf(Number(id));
+    await control().patchConfig(Number(id), {
+      set: { scsi0: `local-lvm:${volume},backup=0,discard=on,size=16G,ssd=1` },
+    });
+    const run = await up();
+    expect(run.code, run.output).toBe(0);
+    expect(await writtenOn(9102, "scsi1", "scsi2")).toEqual([1_111_111_111, 2_222_222_222]);
+    expect((await configOf(9102)).scsi1).toContain("iothread=1");
+    expect(await holders()).toEqual([]);
   });
 
   it("stop a replacement on another node, before anything is deleted", async () => {

@@ -102,7 +102,10 @@ export async function keepDisks(keeping: Keeping, node: string): Promise<void> {
       reassignDisk(client, vm, { drive, toVmId, toDrive: slot }),
     );
   }
-  const [left, held] = await Promise.all([readConfig(client, node, vmId), readConfig(client, node, holder.vmId)]);
+  const [left, held] = await Promise.all([
+    readConfig(client, node, vmId),
+    readConfig(client, holder.node, holder.vmId),
+  ]);
   for (const [slot, disk] of kept) {
     if (volumeOf(left ?? {}, disk.drive) === undefined && volumeOf(held ?? {}, slot) !== undefined) continue;
     refuse(`${diskName(disk)} of ${name} is not in VM ${holder.vmId} on ${node}, which is to hold it`);
