@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { load, noble } from "../config/testing.ts";
 import type { CloneInputs, Place } from "../providers/clone/inputs.ts";
-import { CloneSet, type Source } from "./cloneSet.ts";
+import { CloneSet } from "./cloneSet.ts";
 
 const known = { node: "pve2", status: "ready", address: undefined as string | undefined };
 /** What the set has asked for: names of the resources, and their inputs. */
@@ -45,7 +45,8 @@ function cloneSet(
   const sources = Object.values(config.templates ?? {}).map((one) => ({
     node: one.node,
     template: one,
-    resource: { vmId: one.vmId, contentHash: "0123456789ab" } as unknown as Source["resource"],
+    vmId: one.vmId,
+    content: "0123456789ab",
   }));
   const [first, ...more] = sources;
   const { cluster, cloneSets } = config;

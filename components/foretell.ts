@@ -16,6 +16,12 @@ import type { VmTemplate } from "./vmTemplate.ts";
 const losing = (disks: readonly CloneDisk[]): Pick<Event, "loses"> =>
   disks.length > 0 ? { loses: diskNamesText(disks) } : {};
 
+/** Why a clone is made anew. */
+function replacedFor(made: NonNullable<CloneState["made"]>, wish: WantedClone["wish"]): string {
+  if (made.full !== wish.full) return wish.full ? "mode: full" : "mode: linked";
+  return made.firstBoot === wish.firstBoot ? "another template" : "another cloudInit";
+}
+
 /** What happens to a clone of the config. */
 export function cloneEvents(
   plan: Plan,
@@ -39,10 +45,10 @@ export function cloneEvents(
   const { reasons } = diff(state, news);
   if (plan === "create") {
     if (!state.made) return [event("made", reasons.find(({ effect }) => effect === "made")?.detail)];
-    const why = state.made.full === wish.full ? "another template" : wish.full ? "mode: full" : "mode: linked";
     const { kept, gone } = whenMadeAnew(state.spec.disks, news);
     const stays = kept.length > 0 ? `; ${diskNamesText(kept)}` : "";
-    return [{ ...event(kept.length > 0 ? "renewed" : "replaced", `${why}${stays}`), ...losing(gone) }];
+    const effect = kept.length > 0 ? "renewed" : "replaced";
+    return [{ ...event(effect, `${replacedFor(state.made, wish)}${stays}`), ...losing(gone) }];
   }
   const { changed, treated } = changedOptions(state, news);
   const events = [

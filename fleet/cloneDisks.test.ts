@@ -22,6 +22,23 @@ it("disks of a clone follow those of its template, each on its bus", () => {
   ]);
 });
 
+it("disks of a clone whose template was made elsewhere get the drives that it leaves free", () => {
+  const { templates, cloneSets } = load({
+    cloneSets: {
+      web: {
+        template: "noble",
+        extraDisks: [{ sizeGiB: 1 }, { sizeGiB: 1 }, { sizeGiB: 1, bus: "sata" }],
+        clones: [{ name: "web-1", vmId: 9101 }],
+      },
+    },
+  });
+  const [clone] = cloneSets.web?.clones ?? [];
+  if (!clone?.extraDisks || !templates.noble) throw new Error("there is no clone");
+  const existing = { content: "a", bootDisk: "scsi1", diskDrives: ["scsi1"], drives: ["ide2", "scsi1", "sata0"] };
+  const disks = cloneDisks(clone.extraDisks, { ...templates.noble, existing }, "local-lvm");
+  expect(disks.map(({ drive }) => drive)).toEqual(["scsi0", "scsi2", "sata1"]);
+});
+
 it("options are those that are not PVE's defaults", () => {
   const all = { discard: false, ssd: false, iothread: false, cache: "writeback", aio: "threads", backup: false };
   const [one, other] = disksOf(

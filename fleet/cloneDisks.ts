@@ -1,4 +1,5 @@
 import { diskNames } from "../config/diskNames.ts";
+import type { CloneSource } from "../config/fleet.ts";
 import type { DiskOptions, Template } from "../config/template.ts";
 
 /** A disk of a clone's own. */
@@ -41,7 +42,14 @@ export function diskDefaults(
   return { ssd: ssd ?? bus !== "virtio", iothread: iothread ?? ownThread };
 }
 
-function optionsOf(disk: DiskOptions, template: Template): string {
+/** A drive, or the first of its bus that is free. */
+export function freeDrive(drive: string, used: ReadonlySet<string>): string {
+  if (!used.has(drive)) return drive;
+  const bus = drive.replace(/\d+$/, "");
+  for (let index = 0; ; index++) if (!used.has(`${bus}${index}`)) return `${bus}${index}`;
+}
+
+function optionsOf(disk: DiskOptions, template: Pick<Template, "scsiController">): string {
   const { ssd, iothread } = diskDefaults(disk, template);
   return optionsText(
     new Map([
@@ -55,18 +63,24 @@ function optionsOf(disk: DiskOptions, template: Template): string {
   );
 }
 
+/** The drives that a template has. */
+const drivesOf = (template: CloneSource): readonly string[] => template.existing?.drives ?? diskNames(template);
+
 /**
- * A clone's own disks, on the drives after those of its template.
+ * A clone's own disks, on the drives after those of its template, or that one leaves free which was made elsewhere.
  *
  * @param datastore where they are unless they say so themselves
  */
-export function cloneDisks(extraDisks: readonly DiskOptions[], template: Template, datastore: string): CloneDisk[] {
-  const { disk, extraDisks: others } = template;
-  const drives = diskNames({ disk, extraDisks: [...others, ...extraDisks] }).slice(1 + others.length);
-  return extraDisks.map((one, index) => ({
-    drive: drives[index] ?? "",
-    datastore: one.datastore ?? datastore,
-    sizeGiB: one.sizeGiB,
-    options: optionsOf(one, template),
-  }));
+export function cloneDisks(extraDisks: readonly DiskOptions[], template: CloneSource, datastore: string): CloneDisk[] {
+  const used = new Set(drivesOf(template));
+  return extraDisks.map((one) => {
+    const drive = freeDrive(`${one.bus}0`, used);
+    used.add(drive);
+    return {
+      drive,
+      datastore: one.datastore ?? datastore,
+      sizeGiB: one.sizeGiB,
+      options: optionsOf(one, template),
+    };
+  });
 }

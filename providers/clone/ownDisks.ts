@@ -1,4 +1,4 @@
-import { type CloneDisk, DISK_OPTIONS, optionsText } from "../../fleet/cloneDisks.ts";
+import { type CloneDisk, DISK_OPTIONS, freeDrive, optionsText } from "../../fleet/cloneDisks.ts";
 import { datastoreOf, sizeOf } from "../../proxmox/disks.ts";
 import type { GuestConfig } from "../../proxmox/guests.ts";
 import { formatProperties, parseProperties } from "../../proxmox/propertyString.ts";
@@ -28,12 +28,6 @@ export function slotsOf(disks: Disks): string[] {
 export function bySlot(disks: Disks): Map<string, CloneDisk> {
   const slots = slotsOf(disks);
   return new Map((disks ?? []).map((disk, index) => [slots[index] ?? "", disk]));
-}
-
-function freeDrive(drive: string, used: ReadonlySet<string>): string {
-  if (!used.has(drive)) return drive;
-  const bus = busOf(drive);
-  for (let index = 0; ; index++) if (!used.has(`${bus}${index}`)) return `${bus}${index}`;
 }
 
 /** The disks of the config on the drives that a clone has them on; a new one gets its own, or the next that is free. */

@@ -16,9 +16,9 @@ import { type CloneState, VERSIONS } from "./state.ts";
 
 /** How many clones of a set the run is about. */
 function clonesInRun(config: ConfigReader, fullStack: string, key: string): number {
-  const { templates, cloneSets } = readStackConfig(config);
-  const set = cloneSets?.[key];
-  if (!set || !templates) return 0;
+  const { templates, cloneSets } = readStackConfig(config, runOf(config).resolved);
+  const set = cloneSets[key];
+  if (!set) return 0;
   const [, project = "", stack = ""] = fullStack.split("/");
   const part = new Part({ project, stack }, selection());
   return set.clones.filter(({ vmId }) => part.hasClone(key, { vmId, template: set.template }, templates)).length;
@@ -26,7 +26,7 @@ function clonesInRun(config: ConfigReader, fullStack: string, key: string): numb
 
 /** Whether the config means a VMID for a VM of its own. */
 function reservedIn(config: ConfigReader): (vmId: number) => boolean {
-  const { templates, cloneSets, leftOut } = readStackConfig(config);
+  const { templates, cloneSets, leftOut } = readStackConfig(config, runOf(config).resolved);
   const sets = Object.values({ ...cloneSets, ...leftOut });
   const vms = [...Object.values({ ...templates }), ...sets.flatMap(({ clones }) => clones)];
   const all = new Set(vms.map(({ vmId }) => vmId));
@@ -163,14 +163,23 @@ export const provider: Handlers<CloneInputs, CloneState> = {
 
 /** The spec with what the config says of how the clone is treated, which nobody has to bring to the VM. */
 function withTreatment(state: CloneState, news: CloneInputs): CloneState {
-  const { start, waitFor, addressByAgent, shutdownSeconds, keepDisks } = news;
-  const { start: _s, waitFor: _w, addressByAgent: _a, shutdownSeconds: _d, keepDisks: _k, ...rest } = state.spec;
+  const { start, waitFor, addressByAgent, shutdownSeconds, firstBoot, keepDisks } = news;
+  const {
+    start: _s,
+    waitFor: _w,
+    addressByAgent: _a,
+    shutdownSeconds: _d,
+    firstBoot: _f,
+    keepDisks: _k,
+    ...rest
+  } = state.spec;
   const treatment = {
     start,
     ...(waitFor && { waitFor }),
     ...(addressByAgent && { addressByAgent }),
     ...(shutdownSeconds !== undefined && { shutdownSeconds }),
     ...(keepDisks && { keepDisks }),
+    ...(firstBoot !== undefined && { firstBoot }),
   };
   return { ...state, spec: { ...rest, ...treatment } };
 }

@@ -18,6 +18,7 @@ import { bridgeExists } from "./resources/bridges.ts";
 import { datastoreActive, datastoreContent, datastoreExists, datastoreSpace } from "./resources/datastores.ts";
 import { deviceFree, deviceMapping } from "./resources/devices.ts";
 import { diskSize } from "./resources/diskSize.ts";
+import { existingTemplate } from "./resources/existingTemplate.ts";
 import { poolExists } from "./resources/pools.ts";
 import { snippetsFolder } from "./resources/snippetsFolder.ts";
 import { templateInUse } from "./resources/templateInUse.ts";
@@ -44,6 +45,7 @@ export const CHECKS: readonly Check[] = [
   poolExists,
   deviceMapping,
   deviceFree,
+  existingTemplate,
   templateOnNode,
   diskSize,
   vmIdFree,
