@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { upUntil } from "./kill.ts";
 import { openProject, type Project } from "./project.ts";
 
 /** Clones of a template that this stack did not make (VM 900 of the lab), and VMIDs and addresses from ranges. */
@@ -74,6 +75,21 @@ describe("a template that was made elsewhere", () => {
     const run = await project.pulumi("preview");
     expect([run.code === 0, run.output]).toEqual([false, expect.stringMatching(text)]);
     expect(await vms()).toEqual(before);
+  });
+
+  it("is not looked for where the API does not answer, and that is said with everything else", async () => {
+    const { endpoint } = project.config.cluster;
+    await configure({ debian }, set({ cores: 0 }));
+    await project.configure((config) => {
+      config.cluster.endpoint = "https://127.0.0.1:9";
+    });
+    const run = await project.pulumi("preview");
+    expect(run.output).toMatch(/FAIL api-reachable/);
+    expect(run.output).toContain("cloneSets.db.cores: found 0");
+    expect(run.output).toContain("templates.debian.existing: this could not be looked up on the cluster");
+    await project.configure((config) => {
+      config.cluster.endpoint = endpoint;
+    });
   });
 
   it("without a cloud-init drive carries no addresses", async () => {
@@ -154,6 +170,23 @@ describe("VMIDs and addresses from ranges", () => {
     expect((await made()).map((line) => line.split(" ", 2).join(" "))).toEqual(
       [0, 1, 2, 3, 4].map((n) => `${9100 + n} app-${n + 1}`),
     );
+  });
+
+  it("are those of a killed run again: what it had begun is taken up, nothing is made twice", async () => {
+    const config = ranged({ template: "debian", count: 6, namePattern: "kill-{n}", ips: "10.0.0.1-10.0.0.14/28" });
+    await configure({ debian }, { kill: { ...config.web, vmIds: "9400-9449" } });
+    project.env.GOLDEN_FLEET_ALLOW_DELETES = "10";
+    await control().timeScale(1);
+    const isHalf = async () =>
+      Object.entries(await vms()).some(([id, { config }]) => Number(id) >= 9400 && config.lock === "clone");
+    await upUntil(project, isHalf);
+    await control().timeScale(0.02);
+    const run = await up();
+    expect(run.code, run.output).toBe(0);
+    expect((await made()).map((line) => line.split(" ", 2).join(" "))).toEqual(
+      [0, 1, 2, 3, 4, 5].map((n) => `${9400 + n} kill-${n + 1}`),
+    );
+    expect(stepsOf(await up())).toEqual([]);
   });
 
   it("that are too few are told before anything is changed", async () => {
