@@ -5,6 +5,7 @@ import { replicasOf } from "../config/replicas.ts";
 import { usesSnippets } from "../config/rules/snippets.ts";
 import { withSnippets } from "../fleet/cicustom.ts";
 import { type CloneBoot, knowsSerial } from "../fleet/cloneBoot.ts";
+import { cloneDisks } from "../fleet/cloneDisks.ts";
 import { cloneOptions } from "../fleet/cloneOptions.ts";
 import { ipConfig } from "../fleet/cloudInit/ipConfig.ts";
 import { snippetSources } from "../fleet/cloudInit/sources.ts";
@@ -119,6 +120,12 @@ function hardware(clone: PlacedClone, template: CloneSource) {
   });
 }
 
+/** Disks of its own, and whether they stay when it is made anew. */
+function ownDisks({ extraDisks = [], keepDisks }: PlacedClone, template: CloneSource, datastore: string) {
+  const disks = cloneDisks(extraDisks, template, datastore);
+  return given({ disks: disks.length > 0 ? disks : undefined, keepDisks: keepDisks ? (true as const) : undefined });
+}
+
 /** What clones of a source boot with; undefined: what PVE copies of the template. */
 function cicustomOf({ node, cicustom }: Source, boot: CloneBoot | undefined, snippets: CloneSnippets | undefined) {
   const own = boot && snippets ? snippets.of(boot, node) : undefined;
@@ -192,6 +199,7 @@ export class CloneSet extends pulumi.ComponentResource {
         onBoot: set.onBoot,
         start: set.start,
         ...hardware(clone, template),
+        ...ownDisks(clone, template, (full && set.datastore) || cluster.datastores.disks),
         ...(makesUserData(template, boot) && { userData: "pve" as const }),
         ...given(
           {

@@ -53,8 +53,8 @@ function told(
     part: new Part(scope, selection),
     before,
   });
-  const line = ({ what, name, effect, detail }: (typeof events)[number]) =>
-    `${what} ${name}: ${effect}${detail ? ` (${detail})` : ""}`;
+  const line = ({ what, name, effect, detail, loses }: (typeof events)[number]) =>
+    `${what} ${name}: ${effect}${detail ? ` (${detail})` : ""}${loses ? ` loses ${loses}` : ""}`;
   return { events: events.map(line), unchanged };
 }
 
@@ -74,6 +74,24 @@ it("of clones that are made anew: why their disks go", () => {
     "template noble (VM 9000): replaced",
     "clone web-1: replaced (another template)",
     "clone web-2: replaced (mode: full)",
+  ]);
+});
+
+it("of clones with disks of their own: which of them go, and which stay", () => {
+  const disk = (drive: string) => ({ drive, datastore: "local-lvm", sizeGiB: 8, options: "" });
+  const disks = [disk("scsi1"), disk("scsi2")];
+  const states = [1, 2, 3, 4].map((n) => stateOf(n, { spec: cloneOf(n, { disks }) }));
+  const wishes = [
+    cloneOf(1, { full: true, disks }),
+    cloneOf(2, { full: true, disks: [disk("scsi1")], keepDisks: true }),
+    cloneOf(3, { disks: [disk("scsi1")] }),
+  ];
+  expect(told(wishes, { states, clones: { 9101: "create", 9102: "create", 9103: "update" } }).events).toEqual([
+    "clone web-1: replaced (mode: full) loses scsi1 with 8 GiB, scsi2 with 8 GiB",
+    "clone web-2: renewed (mode: full; scsi1 with 8 GiB) loses scsi2 with 8 GiB",
+    "clone web-3: losing loses scsi2 with 8 GiB",
+    "clone web-3: changed (extraDisks)",
+    "clone web-4: deleted loses scsi1 with 8 GiB, scsi2 with 8 GiB",
   ]);
 });
 

@@ -1,7 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Fleet } from "../config/fleet.ts";
+import type { CloneDisk } from "../fleet/cloneDisks.ts";
 import { changedOptions, diff } from "../providers/clone/diff.ts";
 import type { CloneInputs } from "../providers/clone/inputs.ts";
+import { diskNamesText, whenMadeAnew } from "../providers/clone/ownDisks.ts";
 import type { CloneState } from "../providers/clone/state.ts";
 import { hasPlan, refreshes } from "../providers/run/commandLine.ts";
 import { readBefore } from "./before.ts";
@@ -10,6 +12,9 @@ import { isKnown, type Plan, planOf } from "./plan.ts";
 import { isConcerned, type RunPart } from "./runPart.ts";
 import { type Event, type Plot, story } from "./story.ts";
 import type { VmTemplate } from "./vmTemplate.ts";
+
+const losing = (disks: readonly CloneDisk[]): Pick<Event, "loses"> =>
+  disks.length > 0 ? { loses: diskNamesText(disks) } : {};
 
 /** Why a clone is made anew. */
 function replacedFor(made: NonNullable<CloneState["made"]>, wish: WantedClone["wish"]): string {
@@ -40,11 +45,16 @@ export function cloneEvents(
   const { reasons } = diff(state, news);
   if (plan === "create") {
     if (!state.made) return [event("made", reasons.find(({ effect }) => effect === "made")?.detail)];
-    return [event("replaced", replacedFor(state.made, wish))];
+    const { kept, gone } = whenMadeAnew(state.spec.disks, news);
+    const stays = kept.length > 0 ? `; ${diskNamesText(kept)}` : "";
+    const effect = kept.length > 0 ? "renewed" : "replaced";
+    return [{ ...event(effect, `${replacedFor(state.made, wish)}${stays}`), ...losing(gone) }];
   }
   const { changed, treated } = changedOptions(state, news);
   const events = [
-    ...reasons.map(({ effect, detail }) => event(effect, detail)),
+    ...reasons.map(({ effect, detail }) =>
+      effect === "losing" ? { ...event(effect), loses: detail } : event(effect, detail),
+    ),
     ...(changed ? [event("changed", changed)] : []),
   ];
   return events.length > 0 ? events : [event("treated", treated)];
@@ -88,7 +98,10 @@ function deletions({ templates, cloneSets }: Config, { part, before }: RunPart):
   );
   return [
     ...ofTemplates.map(({ vmId, name }) => templateEvent(name, vmId, "deleted")),
-    ...ofClones.map(({ spec: { vmId, name = `VM ${vmId}` } }): Event => ({ what: "clone", name, effect: "deleted" })),
+    ...ofClones.map(({ spec: { vmId, name = `VM ${vmId}`, disks } }): Event => {
+      const { gone } = whenMadeAnew(disks, {});
+      return { what: "clone", name, effect: "deleted", ...losing(gone) };
+    }),
   ];
 }
 

@@ -53,6 +53,31 @@ it("says what is done to clones in place, a line for each kind and reason", () =
      1 template stays as it is`);
 });
 
+it("names every disk of a clone's own that is lost, however much there is to tell", () => {
+  const events: Event[] = [
+    ...clones(1, 3, "deleted").map((one) => ({ ...one, loses: "scsi1 with 8 GiB" })),
+    ...clones(5, 30, "changed").map((one) => ({ ...one, detail: one.name })),
+    ...[40, 42, 44, 46, 48, 50, 52, 54].flatMap((n) =>
+      clones(n, n, "losing").map((one) => ({ ...one, loses: "scsi1 with 8 GiB" })),
+    ),
+    ...Array.from({ length: 20 }, (_none, n): Event[] =>
+      clones(60 + n, 60 + n, "renewed", "mode: full").map((one) => ({ ...one, loses: `scsi2 with ${n + 1} GiB` })),
+    ).flat(),
+    ...clones(90, 91, "renewed", "mode: full; scsi1 with 8 GiB"),
+  ];
+  const text = story({ events, unchanged: none });
+  expect(text).toContain("-  3 clones are deleted, with their disks: web-1 … web-3 (lost of each: scsi1 with 8 GiB)");
+  expect(text).toContain(
+    "~- 8 clones lose disks of their own, with all that is on them: web-40, web-42, web-44, web-46, web-48, web-50, web-52, web-54 (lost of each: scsi1 with 8 GiB)",
+  );
+  for (let n = 0; n < 20; n++)
+    expect(text).toContain(
+      `+- 1 clone is made anew, with disks that stay: web-${60 + n} (mode: full; lost: scsi2 with ${n + 1} GiB)`,
+    );
+  expect(text).toContain("+- 2 clones are made anew, with disks that stay: web-90, web-91");
+  expect(text).toContain("~  26 clones are changed in place: web-5 … web-30");
+});
+
 it("says that nothing happens, where nothing does", () => {
   expect(story({ events: [], unchanged: { template: 1, clone: 50 } })).toBe(
     "Nothing happens to the fleet: 1 template and 50 clones stay as they are.",

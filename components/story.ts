@@ -5,9 +5,11 @@ import type { Effect } from "../providers/clone/diff.ts";
 export interface Event {
   what: "template" | "clone";
   name: string;
-  effect: Effect | "changed" | "treated" | "replaced" | "deleted";
+  effect: Effect | "changed" | "treated" | "replaced" | "renewed" | "deleted";
   /** Why, or what of it. */
   detail?: string;
+  /** Disks of the clone's own that are lost, with all that is on them. This is never left out, however much there is to tell. */
+  loses?: string;
 }
 
 export interface Plot {
@@ -29,11 +31,17 @@ const WORDS: Record<Event["effect"], { sign: string; one: string; many: string }
     one: "is made anew, and its disks are lost",
     many: "are made anew, and their disks are lost",
   },
+  renewed: { sign: "+-", one: "is made anew, with disks that stay", many: "are made anew, with disks that stay" },
   deleted: { sign: "-", one: "is deleted, with its disks", many: "are deleted, with their disks" },
   finished: { sign: "~", one: "is finished", many: "are finished" },
   started: { sign: "~", one: "is stopped, and is started", many: "are stopped, and are started" },
   rebooted: { sign: "~", one: "is rebooted, if its guest needs it", many: "are rebooted, where guests need it" },
   migrated: { sign: "~", one: "is migrated", many: "are migrated" },
+  losing: {
+    sign: "~-",
+    one: "loses disks of its own, with all that is on them",
+    many: "lose disks of their own, with all that is on them",
+  },
   relocated: { sign: "~", one: "has its disks moved", many: "have their disks moved" },
   regrouped: { sign: "~", one: "moves to another set, with its VM", many: "move to another set, with their VMs" },
   changed: { sign: "~", one: "is changed in place", many: "are changed in place" },
@@ -61,16 +69,28 @@ function grouped(events: readonly Event[], keyOf: (event: Event) => string): Eve
 function line(events: readonly Event[], detail = ""): string {
   const [{ what, effect } = { what: "clone" as const, effect: "changed" as const }] = events;
   const { sign, one, many } = WORDS[effect];
-  const names = shortNames(events.map(({ name }) => name));
+  const loses = events[0]?.loses;
+  const names = shortNames(
+    events.map(({ name }) => name),
+    loses === undefined ? undefined : Number.POSITIVE_INFINITY,
+  );
+  const lost = loses === undefined ? "" : `${events.length === 1 ? "lost" : "lost of each"}: ${loses}`;
+  const more = [detail, lost].filter(Boolean).join("; ");
   const text = `${count(events.length, what)} ${events.length === 1 ? one : many}: ${names}`;
-  return `  ${sign.padEnd(2)} ${text}${detail && ` (${detail})`}`;
+  return `  ${sign.padEnd(2)} ${text}${more && ` (${more})`}`;
 }
 
-/** One effect: a line for each detail, or a single one where there are too many. */
-function lines(events: readonly Event[], details: number): string[] {
+/** One effect: a line for each detail, or a single one where there are too many. What loses disks has lines of its own. */
+function lines(all: readonly Event[], details: number): string[] {
+  const losing = grouped(
+    all.filter(({ loses }) => loses !== undefined),
+    ({ detail = "", loses }) => `${detail}\n${loses}`,
+  ).map((some) => line(some, some[0]?.detail));
+  const events = all.filter(({ loses }) => loses === undefined);
+  if (events.length === 0) return losing;
   const byDetail = grouped(events, ({ detail = "" }) => detail);
-  if (byDetail.length <= details) return byDetail.map((some) => line(some, some[0]?.detail));
-  return [line(events, details > 0 ? `${byDetail[0]?.[0]?.detail}; others differ` : "")];
+  if (byDetail.length <= details) return [...losing, ...byDetail.map((some) => line(some, some[0]?.detail))];
+  return [...losing, line(events, details > 0 ? `${byDetail[0]?.[0]?.detail}; others differ` : "")];
 }
 
 /** What a run is going to do, in words and counts: at most a screen, however many clones there are. */

@@ -57,6 +57,20 @@ test("defaults of a set", () => {
   });
 });
 
+test("a clone's own disks take the place of its set's; each has a size", () => {
+  const own = { name: "web-2", vmId: 9102, extraDisks: [{ sizeGiB: 5, bus: "sata" }], keepDisks: false };
+  const set = setOf({ extraDisks: [{ sizeGiB: 1 }], keepDisks: true, clones: [{ name: "web-1", vmId: 9101 }, own] });
+  const sizes = set?.clones.map(({ extraDisks, keepDisks }) => [extraDisks?.map(({ sizeGiB }) => sizeGiB), keepDisks]);
+  expect(sizes).toEqual([
+    [[1], true],
+    [[5], false],
+  ]);
+  expect(setProblems({ ...counted, extraDisks: [{}] })).toEqual([
+    expect.stringMatching(/^cloneSets\.web\.extraDisks\[0\]\.sizeGiB: .*missing|expected/),
+  ]);
+  expect(setProblems({ ...counted, extraDisks: [{ sizeGiB: 0 }], keepDisks: "yes" })).toHaveLength(2);
+});
+
 test("clones run where the template is, unless the set names nodes", () => {
   const on = { ...noble, node: "pve2" };
   const nodes = (fields: object) =>

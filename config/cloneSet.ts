@@ -19,6 +19,7 @@ import {
   vlan,
 } from "./fields.ts";
 import { cpuSet, datastoreId, macAddress, nodeName, poolId, tag, vmId } from "./formats.ts";
+import { diskOptions } from "./template.ts";
 import { parseVmIds } from "./vmIdRange.ts";
 
 /** The most clones that one set may have. */
@@ -40,6 +41,15 @@ const startup = z
   });
 
 export type Startup = z.output<typeof startup>;
+
+/** A disk of a clone's own; its options are those of a template's. */
+const ownDisk = z.strictObject({
+  ...diskOptions,
+  sizeGiB: diskGiB.describe("size in GiB; the disk grows to it and never shrinks"),
+  datastore: datastoreId
+    .optional()
+    .describe("datastore; default: the set's with mode: full, or else cluster.datastores.disks"),
+});
 
 const range = (family: "ipv4" | "ipv6", example: string) =>
   z.string().refine((text) => parseRange(text, family) !== undefined, {
@@ -88,6 +98,19 @@ const hardware = (whose: string) => ({
     .describe(`when it starts and stops with its node; needs Sys.Modify on /; default: ${whose} (PVE: startup)`),
   gpus: z.array(gpu).max(16).optional().describe(`PCI devices in place of ${whose}; []: none (PVE: hostpciN)`),
   usb: z.array(usb).max(14).optional().describe(`USB devices in place of ${whose}; []: none (PVE: usbN)`),
+  extraDisks: z
+    .array(ownDisk)
+    .max(16)
+    .optional()
+    .describe(
+      `further disks, empty at first, beside the template's; one that is taken out is deleted; default: ${whose === "the set's" ? whose : "none"}`,
+    ),
+  keepDisks: z
+    .boolean()
+    .optional()
+    .describe(
+      `true: when the clone is made anew, its extraDisks stay with all that is on them; default: ${whose === "the set's" ? whose : "false"}`,
+    ),
 });
 
 /** The keys of `hardware`: a clone has its own, or its set's. */

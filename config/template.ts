@@ -48,7 +48,8 @@ const image = z
   })
   .describe("the cloud image that the template is made from");
 
-const diskOptions = {
+/** What a disk has, be it a template's or a clone's. */
+export const diskOptions = {
   sizeGiB: diskGiB.default(20).describe("size in GiB; the imported image grows to it, it never shrinks"),
   bus: z.enum(["scsi", "virtio", "sata"]).default("scsi").describe("bus of the disk"),
   datastore: datastoreId.optional().describe("datastore; default: cluster.datastores.disks"),

@@ -20,8 +20,12 @@ function follows(before: string, name: string): boolean {
   return String(Number(one.digits) + 1).padStart(one.digits.length, "0") === next.digits;
 }
 
-/** Names in their order, in a line: `web-1 … web-50, db-1, db-2`. Of many that do not count up, the first, and how many more. */
-export function shortNames(names: readonly string[]): string {
+/**
+ * Names in their order, in a line: `web-1 … web-50, db-1, db-2`. Of many that do not count up, the first, and how many more.
+ *
+ * @param most names and ranges that are written out
+ */
+export function shortNames(names: readonly string[], most = WRITTEN): string {
   const runs: string[][] = [];
   for (const name of names) {
     const run = runs.at(-1);
@@ -30,7 +34,7 @@ export function shortNames(names: readonly string[]): string {
   }
   // A pair is no range.
   const parts = runs.flatMap((run) => (run.length > 2 ? [run] : run.map((name) => [name])));
-  const written = parts.slice(0, parts.length === WRITTEN + 1 ? WRITTEN + 1 : WRITTEN);
+  const written = parts.slice(0, parts.length === most + 1 ? most + 1 : most);
   const rest = names.length - written.flat().length;
   const text = written.map((run) => (run.length > 1 ? `${run[0]} … ${run.at(-1)}` : run[0])).join(", ");
   return rest > 0 ? `${text} and ${rest} more` : text;

@@ -3,6 +3,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { Cluster } from "../config/cluster.ts";
 import { diskNames } from "../config/diskNames.ts";
 import type { DiskOptions, Template } from "../config/template.ts";
+import { diskDefaults } from "./cloneDisks.ts";
 
 type Disk = types.input.VmLegacyDisk;
 type Initialization = types.input.VmLegacyInitialization;
@@ -51,15 +52,13 @@ export function cloudInitDrive({ cloudInit, scsiController }: Template): "scsi30
 }
 
 function disk(options: DiskOptions, name: string, datastore: string, template: Template): Disk {
-  const { bus, sizeGiB, discard, cache, aio, backup } = options;
-  const ownThread = bus === "virtio" || (bus === "scsi" && template.scsiController === "virtio-scsi-single");
+  const { sizeGiB, discard, cache, aio, backup } = options;
   return {
     interface: name,
     datastoreId: options.datastore ?? datastore,
     size: sizeGiB,
     discard: discard ? "on" : "ignore",
-    ssd: options.ssd ?? bus !== "virtio",
-    iothread: options.iothread ?? ownThread,
+    ...diskDefaults(options, template),
     cache,
     aio,
     backup,

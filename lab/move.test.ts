@@ -166,3 +166,100 @@ describe("move_disk", () => {
     expect([await config(), await volumes("other")]).toEqual([before, ["700/vm-700-disk-0.qcow2"]]);
   });
 });
+
+describe("move_disk to another VM", () => {
+  const SCSI1 = "data:700/vm-700-disk-1.qcow2,discard=on,size=2G";
+  const two = async (config: VmConfig = {}, target: VmConfig = {}, node = "pve1") => {
+    await add({ boot: "order=scsi1;net0", scsi1: SCSI1, net0: "virtio=BC:24:11:00:00:01,bridge=vmbr0", ...config });
+    await probe.lab.control.addVm({ vmid: 701, node, config: target });
+  };
+  const give = (disk: string, params: Params = {}) => probe.run("POST", path, { disk, "target-vmid": 701, ...params });
+  const no = (params: Params = {}) => refusal({ disk: "scsi1", "target-vmid": 701, ...params });
+  const all = async () => (await probe.lab.control.state()).volumes["pve1/data"] ?? {};
+
+  test("gives its volume to that VM, under its name, with its options; here and back it is the same volume", {
+    timeout: testMs,
+  }, async () => {
+    await two({}, { scsi0: "data:701/vm-701-disk-0.raw,size=1G" });
+    await probe.lab.control.volume("data", "700/vm-700-disk-1.qcow2", { used: 1_234_567_890 });
+    const task = await give("scsi1", { "target-disk": "scsi5" });
+    expect(task).toMatchObject({ type: "qmmove", id: "700-scsi1>701-scsi5", exitstatus: "OK" });
+    expect(task.log).toEqual([
+      "reassign disk 'scsi1' from VM '700' as 'scsi5' to VM '701'",
+      "removing disk 'scsi1' from boot order config",
+      "removing disk 'scsi1' from VM '700' config",
+      "TASK OK",
+    ]);
+    expect(await config()).toEqual({ boot: "order=net0", net0: "virtio=BC:24:11:00:00:01,bridge=vmbr0" });
+    expect((await probe.lab.control.vms())["701"]?.config.scsi5).toBe(
+      "data:701/vm-701-disk-1.qcow2,discard=on,size=2G",
+    );
+    expect((await all())["701/vm-701-disk-1.qcow2"]).toMatchObject({ vmid: 701, used: 1_234_567_890 });
+    const back = { disk: "scsi5", "target-vmid": 700, "target-disk": "virtio3" };
+    expect((await probe.run("POST", "/nodes/pve1/qemu/701/move_disk", back)).exitstatus).toBe("OK");
+    expect((await config())?.virtio3).toBe("data:700/vm-700-disk-0.qcow2,discard=on,size=2G");
+    expect((await all())["700/vm-700-disk-0.qcow2"]).toMatchObject({ vmid: 700, used: 1_234_567_890 });
+  });
+
+  test("takes an unused disk of a running VM, and gives an unused one", { timeout: testMs }, async () => {
+    await two({ scsi2: "data:700/vm-700-disk-4.raw,size=1G" });
+    await probe.session.send("fleet-token", "PUT", "/nodes/pve1/qemu/700/config", { delete: "scsi2" });
+    await probe.lab.control.power(700, "running");
+    expect(await no()).toBe("500 Cannot move disk to another VM while the source VM is running - detach first");
+    expect((await give("unused0", { "target-disk": "scsi2" })).exitstatus).toBe("OK");
+    await probe.lab.control.power(700, "stopped");
+    expect((await give("scsi1", { "target-disk": "unused3" })).exitstatus).toBe("OK");
+    expect((await probe.lab.control.vms())["701"]?.config).toMatchObject({
+      scsi2: expect.stringMatching(/^data:701\/vm-701-disk-0\.raw,size=/),
+      unused3: "data:701/vm-701-disk-1.qcow2",
+    });
+  });
+
+  test("is refused at once in PVE's words", { timeout: testMs }, async () => {
+    const both = "either set 'storage' or 'target-vmid', but not both";
+    await two({ ide0: "none,media=cdrom" }, { scsi1: "data:701/vm-701-disk-0.raw,size=1G" });
+    expect(await no({ storage: "other" })).toMatch(/^400/);
+    expect(
+      (await probe.session.send("fleet-token", "POST", path, { disk: "scsi1", "target-vmid": 701, storage: "other" }))
+        .errors,
+    ).toMatchObject({ storage: both, "target-vmid": both });
+    expect(await no({ "target-vmid": 700 })).toMatch(/^400/);
+    expect(await no({ "target-vmid": 799 })).toBe("500 could not find target VM 799");
+    expect(await no({ "target-vmid": 600 })).toBe("500 Can't move disks from or to template VMs");
+    expect(await no()).toBe("500 Target disk key 'scsi1' is already in use for VM '701'");
+    expect(await no({ disk: "scsi9" })).toBe("500 Disk 'scsi9' for VM '700' does not exist");
+    expect(await no({ disk: "ide0" })).toBe("500 CD drive contents can't be moved to another VM");
+    expect(await no({ "target-disk": "scsi2", digest: "0".repeat(40) })).toMatch(
+      /^500 VM 700: detected modified configuration/,
+    );
+    expect(await no({ "target-disk": "scsi2", "target-digest": "0".repeat(40) })).toMatch(/^500 VM 701: /);
+    await probe.lab.control.patchConfig(701, { set: { lock: "backup" } });
+    expect(await no({ "target-disk": "scsi2" })).toBe("500 VM is locked (backup)");
+    await probe.lab.control.patchConfig(701, { delete: ["lock"] });
+    await probe.lab.control.privileges("/storage", ["Datastore.Audit"]);
+    expect(await no({ "target-disk": "scsi2" })).toBe(
+      "403 Permission check failed (/storage/data, Datastore.AllocateSpace)",
+    );
+    await probe.lab.control.privileges("/vms", ["VM.Audit"]);
+    expect(await no()).toMatch(/^403 .*VM\.Config\.Disk/);
+  });
+
+  test("does not cross nodes", { timeout: testMs }, async () => {
+    await two({}, {}, "pve2");
+    expect(await no()).toBe("500 Both VMs need to be on the same node (pve1 != pve2)");
+  });
+
+  test("that is killed half-way leaves a volume with its new name in nobody's config", {
+    timeout: testMs,
+  }, async () => {
+    await two();
+    await probe.lab.control.hangTask("qmmove", { volumes: 2 });
+    const params = { disk: "scsi1", "target-vmid": 701 };
+    const { data: upid } = await probe.session.send("fleet-token", "POST", path, params);
+    await expect.poll(async () => Object.keys((await config()) ?? {})).not.toContain("scsi1");
+    await probe.lab.control.killTask({ upid: String(upid) });
+    expect((await probe.session.ended(String(upid))).exitstatus).toBe("unexpected status");
+    expect((await probe.lab.control.vms())["701"]?.config).toEqual({});
+    expect(Object.keys(await all())).toContain("701/vm-701-disk-0.qcow2");
+  });
+});

@@ -138,6 +138,11 @@ export function listPools(client: PveClient): Promise<PoolEntry[]> {
   return client.get("/pools");
 }
 
+/** A VMID that nobody has; it is not reserved. */
+export async function nextVmId(client: PveClient): Promise<number> {
+  return Number(await client.get("/cluster/nextid"));
+}
+
 /** Whether a VMID is taken, be it by a guest that the login may not see. */
 export async function isVmIdTaken(client: PveClient, vmId: number): Promise<boolean> {
   try {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { baseOf, datastoreOf, diskVolumes, growDisk, moveDisk, sizeOf } from "./disks.ts";
+import { addDisk, baseOf, datastoreOf, deleteDisk, diskVolumes, growDisk, moveDisk, sizeOf } from "./disks.ts";
 import { ApiError } from "./errors.ts";
 import { fakeClient, inTurn } from "./fakeClient.ts";
 
@@ -47,6 +47,50 @@ it.each([
   [undefined, undefined],
 ])("the size of %s is %s bytes", (drive, bytes) => {
   expect(sizeOf(drive)).toBe(bytes);
+});
+
+describe("a disk is added", () => {
+  const config = "/nodes/pve1/qemu/9101/config";
+  const add = (client: Parameters<typeof addDisk>[0]) =>
+    addDisk(client, VM, { drive: "scsi1", value: "local-lvm:8,discard=on" });
+
+  it("to the VM that was looked at", async () => {
+    const { client, asked } = fakeClient((call) => {
+      if (call === `GET ${config}`) return { digest: "d1" };
+      return call.startsWith("POST") ? "UPID:pve1:1:2:3:qmconfig:9101:a@pve:" : OK;
+    });
+    await add(client);
+    expect(asked.slice(0, 2)).toEqual([
+      `GET ${config}`,
+      `POST ${config} {"scsi1":"local-lvm:8,discard=on","digest":"d1"}`,
+    ]);
+  });
+
+  it("once, when the answer gets lost", async () => {
+    const found: Record<string, unknown> = { digest: "d1" };
+    const { client, asked } = fakeClient((call) => {
+      if (call === `GET ${config}`) return found;
+      if (!call.startsWith("POST")) return [];
+      found.scsi1 = "local-lvm:vm-9101-disk-3,size=8G";
+      return lost;
+    });
+    await add(client);
+    expect(asked.filter((call) => call.startsWith("POST"))).toHaveLength(1);
+  });
+});
+
+it("a disk is deleted with its volume; one that is gone when the answer got lost is fine", async () => {
+  const found: Record<string, unknown> = { scsi1: "local-lvm:vm-9101-disk-3,size=8G" };
+  const { client, asked } = fakeClient((call) => {
+    if (call.endsWith("/config") && call.startsWith("GET")) return found;
+    if (!call.startsWith("POST")) return [];
+    delete found.scsi1;
+    return lost;
+  });
+  await deleteDisk(client, VM, "scsi1");
+  expect(asked.filter((call) => call.startsWith("POST"))).toEqual([
+    'POST /nodes/pve1/qemu/9101/config {"delete":"scsi1","force":true}',
+  ]);
 });
 
 describe("a disk is grown", () => {

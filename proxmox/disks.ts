@@ -17,6 +17,12 @@ export function diskVolumes(config: GuestConfig): Record<string, string> {
   );
 }
 
+/** All disks that a VM holds, those that it does not use (PVE: unusedN) included. */
+export function heldVolumes(config: GuestConfig): Record<string, string> {
+  const unused = Object.entries(config).filter(([key]) => /^unused\d+$/.test(key));
+  return { ...diskVolumes(config), ...Object.fromEntries(unused.map(([key, volume]) => [key, String(volume)])) };
+}
+
 /** The cloud-init drive of a config and its volume, which no other drive holds. */
 export function cloudInitVolume(config: GuestConfig): Record<string, string> {
   return Object.fromEntries(
@@ -71,6 +77,47 @@ export async function growDisk(
     options,
   );
   return true;
+}
+
+/**
+ * Allocates a volume for a drive that a VM does not have. The VM is looked at before each request, and the request holds only
+ * for the VM that was looked at: an answer that got lost does not allocate a second volume.
+ *
+ * @param value what the drive is to be, for example `local-lvm:50,discard=on`
+ */
+export async function addDisk(
+  client: PveClient,
+  vm: VmAt,
+  { drive, value }: { drive: string; value: string },
+  options: RunOptions = {},
+): Promise<void> {
+  const at = path`/nodes/${vm.node}/qemu/${vm.vmId}/config`;
+  const read = () => readConfig(client, vm.node, vm.vmId);
+  await runTask(
+    client,
+    {
+      ...vm,
+      send: async () => {
+        const found = await read();
+        return found?.[drive] === undefined ? client.post(at, { [drive]: value, digest: found?.digest }) : null;
+      },
+      isDone: async () => (await read())?.[drive] !== undefined,
+    },
+    options,
+  );
+}
+
+/** Takes a drive off a VM and deletes its volume (PVE: `delete` with `force`). */
+export async function deleteDisk(client: PveClient, vm: VmAt, drive: string, options: RunOptions = {}): Promise<void> {
+  await runTask(
+    client,
+    {
+      ...vm,
+      send: () => client.post(path`/nodes/${vm.node}/qemu/${vm.vmId}/config`, { delete: drive, force: true }),
+      isDone: async () => (await readConfig(client, vm.node, vm.vmId))?.[drive] === undefined,
+    },
+    options,
+  );
 }
 
 /** Moves a disk to another datastore, running or not (PVE: move_disk); the old volume is deleted. */

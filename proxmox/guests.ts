@@ -25,7 +25,10 @@ export interface GuestEntry {
 }
 
 /** The VMs of one node as they are now, where the cluster's list lags. */
-export function listNodeVms(client: PveClient, node: string): Promise<{ vmid: number; status: PowerStatus }[]> {
+export function listNodeVms(
+  client: PveClient,
+  node: string,
+): Promise<{ vmid: number; name?: string; status: PowerStatus }[]> {
   return client.get(path`/nodes/${node}/qemu`);
 }
 
@@ -81,6 +84,11 @@ export function readStatus(client: PveClient, node: string, vmId: number): Promi
 /** Clones; gives the UPID of the task on the source's node. */
 export function cloneGuest(client: PveClient, node: string, source: number, options: Params): Promise<string> {
   return client.post(path`/nodes/${node}/qemu/${source}/clone`, options);
+}
+
+/** Makes a VM; gives the UPID of the task. */
+export function createVm(client: PveClient, node: string, options: Params): Promise<string> {
+  return client.post(path`/nodes/${node}/qemu`, options);
 }
 
 /** Converts to a template; PVE 8 and newer give a task's UPID. */

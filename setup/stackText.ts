@@ -20,7 +20,7 @@ const COMMENTS: Record<string, string> = {
   "proxmox-golden-fleet:templates":
     " Templates also take cpu, memoryMiB, disk, extraDisks, nics, uefi, tpm, gpus, tags, pool (docs/templates.md),\n images a checksum of their own (docs/images.md).",
   "proxmox-golden-fleet:cloneSets":
-    " Sets also take nodes, placement, cores, memoryMiB, diskGiB, onTemplateChange, tags, or clones one by one (docs/clones.md).",
+    " Sets also take nodes, placement, cores, memoryMiB, diskGiB, extraDisks, onTemplateChange, tags, or clones one by one (docs/clones.md).",
 };
 
 /**

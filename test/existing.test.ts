@@ -49,10 +49,21 @@ describe("a template that was made elsewhere", () => {
   it("of another make is another template to its clones, who move to it if their set says so", async () => {
     await control().patchConfig(900, { set: { smbios1: "uuid=11111111-2222-4333-8444-555555555555" }, delete: [] });
     expect(stepsOf(await up())).toEqual([]);
-    await configure({ debian }, set({ diskGiB: 8, memoryMiB: 2048, onTemplateChange: "replace" }));
+    const disks = { extraDisks: [{ sizeGiB: 2 }], keepDisks: true };
+    await configure({ debian }, set({ diskGiB: 8, memoryMiB: 2048, ...disks }));
+    expect(stepsOf(await up())).toContain("update vm-9301");
+    const own = String((await vms())[9301]?.config.scsi1);
+    expect(own).toMatch(/size=2G/);
+    const [, name = ""] = own.split(",")[0]?.split(":") ?? [];
+    await control().volume("local-lvm", name, { used: 1_234_567_890 });
+    await configure({ debian }, set({ diskGiB: 8, memoryMiB: 2048, ...disks, onTemplateChange: "replace" }));
     const preview = await project.pulumi("preview");
     expect(preview.output).toContain("another template");
     expect(stepsOf(await up())).toContain("create-replacement vm-9301");
+    expect(String((await vms())[9301]?.config.scsi1)).toMatch(/size=2G/);
+    const { volumes } = await control().state();
+    const ofClone = Object.values(volumes["pve1/local-lvm"] ?? {}).filter(({ vmid }) => vmid === 9301);
+    expect(ofClone.map(({ used }) => used)).toContain(1_234_567_890);
     expect(stepsOf(await up())).toEqual([]);
   });
 

@@ -65,16 +65,30 @@ describe.each(["fleet", "prod/fleet"])("with rights on the pool %s and on no VM 
     await control.privileges(`/pool/${pool}`, IN_POOL);
     await project.configure(({ templates, cloneSets }) => {
       Object.assign(templates?.noble ?? {}, { pool });
-      Object.assign(cloneSets?.web ?? {}, { pool });
+      Object.assign(cloneSets?.web ?? {}, { pool, extraDisks: [{ sizeGiB: 1 }], keepDisks: true });
     });
   });
   afterAll(() => project?.close());
 
-  it.each(["preview", "up", "refresh", "destroy"])("%s works", async (command) => {
+  const works = async (command: string) => {
     const run = await project.pulumi(command);
     expect(run.code, run.output).toBe(0);
     expect(run.diagnostics).toMatch(/^$/);
+  };
+
+  it.each(["preview", "up"])("%s works", works);
+
+  it("clones are made anew with the disks that they have", async () => {
+    await project.configure(({ cloneSets }) => {
+      Object.assign(cloneSets?.web ?? {}, { mode: "full" });
+    });
+    await works("up");
+    const { api } = await project.lab.control.requests();
+    const moves = api.filter(({ path }) => path.endsWith("/move_disk"));
+    expect(moves.map(({ status }) => status)).toEqual(Array(6).fill(200));
   });
+
+  it.each(["refresh", "destroy"])("%s works", works);
 
   it("a VMID that is taken by a VM which the login does not see is refused, and the VM left alone", async () => {
     const { control } = project.lab;

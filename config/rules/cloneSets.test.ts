@@ -20,6 +20,8 @@ test.each([
   [{ gpus: [{ mapping: "gpu", pcie: false }] }, { machine: "pc" }],
   [{ hotplug: ["memory"], clones: [{ ...clone, numa: true }], numa: true }, {}],
   [{ hotplug: ["memory"] }, { cpu: { numa: true } }],
+  [{ extraDisks: Array.from({ length: 15 }, () => ({ sizeGiB: 1, bus: "virtio" })) }, { disk: { bus: "virtio" } }],
+  [{ keepDisks: true, clones: [{ ...clone, extraDisks: [], keepDisks: false }], extraDisks: [{ sizeGiB: 1 }] }, {}],
 ])("%j goes with a template with %j", (set, template) => {
   expect(of(set, template)).toEqual([]);
 });
@@ -40,6 +42,26 @@ test.each([
     { diskGiB: 40, clones: [clone, { ...clone, name: "web-2", vmId: 9102, diskGiB: 29 }] },
     { disk: { sizeGiB: 30 } },
     "clones[1].diskGiB: found 29; expected at least templates.noble.disk.sizeGiB (30): a disk cannot shrink",
+  ],
+  [
+    { extraDisks: [{ sizeGiB: 1, bus: "virtio", ssd: true }] },
+    {},
+    "extraDisks[0].ssd: found true with bus virtio; expected bus scsi or sata",
+  ],
+  [
+    { clones: [{ ...clone, extraDisks: [{ sizeGiB: 1 }, { sizeGiB: 1, iothread: true }] }] },
+    { scsiController: "pvscsi" },
+    'clones[0].extraDisks[1].iothread: found true with scsiController "pvscsi"; expected virtio-scsi-single',
+  ],
+  [
+    { extraDisks: [{ sizeGiB: 1, aio: "native", cache: "writeback" }] },
+    {},
+    'extraDisks[0].aio: found "native" with cache "writeback"; expected cache none or directsync, or another aio',
+  ],
+  [
+    { extraDisks: Array.from({ length: 5 }, () => ({ sizeGiB: 1, bus: "sata" })) },
+    { disk: { bus: "sata" }, extraDisks: [{ bus: "sata" }] },
+    "extraDisks: found 7 disks on bus sata; expected at most 6 there, with those of templates.noble",
   ],
   [
     { gpus: [{ mapping: "gpu" }] },

@@ -2,7 +2,7 @@ import type { Hardware } from "../cloneSet.ts";
 import { type CloneSet, type CloneSource, type Fleet, sourcesIn } from "../fleet.ts";
 import type { Login } from "../login.ts";
 import type { Problem } from "../problem.ts";
-import { gpuProblems, isNotRoot } from "./hardware.ts";
+import { busProblems, diskProblems, gpuProblems, isNotRoot } from "./hardware.ts";
 
 /** What a clone set asks for is what its template, and a clone that is stopped, can give. */
 export function fitting(
@@ -49,9 +49,16 @@ function disks(set: CloneSet, { disk }: CloneSource, at: string): Problem[] {
 
 /** What a set says of its clones' hardware, and what a clone says itself. */
 function devices(set: CloneSet, template: CloneSource, at: string, login: Login | undefined): Problem[] {
-  const { machine, cpu } = template;
-  const check = (path: string, { gpus, affinity, hotplug, numa = cpu.numa }: Hardware): Problem[] => [
+  const { machine, cpu, disk, extraDisks: others, scsiController } = template;
+  const check = (path: string, { gpus, affinity, hotplug, numa = cpu.numa, extraDisks = [] }: Hardware): Problem[] => [
     ...gpuProblems(gpus ?? [], `${path}.gpus`, machine, login),
+    ...extraDisks.flatMap((one, index) => diskProblems(one, `${path}.extraDisks[${index}]`, scsiController)),
+    ...(extraDisks.length > 0
+      ? busProblems([disk, ...others, ...extraDisks], `${path}.extraDisks`).map(({ path, message }) => ({
+          path,
+          message: `${message}, with those of templates.${set.template}`,
+        }))
+      : []),
     ...(affinity !== undefined && isNotRoot(login)
       ? [
           {

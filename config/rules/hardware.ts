@@ -2,10 +2,10 @@ import type { Gpu } from "../devices.ts";
 import { diskNames } from "../diskNames.ts";
 import type { Login } from "../login.ts";
 import type { Problem } from "../problem.ts";
-import type { Template } from "../template.ts";
+import type { DiskOptions, Template } from "../template.ts";
 
-/** Disks that PVE takes on a bus: sata0 to sata5, virtio0 to virtio15; a scsi bus has more than a template may have. */
-const DISKS = { sata: 6, virtio: 16 };
+/** Disks that PVE takes on a bus: sata0 to sata5, virtio0 to virtio15, scsi0 to scsi29; scsi30 is for the cloud-init drive. */
+const DISKS = { sata: 6, virtio: 16, scsi: 30 };
 
 /** Cache modes that bypass the node's page cache, as QEMU asks for with `aio=native`. */
 const DIRECT: readonly string[] = ["none", "directsync"];
@@ -52,6 +52,34 @@ export function gpuProblems(
   ];
 }
 
+/** Options of a disk that its bus, or the VM's controller, cannot have. */
+export function diskProblems(
+  { bus, ssd, aio, cache, iothread }: DiskOptions,
+  path: string,
+  scsiController: Template["scsiController"],
+): Problem[] {
+  const wrong = (key: string, message: string): Problem[] => [{ path: `${path}.${key}`, message }];
+  return [
+    ...(ssd && bus === "virtio" ? wrong("ssd", "found true with bus virtio; expected bus scsi or sata") : []),
+    ...(aio === "native" && !DIRECT.includes(cache)
+      ? wrong("aio", `found "native" with cache "${cache}"; expected cache none or directsync, or another aio`)
+      : []),
+    ...(iothread && bus === "sata" ? wrong("iothread", "found true with bus sata; expected bus scsi or virtio") : []),
+    ...(iothread && bus === "scsi" && scsiController !== "virtio-scsi-single"
+      ? wrong("iothread", `found true with scsiController "${scsiController}"; expected virtio-scsi-single`)
+      : []),
+  ];
+}
+
+/** More disks than a bus takes. */
+export function busProblems(disks: readonly Pick<DiskOptions, "bus">[], path: string): Problem[] {
+  return Object.entries(DISKS).flatMap(([bus, limit]): Problem[] => {
+    const count = disks.filter((one) => one.bus === bus).length;
+    if (count <= limit) return [];
+    return [{ path, message: `found ${count} disks on bus ${bus}; expected at most ${limit} there` }];
+  });
+}
+
 /** Hardware that cannot work together, before PVE refuses it one piece at a time. */
 export function hardware(template: Template, path: string, login: Login | undefined): Problem[] {
   const problems: Problem[] = [];
@@ -77,27 +105,11 @@ export function hardware(template: Template, path: string, login: Login | undefi
     wrong("balloonMiB", `found ${template.balloonMiB}; expected at most memoryMiB (${template.memoryMiB})`);
   }
 
-  for (const [key, options] of [
-    ["disk", disk] as const,
-    ...extraDisks.map((one, index) => [`extraDisks[${index}]`, one] as const),
-  ]) {
-    if (options.ssd && options.bus === "virtio")
-      wrong(`${key}.ssd`, "found true with bus virtio; expected bus scsi or sata");
-    if (options.aio === "native" && !DIRECT.includes(options.cache))
-      wrong(
-        `${key}.aio`,
-        `found "native" with cache "${options.cache}"; expected cache none or directsync, or another aio`,
-      );
-    if (options.iothread && options.bus === "sata")
-      wrong(`${key}.iothread`, "found true with bus sata; expected bus scsi or virtio");
-    if (options.iothread && options.bus === "scsi" && scsiController !== "virtio-scsi-single") {
-      wrong(`${key}.iothread`, `found true with scsiController "${scsiController}"; expected virtio-scsi-single`);
-    }
-  }
-  for (const [bus, limit] of Object.entries(DISKS)) {
-    const count = [disk, ...extraDisks].filter((one) => one.bus === bus).length;
-    if (count > limit) wrong("extraDisks", `found ${count} disks on bus ${bus}; expected at most ${limit} there`);
-  }
+  problems.push(
+    ...diskProblems(disk, `${path}.disk`, scsiController),
+    ...extraDisks.flatMap((one, index) => diskProblems(one, `${path}.extraDisks[${index}]`, scsiController)),
+    ...busProblems([disk, ...extraDisks], `${path}.extraDisks`),
+  );
   nics.forEach((nic, index) => {
     if (nic.mtu && nic.model !== "virtio")
       wrong(`nics[${index}].mtu`, `found ${nic.mtu} with model "${nic.model}"; expected model virtio`);

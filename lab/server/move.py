@@ -1,4 +1,7 @@
-"""POST …/move_disk: a drive's volume is copied whole to another datastore, and the VM uses the copy from then on."""
+"""POST …/move_disk: a drive's volume is copied whole to another datastore, and the VM uses the copy from then on.
+
+With another VM instead of a datastore it is `reassign.py`.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ class MoveApi:
                 "both 'storage' and 'target-vmid' missing, either needs to be set"
             raise param_error(**{"target-vmid": why, "storage": why})
         if not storage:
-            raise PveError(501, "the lab gives no disk to another VM")
+            return await self.disk_reassign(values, user)
         self.require(user, "/storage/" + storage, "Datastore.AllocateSpace")
         vm = self.find(node, vmid)
         self._move_checks(vm, values)

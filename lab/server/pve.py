@@ -27,6 +27,7 @@ from .migrate import MigrateApi
 from .move import MoveApi
 from .nodes import NodeApi
 from .power import PowerApi
+from .reassign import ReassignApi
 from .seed import SEEDS, make_folders
 from .settings import ROOT_PASSWORD, Settings
 from .state import StateStore
@@ -34,8 +35,9 @@ from .tasks import TaskApi
 from .volumes import VolumeApi
 
 
-class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, DownloadApi, ConfigApi, CloneApi, PowerApi, AgentApi, MigrateApi, MoveApi,
-             CloudInitApi, BootApi, GuestApi, DiskApi, CheckApi, HaApi, NodeApi, ClusterApi, StateStore, FakePve):
+class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, DownloadApi, ConfigApi, CloneApi, PowerApi,
+             AgentApi, MigrateApi, MoveApi, ReassignApi, CloudInitApi, BootApi, GuestApi, DiskApi, CheckApi, HaApi, NodeApi,
+             ClusterApi, StateStore, FakePve):
     """A cluster that starts from the saved state, or from a seed."""
 
     def __init__(self, settings: Settings):

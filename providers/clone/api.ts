@@ -1,17 +1,21 @@
-import { growDisk, moveDisk } from "../../proxmox/disks.ts";
+import { addDisk, datastoreOf, deleteDisk, growDisk, moveDisk } from "../../proxmox/disks.ts";
 import { cloneGuest, readConfig, readStatus, writeConfig } from "../../proxmox/guests.ts";
 import { migrateVm } from "../../proxmox/migrateVm.ts";
 import { pendingOptions } from "../../proxmox/pendingOptions.ts";
 import { intoPool, outOfPool } from "../../proxmox/pools.ts";
 import { rebootVm, requestStart, startVm } from "../../proxmox/power.ts";
+import { reassignDisk } from "../../proxmox/reassignDisk.ts";
 import { isTransient, withRetry } from "../../proxmox/retry.ts";
 import { waitForTask } from "../../proxmox/task.ts";
 import { lookUp } from "../guest/lookUp.ts";
 import type { Run } from "../run/run.ts";
+import { cannotLook, elsewhere } from "./holders.ts";
 import { atRest, targetOf } from "./leftovers.ts";
+import { volumeOf } from "./ownDisks.ts";
 import { waitUntilReady } from "./readiness/ready.ts";
 import type { CloneApi } from "./steps/cloneOrTakeUp.ts";
 import type { ConfigureApi } from "./steps/configure.ts";
+import type { ExtraDisksApi } from "./steps/extraDisks.ts";
 import type { FindApi } from "./steps/find.ts";
 import type { GrowDiskApi } from "./steps/growDisk.ts";
 import type { PoolApi } from "./steps/intoPool.ts";
@@ -31,11 +35,12 @@ export type StepsApi = PlaceApi &
   MoveDisksApi &
   ConfigureApi &
   GrowDiskApi &
+  ExtraDisksApi &
   PowerApi &
   ReadyApi;
 
 export function stepsApi(
-  { client, nodeMemory }: Run,
+  { client, nodeMemory, limiter, holders }: Run,
   { inputs, messages }: Pick<Work, "inputs" | "messages">,
 ): StepsApi {
   const { vmId, fleetId } = inputs;
@@ -55,6 +60,28 @@ export function stepsApi(
     setOptions: (vm, options) =>
       withRetry(() => writeConfig(client, vm.node, vm.vmId, options), { when: isTransient, pauseMs }),
     growDisk: (vm, disk, onBegin) => growDisk(client, vm, disk, { onBegin }),
+    findHolder: () =>
+      holders.find(
+        inputs,
+        inputs.places.map(({ node }) => node),
+        (silent) => {
+          if (inputs.keepDisks) cannotLook(silent, inputs.name);
+        },
+      ),
+    takeBack: (holder, drive, { node, vmId: toVmId }, toDrive) => {
+      if (holder.node !== node) throw elsewhere(holder, node, inputs.name);
+      const datastore = datastoreOf(volumeOf(holder.config, drive) ?? "");
+      return limiter.run({ node, datastore, onWait: messages.report }, () =>
+        reassignDisk(client, holder, { drive, toVmId, toDrive }),
+      );
+    },
+    releaseHolder: (holder) => holders.release(inputs, holder),
+    addDisk: (vm, { drive, datastore, sizeGiB, options }, more) =>
+      limiter.run({ node: vm.node, datastore, onWait: messages.report }, () => {
+        const value = [`${datastore}:${sizeGiB}`, options].filter(Boolean).join(",");
+        return addDisk(client, vm, { drive, value }, more);
+      }),
+    deleteDisk: (vm, drive) => deleteDisk(client, vm, drive),
     readStatus: (node, id) => readStatus(client, node, id),
     pendingOptions: (node, id) => pendingOptions(client, node, id),
     start: (vm, options) => startVm(client, vm, options),

@@ -9,6 +9,7 @@ import { type CloneInputs, type Place, waits } from "./inputs.ts";
 import { type CloneState, compact } from "./state.ts";
 import { cloneOrTakeUp } from "./steps/cloneOrTakeUp.ts";
 import { configure } from "./steps/configure.ts";
+import { extraDisks } from "./steps/extraDisks.ts";
 import { find } from "./steps/find.ts";
 import { growDisk } from "./steps/growDisk.ts";
 import { intoPool } from "./steps/intoPool.ts";
@@ -20,8 +21,8 @@ import { waitUntilReady } from "./steps/waitUntilReady.ts";
 import type { Work } from "./steps/work.ts";
 
 /** What is known of a clone before anything is made. */
-export const unmade = ({ stack, fleetId, vmId, set }: CloneInputs): CloneState => ({
-  spec: { stack, fleetId, vmId, set },
+export const unmade = ({ stack, fleetId, vmId, set, keepDisks }: CloneInputs): CloneState => ({
+  spec: { stack, fleetId, vmId, set, ...(keepDisks && { keepDisks }) },
   status: "failed",
 });
 
@@ -36,11 +37,14 @@ async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void
     vmId,
   });
 
+  // What a killed run has left half-way shows where a clone is made, or was not finished.
+  if (inputs.disks && (!before.made || before.status === "failed"))
+    work.holder = await stage(at("look for the disks of"), () => api.findHolder());
   if (before.made) {
     await stage(at("find"), () => find(api, work));
     if (movesAway(state, inputs)) await stage(at("migrate"), async () => migrate(api, work, await place(api, inputs)));
   } else {
-    const to: Place = await stage(at("find a node for"), () => place(api, inputs));
+    const to: Place = await stage(at("find a node for"), () => place(api, inputs, work.holder));
     const { node, sourceVmId, sourceNode = node } = to;
     const cloning = {
       ...at("make"),
@@ -56,6 +60,7 @@ async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void
   await stage({ ...at("move the disks of"), datastore }, () => moveDisks(api, work));
   await stage(at("configure"), () => configure(api, work));
   await stage(at("grow the disk of"), () => growDisk(api, work));
+  await stage(at("set up the disks of"), () => extraDisks(api, work));
   await stage({ ...at("start"), datastore }, () => power(api, work, before));
   await stage(at("wait for"), () => waitUntilReady(api, work, before));
 }
@@ -101,7 +106,7 @@ export async function converge(
     if (run.outage) throw new ProxmoxError("not-tried", `not tried: ${run.outage.message.split("\n", 2).join("; ")}`);
     await takeSteps(run, work, before);
     // The template's datastore and content are what a clone is made from; the rest has been brought to the VM.
-    state.spec = inputs;
+    state.spec = state.spec.disks ? { ...inputs, disks: state.spec.disks } : inputs;
     messages.report(`${name}: ${state.status}`);
     if (waits(inputs, state.made) && state.status !== "ready") rollout.unhealthy(vmId, "not ready in time");
     else rollout.healthy(vmId);

@@ -47,6 +47,8 @@ describe("what has to be done to a clone", () => {
     ["diskGiB", { diskGiB: 40 }],
     ["waitFor", { waitFor: "agent" }],
     ["shutdownSeconds", { shutdownSeconds: 5 }],
+    ["disks", { disks: [{ drive: "scsi1", datastore: "local-lvm", sizeGiB: 8, options: "" }] }],
+    ["keepDisks", { keepDisks: true }],
     ["set", { set: "app" }],
   ] satisfies [string, Partial<CloneInputs>][])("a change of %s is made in place", (_key, change) => {
     expect(diff(fakeState(), fakeClone(change))).toMatchObject({ changes: true, replaces: [] });

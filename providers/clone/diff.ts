@@ -4,18 +4,23 @@ import { guestChanges } from "../../fleet/cloudInit/guestChanges.ts";
 import { changedKeys } from "../dynamic/diff.ts";
 import { causeOf } from "./cause.ts";
 import { type CloneInputs, CONFIGURED, waits, waitsOtherwise } from "./inputs.ts";
+import { diskNamesText, lostDisks, onTheirDrives } from "./ownDisks.ts";
 import type { CloneState } from "./state.ts";
 
 /** Changes of these are brought to a clone that exists. */
-const UPDATING = [...CONFIGURED, "pool", "diskGiB"] as const satisfies (keyof CloneInputs)[];
+const UPDATING = [...CONFIGURED, "pool", "diskGiB", "disks"] as const satisfies (keyof CloneInputs)[];
 
 /** These say how the clone is treated; `delete` reads them from the state, so a change has to get there. */
-const TREATING = ["start", "shutdownSeconds", "firstBoot"] as const satisfies (keyof CloneInputs)[];
+const TREATING = ["start", "shutdownSeconds", "firstBoot", "keepDisks"] as const satisfies (keyof CloneInputs)[];
 
 const treatedOtherwise = ({ spec, made }: CloneState, news: CloneInputs): string[] => [
   ...changedKeys<CloneInputs>(spec, news, TREATING),
   ...(waitsOtherwise(spec, news, made) ? ["waitFor"] : []),
 ];
+
+/** The disks of the config, on the drives that the clone has them on. */
+const placedDisks = ({ spec, made }: CloneState, news: CloneInputs): CloneInputs =>
+  made && spec.disks && news.disks ? { ...news, disks: onTheirDrives(spec.disks, news.disks) } : news;
 
 /** At preview, places may not be known yet. */
 const nodesOf = (places: unknown): string[] =>
@@ -58,6 +63,7 @@ export type Effect =
   | "regrouped"
   | "migrated"
   | "relocated"
+  | "losing"
   | "informed"
   | "kept";
 
@@ -72,9 +78,10 @@ const NEEDS_START =
   /^(hostname|ipConfigs|nameservers|searchDomain|cores|memoryMiB|balloonMiB|affinity|numa|vga|hostpci\d+)$/;
 
 /** The options that differ; those that PVE has a name for, by that. */
-function changedNames({ spec }: CloneState, news: CloneInputs): string[] {
+function changedNames(state: CloneState, news: CloneInputs): string[] {
+  const { spec } = state;
   const [olds = {}, wanted = {}] = [spec.options, news.options];
-  return changedKeys<CloneInputs>(spec, news, UPDATING).flatMap((key) =>
+  return changedKeys<CloneInputs>(spec, placedDisks(state, news), UPDATING).flatMap((key) =>
     key === "options" ? changedKeys(olds, wanted, Object.keys({ ...olds, ...wanted })) : [key],
   );
 }
@@ -103,6 +110,7 @@ function moves(state: CloneState, news: CloneInputs): Reason[] {
   const nodes = nodesOf(news.places);
   const changed = changedNames(state, news);
   const guest = made && guestChanges(changed, made);
+  const lost = made && replacedFor(state, news).length === 0 ? lostDisks(spec.disks, news.disks) : [];
   const starting = changed.filter((key) => NEEDS_START.test(key));
   const runs = made && (status === "ready" || status === "running") && pendingReboot.length === 0;
   const reason = (effect: Effect, detail: string): Reason[] => [{ effect, detail }];
@@ -118,6 +126,7 @@ function moves(state: CloneState, news: CloneInputs): Reason[] {
       ? reason("kept", "another cloudInit is for new clones; with onTemplateChange: replace for all")
       : []),
     ...(runs && news.rebootOnChange && starting.length > 0 ? reason("rebooted", optionNames(starting)) : []),
+    ...(lost.length > 0 ? reason("losing", diskNamesText(lost)) : []),
     ...(movesDisks(state, news) ? reason("relocated", `from datastore ${made?.datastore} to ${news.datastore}`) : []),
   ];
 }
@@ -131,6 +140,7 @@ const OPTION_NAMES: Record<string, string> = {
   nameservers: "DNS",
   searchDomain: "DNS",
   balloonMiB: "memoryMiB",
+  disks: "extraDisks",
 };
 
 const optionNames = (keys: readonly string[]): string =>
@@ -156,7 +166,10 @@ export interface CloneDiff extends dynamic.DiffResult {
 export function diff(state: CloneState, news: CloneInputs): CloneDiff {
   if (news.keep) return { changes: false, replaces: [], deleteBeforeReplace: true, reasons: [] };
   const replaces = replacedFor(state, news);
-  const updates = [...changedKeys<CloneInputs>(state.spec, news, UPDATING), ...treatedOtherwise(state, news)];
+  const updates = [
+    ...changedKeys<CloneInputs>(state.spec, placedDisks(state, news), UPDATING),
+    ...treatedOtherwise(state, news),
+  ];
   const reasons = [...moves(state, news), ...unfinished(state, news)];
   return {
     changes: replaces.length + updates.length + reasons.length > 0,

@@ -1,4 +1,5 @@
 import type { Account } from "../../fleet/cloneBoot.ts";
+import type { CloneDisk } from "../../fleet/cloneDisks.ts";
 import type { PveOptions } from "../../fleet/cloneOptions.ts";
 import { fleetTag } from "../../fleet/tags.ts";
 
@@ -75,6 +76,10 @@ export interface CloneInputs {
   diskGiB?: number;
   /** The boot disk's drive, for example `scsi0`; goes with `diskGiB`. */
   bootDisk?: string;
+  /** Disks of its own, beside the template's. A clone that has one of them elsewhere keeps it there. */
+  disks?: CloneDisk[];
+  /** Its own disks survive when it is made anew. */
+  keepDisks?: true;
   /** By number of the interface. */
   nics?: NicChange[];
   /** More options of the VM, by their name in PVE; an empty text: the VM does not have that option. */

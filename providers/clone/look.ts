@@ -82,7 +82,7 @@ export async function look(run: Run, before: CloneState, messages: Messages): Pr
     ...before,
     node,
     spec: observed(spec, config, pool),
-    ...(made && { made: observedMade(made, config) }),
+    ...(made && { made: observedMade(made, config, spec.disks) }),
   };
   if ((await run.vmLists.statusOf(node, vmId)) !== "running") return compact(stopped(state));
   const running: CloneState = before.status === "stopped" ? { ...state, status: "running" } : state;

@@ -33,9 +33,11 @@ describe("what is observed of a clone", () => {
     options: { startup: "order=2,up=30", hostpci0: "mapping=gpu,pcie=1", hostpci1: "" },
     diskGiB: 3,
     bootDisk: "scsi0",
+    disks: [{ drive: "scsi1", datastore: "hdd", sizeGiB: 5, options: "discard=on" }],
     onBoot: true,
   });
-  const disk = { scsi0: "local-lvm:vm-9101-disk-0,size=3G", net0: NET0 };
+  const scsi1 = "hdd:vm-9101-disk-1,discard=on,size=5G";
+  const disk = { scsi0: "local-lvm:vm-9101-disk-0,size=3G", scsi1, net0: NET0 };
 
   it.each([
     ["a plain one", fakeClone(), {}],

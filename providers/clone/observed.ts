@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import type { CloneDisk } from "../../fleet/cloneDisks.ts";
 import { serialOf } from "../../fleet/cloudInit/smbios.ts";
 import { parseSmbiosSerial } from "../../fleet/cloudInit/smbiosSerial.ts";
 import { fleetTag } from "../../fleet/tags.ts";
@@ -7,6 +8,7 @@ import type { GuestConfig } from "../../proxmox/guests.ts";
 import { parseProperties } from "../../proxmox/propertyString.ts";
 import { allTags, type NicChange } from "./inputs.ts";
 import { hasDescription, hasMark, uuidOf } from "./mark.ts";
+import { observedOwnDisk } from "./ownDisks.ts";
 import type { CloneState, Made } from "./state.ts";
 
 const words = (value: unknown): string[] =>
@@ -65,7 +67,20 @@ const strangeTags = (tags: string[], fleet: string): string[] =>
  */
 export function observed(spec: CloneState["spec"], config: GuestConfig, pool: string | undefined): CloneState["spec"] {
   const { searchDomain: _s, pool: _p, ...rest } = spec;
-  const { hostname, fleetId, set, description, cores, memoryMiB, balloonMiB, diskGiB, nics, ipConfigs, options } = spec;
+  const {
+    hostname,
+    fleetId,
+    set,
+    description,
+    cores,
+    memoryMiB,
+    balloonMiB,
+    diskGiB,
+    disks,
+    nics,
+    ipConfigs,
+    options,
+  } = spec;
   const tags = words(config.tags).sort();
   const wanted = spec.tags ?? [];
   return {
@@ -84,6 +99,7 @@ export function observed(spec: CloneState["spec"], config: GuestConfig, pool: st
     ...(memoryMiB !== undefined && { memoryMiB: Number(config.memory ?? 512) }),
     ...(balloonMiB !== undefined && { balloonMiB: Number(config.balloon ?? config.memory ?? 512) }),
     ...(diskGiB !== undefined && { diskGiB: observedDisk(spec, config) }),
+    ...(disks !== undefined && { disks: disks.map((disk) => observedOwnDisk(disk, config)) }),
     ...(options !== undefined && {
       options: Object.fromEntries(
         Object.entries(options).map(([key, wanted]) => [key, observedOption(wanted, config[key])]),
@@ -94,18 +110,25 @@ export function observed(spec: CloneState["spec"], config: GuestConfig, pool: st
 }
 
 /** Where the disks of a full clone are: on its datastore, or on the first other one that has any of them. */
-function observedDatastore({ datastore }: Made, config: GuestConfig): string {
-  const stores = Object.values(diskVolumes(config)).map(datastoreOf).filter(Boolean);
+function observedDatastore({ datastore }: Made, config: GuestConfig, own: readonly CloneDisk[]): string {
+  const stores = Object.entries(diskVolumes(config))
+    .filter(([drive]) => !own.some((disk) => disk.drive === drive))
+    .map(([, volume]) => datastoreOf(volume))
+    .filter(Boolean);
   return stores.find((store) => store !== datastore) ?? datastore;
 }
 
-/** What a clone was made from, with what its VM tells of it: states of earlier versions have neither UUID nor instance-id. */
-export function observedMade(made: Made, config: GuestConfig): Made {
+/**
+ * What a clone was made from, with what its VM tells of it: states of earlier versions have neither UUID nor instance-id.
+ *
+ * @param own its own disks, which have a datastore each
+ */
+export function observedMade(made: Made, config: GuestConfig, own: readonly CloneDisk[] = []): Made {
   const uuid = uuidOf(config.smbios1) ?? made.uuid;
   const instanceId = made.instanceId ?? guestIdentity(config.smbios1)?.instanceId;
   return {
     ...made,
-    ...(made.full && { datastore: observedDatastore(made, config) }),
+    ...(made.full && { datastore: observedDatastore(made, config, own) }),
     ...(uuid !== undefined && { uuid }),
     ...(instanceId !== undefined && { instanceId }),
   };

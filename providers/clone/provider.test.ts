@@ -7,6 +7,7 @@ import { SetsProgress } from "../run/setProgress.ts";
 import { fakeClone, fakeState } from "./fakeClone.ts";
 import type { CloneInputs } from "./inputs.ts";
 import { provider } from "./provider.ts";
+import type { Successor } from "./remove.ts";
 import type { CloneState } from "./state.ts";
 
 /** What was done to VMs: made or changed, looked at, deleted. */
@@ -25,10 +26,11 @@ vi.mock("./converge.ts", () => ({
 }));
 vi.mock("./look.ts", () => ({ look: async () => seen }));
 vi.mock("./remove.ts", () => ({
-  remove: async (_run: Run, { spec }: CloneState) => {
+  remove: async (_run: Run, { spec }: CloneState, _says: unknown, successor?: Successor) => {
     if (protects) throw new Error(`VM ${spec.vmId} is protected`);
-    done.push(`delete ${spec.vmId}`);
+    done.push(`delete ${spec.vmId}${successor ? `, keep ${successor.next.disks?.map(({ drive }) => drive)}` : ""}`);
   },
+  removeHolder: async (_run: Run, { spec }: CloneState) => done.push(`delete the holder of ${spec.vmId}`),
 }));
 vi.mock("../dynamic/progress.ts", () => ({
   messagesOf: (urn: string) => ({ report: (text: string) => said.push(`${urn.split("::").at(-1)}: ${text}`) }),
@@ -78,6 +80,14 @@ describe("the config of a clone", () => {
     expect(await check({ diskGiB: 40 }, { diskGiB: 20 })).toMatchObject({
       failures: [{ property: "diskGiB", reason }],
     });
+  });
+
+  it("is refused at preview when a disk of its own were to shrink", async () => {
+    const disks = (sizeGiB: number) => [{ drive: "scsi1", datastore: "local-lvm", sizeGiB, options: "" }];
+    expect(await check({ disks: disks(8) }, { disks: disks(7) })).toMatchObject({
+      failures: [{ property: "disks", reason: expect.stringMatching(/^disk scsi1 of web-1 has 8 GiB.*found 7$/) }],
+    });
+    expect(await check({ disks: disks(8) }, { disks: disks(7), vmId: 9102 })).not.toHaveProperty("failures");
   });
 
   it.each<[Partial<CloneInputs>, Partial<CloneInputs>]>([
@@ -162,6 +172,29 @@ describe("a deletion", () => {
     await provider.create(config, fakeClone({ set: "app" }));
     await remove(fakeState());
     expect(done).toEqual(["make 9101"]);
+  });
+
+  const disks = [{ drive: "scsi1", datastore: "local-lvm", sizeGiB: 8, options: "" }];
+  const withDisks = fakeState({ spec: fakeClone({ disks, keepDisks: true }) });
+
+  it("of a clone that keeps its disks looks for those that wait for it, too", async () => {
+    await remove(withDisks);
+    expect(done).toEqual(["delete 9101", "delete the holder of 9101"]);
+  });
+
+  it.each([
+    ["is made anew", { disks, keepDisks: true as const, full: true }],
+    ["the user has told the engine to replace", { disks, keepDisks: true as const }],
+  ])("keeps the disks of a clone that %s, as the config says now and not as it said before", async (_why, change) => {
+    await diff(fakeState({ spec: fakeClone({ disks }) }), change);
+    await remove(fakeState({ spec: fakeClone({ disks }) }));
+    expect(done).toEqual(["delete 9101, keep scsi1"]);
+  });
+
+  it("does not keep them when the config has just said that they go", async () => {
+    await diff(withDisks, { disks, full: true });
+    await remove(withDisks);
+    expect(done).toEqual(["delete 9101"]);
   });
 
   it("deletes a VM that the user has told the engine to replace, although nothing has changed", async () => {

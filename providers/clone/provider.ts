@@ -10,7 +10,8 @@ import { converge } from "./converge.ts";
 import { diff } from "./diff.ts";
 import { type CloneInputs, waits, waitsOtherwise } from "./inputs.ts";
 import { look } from "./look.ts";
-import { remove } from "./remove.ts";
+import { shrinking } from "./ownDisks.ts";
+import { remove, removeHolder } from "./remove.ts";
 import { type CloneState, VERSIONS } from "./state.ts";
 
 /** How many clones of a set the run is about. */
@@ -21,6 +22,15 @@ function clonesInRun(config: ConfigReader, fullStack: string, key: string): numb
   const [, project = "", stack = ""] = fullStack.split("/");
   const part = new Part({ project, stack }, selection());
   return set.clones.filter(({ vmId }) => part.hasClone(key, { vmId, template: set.template }, templates)).length;
+}
+
+/** Whether the config means a VMID for a VM of its own. */
+function reservedIn(config: ConfigReader): (vmId: number) => boolean {
+  const { templates, cloneSets, leftOut } = readStackConfig(config, runOf(config).resolved);
+  const sets = Object.values({ ...cloneSets, ...leftOut });
+  const vms = [...Object.values({ ...templates }), ...sets.flatMap(({ clones }) => clones)];
+  const all = new Set(vms.map(({ vmId }) => vmId));
+  return (vmId) => all.has(vmId);
 }
 
 /** Works on a clone, and says now and then how far its set is. */
@@ -67,7 +77,12 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     if (news.keep && olds.vmId !== undefined) return { inputs: { ...(olds as CloneInputs), keep: true } };
     const shrinks = typeof wants === "number" && wants < had && olds.vmId === news.vmId;
     const reason = `the disk of ${name} has ${had} GiB, and PVE cannot shrink disks; expected at least that, found ${wants}`;
-    return { inputs: news, ...(shrinks && { failures: [{ property: "diskGiB", reason }] }) };
+    const smaller = olds.vmId === news.vmId ? shrinking(olds.disks, news.disks, name) : undefined;
+    const failures = [
+      ...(shrinks ? [{ property: "diskGiB", reason }] : []),
+      ...(smaller === undefined ? [] : [{ property: "disks", reason: smaller }]),
+    ];
+    return { inputs: news, ...(failures.length > 0 && { failures }) };
   },
 
   async diff(config, _id, state, news) {
@@ -77,6 +92,8 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     else run.progress.unchanged(news.set, news.vmId);
     const rollout = run.rollouts.enter(news.vmId, news.set, news.maxUnavailable ?? 1);
     if (result.replaces.length > 0) rollout.replacing.add(state.spec.vmId);
+    // Of a clone that is deleted for good, the engine asks for no difference.
+    if (news.keepDisks && state.spec.disks) run.keeping.set(state.spec.vmId, news);
     return result;
   },
 
@@ -130,7 +147,12 @@ export const provider: Handlers<CloneInputs, CloneState> = {
       await stage(where, () => rollout.enter(vmId)).catch((error) => run.deletions.hold(error));
     }
     try {
-      await run.deletions.attempt(() => remove(run, state, messagesFor(state.spec)));
+      await run.deletions.attempt(async () => {
+        const next = run.keeping.get(vmId);
+        const messages = messagesFor(state.spec);
+        await remove(run, state, messages, next && { next, isReserved: reservedIn(config) });
+        if (!next && !isReplacement && spec.keepDisks) await removeHolder(run, state, messages);
+      });
     } catch (error) {
       if (isReplacement) rollout.unhealthy(vmId, "it could not be deleted");
       throw error;
@@ -141,13 +163,22 @@ export const provider: Handlers<CloneInputs, CloneState> = {
 
 /** The spec with what the config says of how the clone is treated, which nobody has to bring to the VM. */
 function withTreatment(state: CloneState, news: CloneInputs): CloneState {
-  const { start, waitFor, addressByAgent, shutdownSeconds, firstBoot } = news;
-  const { start: _s, waitFor: _w, addressByAgent: _a, shutdownSeconds: _d, firstBoot: _f, ...rest } = state.spec;
+  const { start, waitFor, addressByAgent, shutdownSeconds, firstBoot, keepDisks } = news;
+  const {
+    start: _s,
+    waitFor: _w,
+    addressByAgent: _a,
+    shutdownSeconds: _d,
+    firstBoot: _f,
+    keepDisks: _k,
+    ...rest
+  } = state.spec;
   const treatment = {
     start,
     ...(waitFor && { waitFor }),
     ...(addressByAgent && { addressByAgent }),
     ...(shutdownSeconds !== undefined && { shutdownSeconds }),
+    ...(keepDisks && { keepDisks }),
     ...(firstBoot !== undefined && { firstBoot }),
   };
   return { ...state, spec: { ...rest, ...treatment } };

@@ -5,7 +5,9 @@ import type { Messages } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
 import type { FoundContainer, FoundVm } from "../guest/lookUp.ts";
 import type { Run } from "../run/run.ts";
+import { leftInHolder } from "./holders.ts";
 import { SHUTDOWN_SECONDS } from "./inputs.ts";
+import { assertKeepable, keepDisks, type Next } from "./keepDisks.ts";
 import { atRest, targetOf } from "./leftovers.ts";
 import { notThisClone } from "./mark.ts";
 import type { CloneState } from "./state.ts";
@@ -29,8 +31,18 @@ function isThisClone(found: FoundVm | FoundContainer, { spec, made }: CloneState
   throw new ProxmoxError("not-ours", text);
 }
 
-/** Shuts the clone's VM down and deletes it, with its disks. A VM that is gone already is fine. */
-export async function remove(run: Run, state: CloneState, messages: Messages): Promise<void> {
+/** What the config wants of the clone that takes this one's place, and which VMIDs it speaks of. */
+export interface Successor {
+  next: Next;
+  isReserved: (vmId: number) => boolean;
+}
+
+/**
+ * Shuts the clone's VM down and deletes it, with its disks. A VM that is gone already is fine.
+ *
+ * @param successor if it is made anew and its own disks stay: a holder has them then
+ */
+export async function remove(run: Run, state: CloneState, messages: Messages, successor?: Successor): Promise<void> {
   const { client } = run;
   const { spec, made } = state;
   const { vmId, shutdownSeconds: seconds = SHUTDOWN_SECONDS, name = `VM ${vmId}` } = spec;
@@ -42,10 +54,13 @@ export async function remove(run: Run, state: CloneState, messages: Messages): P
       const found = await atRest(client, target, node, messages.report);
       if (!found || !isThisClone(found, state)) return;
       assertUnprotected(found, vmId);
+      const keeping = successor && { run, state, messages, ...successor };
+      if (keeping) await assertKeepable(keeping, found);
       const vm = { node: found.node, vmId };
       const onBegin = () =>
         messages.report(seconds > 0 ? `shutting ${name} down, for up to ${seconds} s` : `stopping ${name}`);
       await shutDownVm(client, vm, seconds, { onBegin });
+      if (keeping) await keepDisks(keeping, found.node);
       const datastore = made?.datastore ?? spec.templateDatastore ?? "";
       const removed = await run.limiter.run({ node: vm.node, datastore, onWait: messages.report }, () => {
         messages.report(`deleting ${name}`);
@@ -55,4 +70,18 @@ export async function remove(run: Run, state: CloneState, messages: Messages): P
     }
     throw new ProxmoxError("moving", `VM ${vmId} moved to another node ${MOVES} times while it was to be deleted`);
   });
+}
+
+/**
+ * Deletes the holder of a clone that is gone for good, if an earlier run has left one. Disks in it are nobody's to delete: no
+ * preview has named them.
+ */
+export async function removeHolder({ holders }: Run, { spec, node }: CloneState, messages: Messages): Promise<void> {
+  const { vmId, name = `VM ${vmId}`, places = [] } = spec;
+  const nodes = [...(node === undefined ? [] : [node]), ...places.map((place) => place.node)];
+  const holder = await holders.find(spec, nodes, (silent) =>
+    messages.warn(`node ${silent} does not answer, so it is not known whether disks of ${name} wait there`),
+  );
+  const held = holder && (await holders.release(spec, holder));
+  if (holder && held !== undefined) messages.warn(leftInHolder(holder, held, name));
 }

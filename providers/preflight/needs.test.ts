@@ -62,6 +62,25 @@ test("a full clone takes the room that its disk grows to, a linked one none", ()
   expect(bytes({ diskGiB: 50 })).toEqual([]);
 });
 
+test("disks of clones need their datastores, and room, with linked clones too", () => {
+  const extraDisks = [{ sizeGiB: 7 }, { sizeGiB: 9, datastore: "hdd" }];
+  const uses = (set: object) =>
+    datastoreUses(fleet({}, { nodes: ["pve2"], extraDisks, ...set })).flatMap(({ node, datastore, what, path }) =>
+      node === "pve2" && what === "disks of clones" ? [`${datastore} ${path}`] : [],
+    );
+  expect(uses({})).toEqual(["hdd cloneSets.web.extraDisks[1].datastore"]);
+  expect(uses({ clones: [{ ...clone, extraDisks: [{ sizeGiB: 1, datastore: "ssd" }] }] })).toEqual([
+    "ssd cloneSets.web.clones[0].extraDisks[0].datastore",
+  ]);
+  const bytes = (set: object, exists = (vmId: number): boolean => vmId === 9000) =>
+    allocationsOf(fleet({}, { clones: [clone], extraDisks, ...set }), exists).map(
+      (one) => `${one.datastore} ${Math.floor(one.bytes / GIB)}`,
+    );
+  expect(bytes({})).toEqual(["local-lvm 7", "hdd 9"]);
+  expect(bytes({ mode: "full", datastore: "fast" })).toEqual(["fast 20", "fast 7", "hdd 9"]);
+  expect(bytes({}, () => true)).toEqual([]);
+});
+
 test("bridges of clones are needed where the clones may be put, each with the place that names it", () => {
   const clones = [clone, { name: "web-2", vmId: 9102, node: "pve3", nics: [{}, { bridge: "vmbr9", vlan: 5 }] }];
   const set = { nodes: ["pve2"], nics: [{ bridge: "vmbr1" }], clones };

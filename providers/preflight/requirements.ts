@@ -37,6 +37,9 @@ const TEMPLATE = [
 // HWType for the SMBIOS serial (smbios1), Options for name, notes and tags.
 const CLONE = ["VM.Allocate", "VM.Audit", "VM.Config.HWType", "VM.Config.Options", "VM.PowerMgmt"];
 
+// The VM that holds a clone's disks while it is made anew; it gets whatever VMID is free.
+const HOLDER = ["VM.Allocate", "VM.Audit", "VM.Config.Disk", "VM.Config.Options"];
+
 export interface Surroundings {
   version: Version;
   /** The guests of the cluster by VMID, as far as the login sees them. */
@@ -66,6 +69,14 @@ function onVm({ vmId, pool }: Vm, { guests }: Surroundings, ...privileges: [stri
   const all = paths.flatMap((at) => privileges.map((one) => ({ path: at, privileges: [one] })));
   return { path, privilege, grant: byPool ? `/pool/${pool}` : "/vms", or: all.slice(1) };
 }
+
+/** What is needed on a VM whose VMID is not known yet, and that is made in a pool, if any. */
+const onHolder = (pool: string | undefined, privilege: string): Requirement => ({
+  path: "/vms",
+  privilege,
+  grant: pool === undefined ? "/vms" : `/pool/${pool}`,
+  ...(pool !== undefined && { or: [{ path: `/pool/${pool}`, privileges: [privilege] }] }),
+});
 
 /** What is needed on the pools of VMs. */
 function onPools(vms: readonly Vm[], { guests }: Surroundings): Pick<Requirement, "path" | "privilege">[] {
@@ -135,7 +146,7 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
         : ["VM.Config.CPU"]),
       // With a device of its own a guest loses its balloon.
       ...(clone.memoryMiB === undefined && !clone.gpus?.length ? [] : ["VM.Config.Memory"]),
-      ...(clone.diskGiB === undefined ? [] : ["VM.Config.Disk"]),
+      ...(clone.diskGiB === undefined && !clone.extraDisks?.length ? [] : ["VM.Config.Disk"]),
       ...(clone.nics.some(
         ({ bridge, vlan, mac }, index) => bridge ?? vlan ?? mac ?? index >= (source?.template.nics.length ?? 0),
       )
@@ -147,6 +158,7 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
       ...(set.waitFor === "cloud-init" ? [old ? "VM.Monitor" : "VM.GuestAgent.Unrestricted"] : []),
     ]);
     needs.push(onVm(vm, surroundings, "VM.Config.Cloudinit", "VM.Config.Network"));
+    if (clone.keepDisks && clone.extraDisks?.length) for (const one of HOLDER) needs.push(onHolder(set.pool, one));
     // Where the config says nothing of `waitFor`, the agent is asked for addresses that only it knows.
     if (
       set.waitFor === undefined &&

@@ -1,6 +1,7 @@
 import type { Cluster } from "../../config/cluster.ts";
 import type { CloneSet, Fleet, PlacedClone } from "../../config/fleet.ts";
 import { candidatesOf, clonesOf, distinct, type KeyedTemplate, snippetNodes, sourceOn, templatesOf } from "./needs.ts";
+import { ownDisksOf } from "./ownDiskNeeds.ts";
 
 /** What the stack config needs of the cluster's datastores. Nothing here asks the cluster. */
 
@@ -122,6 +123,11 @@ export function datastoreUses(fleet: Fleet): DatastoreUse[] {
     ...Object.entries(fleet.cloneSets).flatMap(([key, set]) =>
       candidatesOf(fleet, key).flatMap(({ node }) => cloneDatastores(fleet, key, set, node)),
     ),
+    ...clonesOf(fleet).flatMap((one) =>
+      ownDisksOf(one, cluster).flatMap(({ datastore, path }) =>
+        one.nodes.map((node): DatastoreUse => ({ node, datastore, content: "images", path, what: "disks of clones" })),
+      ),
+    ),
   ];
   return distinct(uses, ({ node, datastore, content, path }) => `${node} ${datastore} ${content} ${path}`);
 }
@@ -138,11 +144,12 @@ export interface Allocation {
   vmId: number;
 }
 
-/** What the VMs that do not exist yet will allocate; linked clones share their template's disks. */
+/** What the VMs that do not exist yet will allocate; linked clones share their template's disks, but not their own. */
 export function allocationsOf(fleet: Fleet, exists: (vmId: number) => boolean): Allocation[] {
   const { cluster } = fleet;
   const templates = templatesOf(fleet).filter(({ template }) => !exists(template.vmId));
-  const clones = clonesOf(fleet).filter(({ clone, set }) => set.mode === "full" && !exists(clone.vmId));
+  const made = clonesOf(fleet).filter(({ clone }) => !exists(clone.vmId));
+  const clones = made.filter(({ set }) => set.mode === "full");
   return [
     ...templates.flatMap((one) =>
       volumesOf(one, cluster).map(({ datastore, bytes }) => ({
@@ -163,6 +170,14 @@ export function allocationsOf(fleet: Fleet, exists: (vmId: number) => boolean): 
             },
           ]
         : [],
+    ),
+    ...made.flatMap((one) =>
+      ownDisksOf(one, cluster).map(({ datastore, sizeGiB }) => ({
+        node: one.node,
+        datastore,
+        bytes: sizeGiB * GIB,
+        vmId: one.clone.vmId,
+      })),
     ),
   ];
 }

@@ -49,13 +49,14 @@ function madeNow({ inputs }: Work): Made {
 
 /** Notes a VM that was made just now. */
 function noteNew(work: Work, { node }: Place): void {
-  const { stack, fleetId, vmId, set, places, pool } = work.inputs;
+  const { stack, fleetId, vmId, set, places, pool, keepDisks } = work.inputs;
   const { state } = work;
   work.isNew = true;
   work.freshUuid = randomUUID();
   state.node = node;
   state.made = madeNow(work);
-  state.spec = { stack, fleetId, vmId, set, places, ...(pool !== undefined && { pool }) };
+  const asked = { ...(pool !== undefined && { pool }), ...(keepDisks && { keepDisks }) };
+  state.spec = { stack, fleetId, vmId, set, places, ...asked };
 }
 
 /** Notes a VM that stood on the VMID already. */
@@ -65,7 +66,7 @@ function noteFound(work: Work, { node, config, mark, owner }: FoundVm): void {
   work.config = config;
   const isOurs = owner === "ours";
   // A VM that is taken over may have any mark: what the config says of it keeps the next run from making it anew.
-  state.made = observedMade({ ...madeNow(work), ...(isOurs && madeFrom(mark)) }, config);
+  state.made = observedMade({ ...madeNow(work), ...(isOurs && madeFrom(mark)) }, config, work.inputs.disks);
   if (isOurs) work.freshUuid = freshUuid(state, config);
   state.spec = { ...state.spec, places: work.inputs.places };
 }

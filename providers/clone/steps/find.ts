@@ -27,7 +27,7 @@ export async function find(api: FindApi, work: Work): Promise<void> {
     throw new ProxmoxError("missing", `${gone}; \`pulumi refresh\` takes the clone out of the state`);
   }
   state.node = found.node;
-  if (state.made) state.made = observedMade(state.made, found.config);
+  if (state.made) state.made = observedMade(state.made, found.config, state.spec.disks);
   work.freshUuid = freshUuid(state, found.config);
   work.config = found.config;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { CloneDisk } from "../../../fleet/cloneDisks.ts";
 import { inTurn } from "../../../proxmox/fakeClient.ts";
-import { fakeMade, fakeState, fakeWork } from "../fakeClone.ts";
+import { fakeClone, fakeMade, fakeState, fakeWork } from "../fakeClone.ts";
 import type { CloneInputs } from "../inputs.ts";
 import { moveDisks } from "./moveDisks.ts";
 
@@ -13,11 +14,21 @@ const CONFIG = {
 
 async function moving(
   inputs: Partial<CloneInputs>,
-  { full = true, moves = [undefined] as (Error | undefined)[] } = {},
+  {
+    full = true,
+    moves = [undefined] as (Error | undefined)[],
+    disks,
+  }: { full?: boolean; moves?: (Error | undefined)[]; disks?: CloneDisk[] } = {},
 ) {
   const moved: string[] = [];
   const next = inTurn(...moves);
-  const work = fakeWork({ full, ...inputs }, { state: fakeState({ made: fakeMade({ full }) }), config: CONFIG });
+  const work = fakeWork(
+    { full, ...inputs },
+    {
+      state: fakeState({ made: fakeMade({ full }), spec: fakeClone(disks && { disks }) }),
+      config: CONFIG,
+    },
+  );
   const api = {
     readConfig: async () => CONFIG,
     moveDisk: async (
@@ -43,6 +54,12 @@ describe("the disks of a full clone", () => {
     expect(work.state.made).toEqual(fakeMade({ full: true, datastore: "hdd" }));
     expect(work.config).toBeUndefined();
     expect(work.messages.said).toContain("progress: moving scsi0 of web-1 to datastore hdd: 10%");
+  });
+
+  it("of its own stay on the datastores that they have themselves", async () => {
+    const disks = [{ drive: "scsi0", datastore: "local-lvm", sizeGiB: 20, options: "" }];
+    const { moved } = await moving({ datastore: "hdd" }, { disks });
+    expect(moved).toEqual(["efidisk0 on pve1 to hdd", "ide2 on pve1 to hdd"]);
   });
 
   it("are where they were for the state until all of them have moved", async () => {

@@ -14,7 +14,7 @@ export interface MoveDisksApi {
   ): Promise<void>;
 }
 
-/** Moves the disks of a full clone to the datastore that the config names, running or not. */
+/** Moves the disks that a full clone has of its template to the datastore that the config names, running or not. */
 export async function moveDisks(api: MoveDisksApi, work: Work): Promise<void> {
   const { inputs, state, messages } = work;
   const { datastore, name } = inputs;
@@ -23,7 +23,11 @@ export async function moveDisks(api: MoveDisksApi, work: Work): Promise<void> {
   const config = (await api.readConfig(vm.node, vm.vmId)) ?? {};
   // Without its cloud-init drive the VM could not start once the old datastore is gone.
   const volumes = { ...diskVolumes(config), ...cloudInitVolume(config) };
-  const elsewhere = Object.entries(volumes).filter(([, volume]) => datastoreOf(volume) !== datastore);
+  // Each of its own disks has a datastore of its own.
+  const own = new Set((state.spec.disks ?? []).map(({ drive }) => drive));
+  const elsewhere = Object.entries(volumes).filter(
+    ([drive, volume]) => datastoreOf(volume) !== datastore && !own.has(drive),
+  );
   for (const [drive] of elsewhere) {
     const doing = `moving ${drive} of ${name} to datastore ${datastore}`;
     messages.report(doing);

@@ -42,6 +42,19 @@ describe("a new clone", () => {
     expect(asked).toEqual([]);
   });
 
+  it("goes to where its disks wait, whatever the placement, or nowhere", async () => {
+    const { api, asked } = cluster({});
+    const config = { scsi0: "local-lvm:vm-105-disk-0,size=8G" };
+    const clone = fakeClone({ places: PLACES, placement: "memory" });
+    expect((await place(api, clone, { node: "pve2", vmId: 105, config })).node).toBe("pve2");
+    await expect(place(api, clone, { node: "pve9", vmId: 105, config })).rejects.toThrow(
+      /^its disks wait in VM 105 on node pve9, .* may be on pve1, pve2, pve3 alone/,
+    );
+    expect(asked).toEqual([]);
+    const spread = fakeClone({ places: PLACES });
+    expect((await place(api, spread, { node: "pve9", vmId: 105, config: {} })).node).toBe("pve1");
+  });
+
   it("goes to the only place that there is, whatever the placement", async () => {
     const { api, asked } = cluster({ pve1: undefined });
     expect(await nodesOf(api, 1, { places: PLACES.slice(0, 1), placement: "memory" })).toEqual(["pve1"]);

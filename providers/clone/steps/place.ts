@@ -1,5 +1,6 @@
 import { ProxmoxError } from "../../../proxmox/errors.ts";
 import type { GuestConfig } from "../../../proxmox/guests.ts";
+import { type Holder, heldText } from "../holders.ts";
 import type { CloneInputs, Place } from "../inputs.ts";
 
 export interface PlaceApi {
@@ -15,12 +16,20 @@ async function memoryOf(api: PlaceApi, { memoryMiB }: CloneInputs, place: Place)
 }
 
 /**
- * Where a new clone goes.
+ * Where a new clone goes: to the node of its disks, if there are any of an earlier one.
  *
  * @throws ProxmoxError if none of its nodes is online
  */
-export async function place(api: PlaceApi, inputs: CloneInputs): Promise<Place> {
+export async function place(api: PlaceApi, inputs: CloneInputs, holder?: Holder): Promise<Place> {
   const { places, placement = "spread" } = inputs;
+  if (holder && heldText(holder.config) !== "") {
+    const there = places.find(({ node }) => node === holder.node);
+    if (there) return there;
+    throw new ProxmoxError(
+      "no-place",
+      `its disks wait in VM ${holder.vmId} on node ${holder.node}, and PVE gives them to no VM of another node, but it may be on ${places.map(({ node }) => node).join(", ")} alone: put ${holder.node} back into \`nodes\`, or migrate VM ${holder.vmId}`,
+    );
+  }
   const [first] = places;
   if (!first) throw new ProxmoxError("no-place", "the clone has no node to be on");
   if (places.length === 1 || placement === "spread") return first;

@@ -1,5 +1,6 @@
 import type { GuestConfig } from "../../../proxmox/guests.ts";
 import type { Messages } from "../../dynamic/progress.ts";
+import type { Holder } from "../holders.ts";
 import type { CloneInputs } from "../inputs.ts";
 import type { CloneState } from "../state.ts";
 
@@ -17,6 +18,8 @@ export interface Work {
   config?: GuestConfig | undefined;
   /** UUID of a VM that was never configured: its guest was never started, and can still get an identity of its own. */
   freshUuid?: string | undefined;
+  /** The VM that has its disks, if it was made anew and they are not all back. */
+  holder?: Holder | undefined;
   /** PVE has started it in this run, so it has yet to become ready. */
   started: boolean;
 }

@@ -3,6 +3,7 @@ import type { Check } from "../finding.ts";
 import { addressFree } from "./configuration/addressFree.ts";
 import { clonesDeleted } from "./configuration/clonesDeleted.ts";
 import { clonesLost } from "./configuration/clonesLost.ts";
+import { disksLeft } from "./configuration/disksLeft.ts";
 import { macFree } from "./configuration/macFree.ts";
 import { vmIdFree } from "./configuration/vmIdFree.ts";
 import { apiReachable } from "./environment/apiReachable.ts";
@@ -52,6 +53,7 @@ export const CHECKS: readonly Check[] = [
   macFree,
   clonesDeleted,
   clonesLost,
+  disksLeft,
   templateInUse,
 ];
 

@@ -107,6 +107,28 @@ test("what only some configs need", () => {
   expect(at8.filter((one) => one.includes("GuestAgent"))).toEqual([]);
 });
 
+test("disks of clones take the right to make them; those that are kept, rights on the VM that holds them", () => {
+  const clones = [{ name: "web-1", vmId: 9101, extraDisks: [{ sizeGiB: 8, datastore: "hdd" }] }];
+  const of = (set: object) =>
+    needsOf(fakeFleet({ cloneSets: { web: { template: "noble", clones, ...set } } })).filter((one) =>
+      /^.vms VM|9101 VM.Config.Disk|hdd/.test(one),
+    );
+  const own = ["/storage/hdd Datastore.AllocateSpace", "/storage/hdd Datastore.Audit"];
+  expect(of({})).toEqual(["/vms/9101 VM.Config.Disk", ...own]);
+  expect(of({ keepDisks: true })).toEqual([
+    "/vms/9101 VM.Config.Disk",
+    ...["VM.Allocate", "VM.Audit", "VM.Config.Disk", "VM.Config.Options"].map((name) => `/vms ${name}`),
+    ...own,
+  ]);
+  const inPool = fakeFleet({ cloneSets: { web: { template: "noble", clones, keepDisks: true, pool: "web" } } });
+  expect(requirementsOf(inPool, at9)).toContainEqual({
+    path: "/vms",
+    privilege: "VM.Allocate",
+    grant: "/pool/web",
+    or: [{ path: "/pool/web", privileges: ["VM.Allocate"] }],
+  });
+});
+
 test("the lab's role has everything that a config can need", () => {
   const missing = requirementsOf(everything, at9).filter(
     ({ path, privilege }) => !privilegesOn(granted, path).has(privilege),

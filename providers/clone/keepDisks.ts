@@ -1,0 +1,113 @@
+import type { CloneDisk } from "../../fleet/cloneDisks.ts";
+import { datastoreOf } from "../../proxmox/disks.ts";
+import { ProxmoxError } from "../../proxmox/errors.ts";
+import { readConfig } from "../../proxmox/guests.ts";
+import { reassignDisk } from "../../proxmox/reassignDisk.ts";
+import { listDatastores } from "../../proxmox/storage.ts";
+import type { Messages } from "../dynamic/progress.ts";
+import type { FoundVm } from "../guest/lookUp.ts";
+import type { Run } from "../run/run.ts";
+import { cannotLook, type Holder, type Kept } from "./holders.ts";
+import type { CloneInputs } from "./inputs.ts";
+import { bySlot, diskName, volumeOf, whenMadeAnew } from "./ownDisks.ts";
+import type { CloneState } from "./state.ts";
+
+/** What the config wants of a clone that is made anew, as far as its disks are concerned. */
+export type Next = Pick<CloneInputs, "disks" | "keepDisks" | "places">;
+
+/** The disks that stay, by the drive that they have in the holder: their places, whatever the template's disks are. */
+function keptDisks({ spec }: CloneState, next: Next): [string, CloneDisk][] {
+  const { kept } = whenMadeAnew(spec.disks, next);
+  return [...bySlot(spec.disks)].filter(([, disk]) => kept.includes(disk));
+}
+
+function refuse(text: string): never {
+  throw new ProxmoxError("cannot-keep", `${text}; nothing was deleted`);
+}
+
+interface Keeping {
+  run: Run;
+  state: CloneState;
+  next: Next;
+  messages: Messages;
+  isReserved: (vmId: number) => boolean;
+}
+
+const ownerOf = ({ spec }: CloneState): Kept => ({ ...spec, name: spec.name });
+
+function holderOf({ run, state }: Keeping, node: string): Promise<Holder | undefined> {
+  const name = state.spec.name ?? `VM ${state.spec.vmId}`;
+  return run.holders.find(ownerOf(state), [node], (silent) => cannotLook(silent, name));
+}
+
+/** @throws ProxmoxError if the disks that are to be kept cannot be, before anything is done to the VM */
+export async function assertKeepable(keeping: Keeping, { node, config }: FoundVm): Promise<void> {
+  const { run, state, next } = keeping;
+  const { vmId, name = `VM ${vmId}` } = state.spec;
+  const kept = keptDisks(state, next);
+  if (kept.length === 0) return;
+  const nodes = next.places.map((place) => place.node);
+  if (!nodes.includes(node))
+    refuse(
+      `the disks of ${name} are on node ${node}, and PVE gives them to no VM of another node, but it is to be made anew on ${nodes.join(" or ")}: move it there first, with its template as it was, or make it anew on ${node} first`,
+    );
+  if (config.parent !== undefined)
+    refuse(
+      `VM ${vmId} has snapshots (the last is "${config.parent}"), and PVE gives no disk of a snapshot away: delete them first`,
+    );
+  const holder = await holderOf(keeping, node);
+  const stores = await listDatastores(run.client, node);
+  for (const [slot, disk] of kept) {
+    const volume = volumeOf(config, disk.drive);
+    const isHeld = holder?.config[slot] !== undefined;
+    if (volume === undefined && !isHeld)
+      refuse(
+        `${diskName(disk)} of ${name} is to be kept, but VM ${vmId} does not have it${holder ? `, and neither has VM ${holder.vmId}, which holds its disks: \`qm rescan --vmid ${holder.vmId}\` on ${node} finds a volume that a killed task has left` : "; `pulumi refresh` brings the state up to date"}`,
+      );
+    if (volume !== undefined && isHeld)
+      refuse(
+        `VM ${holder?.vmId} on ${node} holds another ${slot} of ${name} already (${holder?.config[slot]}): take it off that VM first`,
+      );
+    const store = stores.find(({ storage }) => storage === datastoreOf(volume ?? ""));
+    if (volume !== undefined && store?.active !== 1)
+      refuse(`datastore ${datastoreOf(volume)} of ${disk.drive} of ${name} is not reachable from node ${node}`);
+  }
+}
+
+/**
+ * Gives the disks that are to be kept to a holder, before the VM is deleted. When it ends well, none of them belongs to the VM
+ * any more. Each part can be repeated: what a killed run has moved is in the holder.
+ */
+export async function keepDisks(keeping: Keeping, node: string): Promise<void> {
+  const { run, state, next, messages, isReserved } = keeping;
+  const { vmId, name = `VM ${vmId}` } = state.spec;
+  const kept = keptDisks(state, next);
+  if (kept.length === 0) return;
+  const { client, holders } = run;
+  const vm = { node, vmId };
+  const config = (await readConfig(client, node, vmId)) ?? {};
+  const here = kept.filter(([, { drive }]) => volumeOf(config, drive) !== undefined);
+  let holder = await holderOf(keeping, node);
+  const slots = kept.map(([slot]) => slot);
+  if (holder) await holders.expect(ownerOf(state), holder, slots);
+  else {
+    holder = await holders.make(ownerOf(state), node, slots, isReserved);
+    messages.report(`VM ${holder.vmId} holds the disks of ${name}`);
+  }
+  for (const [slot, disk] of here) {
+    messages.report(`giving ${disk.drive} of ${name} to VM ${holder.vmId} while it is made anew`);
+    const { drive, datastore } = disk;
+    const { vmId: toVmId } = holder;
+    await run.limiter.run({ node, datastore, onWait: messages.report }, () =>
+      reassignDisk(client, vm, { drive, toVmId, toDrive: slot }),
+    );
+  }
+  const [left, held] = await Promise.all([
+    readConfig(client, node, vmId),
+    readConfig(client, holder.node, holder.vmId),
+  ]);
+  for (const [slot, disk] of kept) {
+    if (volumeOf(left ?? {}, disk.drive) === undefined && volumeOf(held ?? {}, slot) !== undefined) continue;
+    refuse(`${diskName(disk)} of ${name} is not in VM ${holder.vmId} on ${node}, which is to hold it`);
+  }
+}
