@@ -7,6 +7,7 @@ import type { Template } from "../config/template.ts";
 import { cloneOptions } from "../fleet/cloneOptions.ts";
 import { ipConfig } from "../fleet/cloudInit/ipConfig.ts";
 import { installsAgent } from "../fleet/cloudInit/vendorData.ts";
+import { loginKeys } from "../fleet/loginKeys.ts";
 import { CLONE_SET_TYPE, cloneName } from "../fleet/urns.ts";
 import { staticAddress } from "../providers/clone/booted.ts";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
@@ -118,6 +119,15 @@ function placesOf(clone: PlacedClone, index: number, { set, sources }: CloneSetA
   });
 }
 
+/** The keys that the clones of a set are to have, if they are changed where they are; and where the config has them. */
+function rotatedKeys({ set, sources: [{ template, resource }] }: CloneSetArgs) {
+  const login = set.rotateKeys ? loginKeys(template) : undefined;
+  return {
+    rotateKeys: login && { ...login, ...(resource.stays && { older: true as const }) },
+    keyPlaces: ["user", "sshPublicKeys", "sshPublicKeyFile"].map((key) => `templates.${set.template}.cloudInit.${key}`),
+  };
+}
+
 /**
  * The clones of one template. Its children are `vm-<VMID>`: the VMID is what PVE knows a VM by, so a clone keeps its
  * VM when it gets another name or place in the list, when its set gets another name, and when it moves to another set.
@@ -134,6 +144,7 @@ export class CloneSet extends pulumi.ComponentResource {
     const dns = template.cloudInit.dns ?? cluster.network.dns;
     const full = set.mode === "full";
     const hasAgent = installsAgent(template);
+    const { rotateKeys, keyPlaces } = rotatedKeys(args);
     const wanted: WantedClone[] = [];
     const clones = set.clones.flatMap((clone, index) => {
       const { name, vmId } = clone;
@@ -170,6 +181,7 @@ export class CloneSet extends pulumi.ComponentResource {
             onTemplateChange: set.onTemplateChange,
             maxUnavailable: set.maxUnavailable,
             rebootOnChange: set.rebootOnChange,
+            rotateKeys,
             adopt: clone.adopt,
             keep: set.keep,
           },
@@ -195,7 +207,10 @@ export class CloneSet extends pulumi.ComponentResource {
           fleetId,
           template: source.contentHash,
           places,
-          ...given({ description: hide(fleet.secrets, described, wish.description) }),
+          ...given({
+            description: hide(fleet.secrets, described, wish.description),
+            rotateKeys: rotateKeys && hide(fleet.secrets, keyPlaces, rotateKeys),
+          }),
         },
         // In states of earlier versions, the set's key stands in the name.
         {
@@ -204,7 +219,9 @@ export class CloneSet extends pulumi.ComponentResource {
           // The engine refuses what would delete the VM at preview, before anything is done.
           ...(clone.protection && { protect: true }),
           // Inputs are in the state as `spec`, where the engine does not know them again.
-          ...(anySecret(fleet.secrets, described) && { additionalSecretOutputs: ["spec"] }),
+          ...(anySecret(fleet.secrets, [...described, ...(rotateKeys ? keyPlaces : [])]) && {
+            additionalSecretOutputs: ["spec"],
+          }),
         },
       );
       wanted.push({ resource, wish, nodes: places.map(({ node }) => node) });
@@ -216,11 +233,12 @@ export class CloneSet extends pulumi.ComponentResource {
           resource.address,
           resource.addresses,
           resource.pendingReboot,
+          resource.oldKeys,
           resource.error,
           resource.stateVersion,
         ])
         .apply(
-          ([node, status, address, addresses, pendingReboot, error, stateVersion]): CloneInfo => ({
+          ([node, status, address, addresses, pendingReboot, oldKeys, error, stateVersion]): CloneInfo => ({
             name,
             vmId,
             node: node ?? "",
@@ -230,6 +248,7 @@ export class CloneSet extends pulumi.ComponentResource {
               address: address ?? (stateVersion === undefined ? configured : undefined),
               addresses,
               pendingReboot,
+              oldKeys,
               error,
             }),
           }),

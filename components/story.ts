@@ -35,6 +35,11 @@ const WORDS: Record<Event["effect"], { sign: string; one: string; many: string }
   rebooted: { sign: "~", one: "is rebooted, if its guest needs it", many: "are rebooted, where guests need it" },
   migrated: { sign: "~", one: "is migrated", many: "are migrated" },
   relocated: { sign: "~", one: "has its disks moved", many: "have their disks moved" },
+  rekeyed: {
+    sign: "~",
+    one: "gets the SSH keys of the config, and loses those that were added by hand",
+    many: "get the SSH keys of the config, and lose those that were added by hand",
+  },
   regrouped: { sign: "~", one: "moves to another set, with its VM", many: "move to another set, with their VMs" },
   changed: { sign: "~", one: "is changed in place", many: "are changed in place" },
   informed: { sign: "~", one: "gets changes into its guest later", many: "get changes into their guests later" },

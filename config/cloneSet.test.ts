@@ -53,6 +53,7 @@ test("defaults of a set", () => {
     onTemplateChange: "ignore",
     maxUnavailable: 1,
     rebootOnChange: false,
+    rotateKeys: false,
     clones: [],
   });
 });

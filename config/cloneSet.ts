@@ -154,6 +154,12 @@ const common = {
     .boolean()
     .default(false)
     .describe("true: reboot a running clone for a change that needs it; false: the change waits for its next reboot"),
+  rotateKeys: z
+    .boolean()
+    .default(false)
+    .describe(
+      "true: the login user of clones that exist gets exactly the SSH keys of the config, by the guest agent; keys that were added by hand are removed",
+    ),
 };
 
 /** What a set and a clone may change of their hardware, apart from network interfaces. */

@@ -8,6 +8,7 @@ import { isTransient, withRetry } from "../../proxmox/retry.ts";
 import { waitForTask } from "../../proxmox/task.ts";
 import { lookUp } from "../guest/lookUp.ts";
 import type { Run } from "../run/run.ts";
+import { giveKeys } from "./keys/giveKeys.ts";
 import { atRest, targetOf } from "./leftovers.ts";
 import { waitUntilReady } from "./readiness/ready.ts";
 import type { CloneApi } from "./steps/cloneOrTakeUp.ts";
@@ -19,6 +20,7 @@ import type { MigrateApi } from "./steps/migrate.ts";
 import type { MoveDisksApi } from "./steps/moveDisks.ts";
 import type { PlaceApi } from "./steps/place.ts";
 import type { PowerApi } from "./steps/power.ts";
+import type { KeysApi } from "./steps/setKeys.ts";
 import type { ReadyApi } from "./steps/waitUntilReady.ts";
 import type { Work } from "./steps/work.ts";
 
@@ -32,7 +34,8 @@ export type StepsApi = PlaceApi &
   ConfigureApi &
   GrowDiskApi &
   PowerApi &
-  ReadyApi;
+  ReadyApi &
+  KeysApi;
 
 export function stepsApi(
   { client, nodeMemory }: Run,
@@ -61,5 +64,6 @@ export function stepsApi(
     requestStart: (vm) => requestStart(client, vm),
     reboot: (vm, seconds) => rebootVm(client, vm, seconds),
     waitUntilReady: (guest, options, who) => waitUntilReady(client, guest, options, who),
+    giveKeys: (guest, login, seconds, who) => giveKeys(client, guest, login, seconds, who),
   };
 }

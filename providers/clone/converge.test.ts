@@ -49,6 +49,7 @@ vi.mock("./api.ts", () => ({
       requestStart: call("requestStart", () => undefined),
       reboot: call("reboot", () => undefined),
       waitUntilReady: call("waitUntilReady", () => ready),
+      giveKeys: call("giveKeys", () => undefined),
     };
     return api;
   },

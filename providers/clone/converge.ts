@@ -16,6 +16,7 @@ import { migrate } from "./steps/migrate.ts";
 import { moveDisks } from "./steps/moveDisks.ts";
 import { place } from "./steps/place.ts";
 import { power } from "./steps/power.ts";
+import { forgetKeys, setKeys } from "./steps/setKeys.ts";
 import { waitUntilReady } from "./steps/waitUntilReady.ts";
 import type { Work } from "./steps/work.ts";
 
@@ -38,6 +39,7 @@ async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void
 
   if (before.made) {
     await stage(at("find"), () => find(api, work));
+    forgetKeys(work, before);
     if (movesAway(state, inputs)) await stage(at("migrate"), async () => migrate(api, work, await place(api, inputs)));
   } else {
     const to: Place = await stage(at("find a node for"), () => place(api, inputs));
@@ -58,6 +60,7 @@ async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void
   await stage(at("grow the disk of"), () => growDisk(api, work));
   await stage({ ...at("start"), datastore }, () => power(api, work, before));
   await stage(at("wait for"), () => waitUntilReady(api, work, before));
+  await stage(at("set the SSH keys of"), () => setKeys(api, work));
 }
 
 /** Lines of a warning by which it is alike: the task log below them has times and numbers. */

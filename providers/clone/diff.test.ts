@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { keysHash } from "../../fleet/loginKeys.ts";
 import { changedOptions, diff, movesAway, movesDisks } from "./diff.ts";
 import { fakeClone, fakeMade, fakeState } from "./fakeClone.ts";
 import type { CloneInputs } from "./inputs.ts";
@@ -153,6 +154,16 @@ describe("the reason why a clone is updated", () => {
     expect(reasons(pending, { rebootOnChange: true })).toEqual(["rebooted: old ipconfig0, memory"]);
   });
 
+  it("is that its guest is not known to have the keys of the config", () => {
+    const rotateKeys = { user: "ops", keys: ["ssh-ed25519 AAAA a", "ssh-ed25519 AAAA b"] };
+    expect(reasons(fakeState(), { rotateKeys })).toEqual(["rekeyed: user ops"]);
+    expect(reasons(fakeState({ givenKeys: "0123456789ab" }), { rotateKeys })).toEqual(["rekeyed: user ops"]);
+    expect(changes(fakeState({ givenKeys: keysHash(rotateKeys) }), { rotateKeys })).toBe(false);
+    // A clone that is made gets them by its first boot.
+    const { made: _, ...never } = fakeState();
+    expect(reasons(never, { rotateKeys })).toEqual([]);
+  });
+
   it("is that it moves to another set, or its set has another name: its VM stays", () => {
     expect(reasons(fakeState(), { set: "app" })).toEqual(["regrouped: from cloneSets.web to cloneSets.app"]);
   });
@@ -192,6 +203,12 @@ describe("the changed options", () => {
       changed: "",
       treated: "shutdownSeconds, waitFor",
     });
+  });
+
+  it("name rotateKeys when it goes, and nothing is changed for that but the state", () => {
+    expect(options(fakeState({ givenKeys: "0123456789ab" }), {}).treated).toBe("rotateKeys");
+    expect(options(fakeState({ oldKeys: "it does not run" }), {}).treated).toBe("rotateKeys");
+    expect(options(fakeState(), {}).treated).toBe("");
   });
 
   it("of the VM are named as PVE names them, and those that need a start are a reason for a reboot", () => {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { dynamic } from "@pulumi/pulumi";
 import { guestChanges } from "../../fleet/cloudInit/guestChanges.ts";
+import { keysHash } from "../../fleet/loginKeys.ts";
 import { changedKeys } from "../dynamic/diff.ts";
 import { causeOf } from "./cause.ts";
 import { type CloneInputs, CONFIGURED, waits, waitsOtherwise } from "./inputs.ts";
@@ -12,8 +13,9 @@ const UPDATING = [...CONFIGURED, "pool", "diskGiB"] as const satisfies (keyof Cl
 /** These say how the clone is treated; `delete` reads them from the state, so a change has to get there. */
 const TREATING = ["start", "shutdownSeconds"] as const satisfies (keyof CloneInputs)[];
 
-const treatedOtherwise = ({ spec, made }: CloneState, news: CloneInputs): string[] => [
+const treatedOtherwise = ({ spec, made, givenKeys, oldKeys }: CloneState, news: CloneInputs): string[] => [
   ...changedKeys<CloneInputs>(spec, news, TREATING),
+  ...((givenKeys ?? oldKeys) !== undefined && !news.rotateKeys ? ["rotateKeys"] : []),
   ...(waitsOtherwise(spec, news, made) ? ["waitFor"] : []),
 ];
 
@@ -57,6 +59,7 @@ export type Effect =
   | "regrouped"
   | "migrated"
   | "relocated"
+  | "rekeyed"
   | "informed";
 
 export interface Reason {
@@ -79,7 +82,8 @@ function changedNames({ spec }: CloneState, news: CloneInputs): string[] {
 
 /** What is still to be done although the config has not changed. */
 function unfinished(state: CloneState, news: CloneInputs): Reason[] {
-  const { spec, status, error, made, pendingReboot = [] } = state;
+  const { spec, status, error, made, pendingReboot = [], givenKeys } = state;
+  const { rotateKeys } = news;
   const reason = (effect: Effect, detail: string): Reason[] => [{ effect, detail }];
   return [
     ...(status === "failed"
@@ -92,6 +96,7 @@ function unfinished(state: CloneState, news: CloneInputs): Reason[] {
     ...(pendingReboot.length > 0
       ? reason(news.rebootOnChange ? "rebooted" : "pending", `old ${pendingReboot.join(", ")}`)
       : []),
+    ...(made && rotateKeys && givenKeys !== keysHash(rotateKeys) ? reason("rekeyed", `user ${rotateKeys.user}`) : []),
   ];
 }
 

@@ -1,4 +1,5 @@
 import type { PveOptions } from "../../fleet/cloneOptions.ts";
+import type { LoginKeys } from "../../fleet/loginKeys.ts";
 import { fleetTag } from "../../fleet/tags.ts";
 
 /** Where a clone can be, and what it is cloned from there. */
@@ -86,6 +87,11 @@ export interface CloneInputs {
   maxUnavailable?: number;
   /** Reboots a running guest for options that need it. Default: they wait. */
   rebootOnChange?: boolean;
+  /** The keys that its login user is to have, whatever there were; default: those of its first boot, and what came since. */
+  rotateKeys?: LoginKeys & {
+    /** The template may be of before these keys: a clone that is made now does not get them by its first boot. */
+    older?: true;
+  };
   /** It stays as it is, whatever the config says. */
   keep?: true;
   /** Take over a VM that is not ours. */

@@ -141,8 +141,8 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
         : []),
       ...(nodes.length > 1 ? ["VM.Migrate"] : []),
       ...(set.waitFor === "agent" ? [agent] : []),
-      // That the first boot has ended is asked by a command in the guest.
-      ...(set.waitFor === "cloud-init" ? [old ? "VM.Monitor" : "VM.GuestAgent.Unrestricted"] : []),
+      // That the first boot has ended is asked, and keys are set, by a command in the guest.
+      ...(set.waitFor === "cloud-init" || set.rotateKeys ? [old ? "VM.Monitor" : "VM.GuestAgent.Unrestricted"] : []),
     ]);
     needs.push(onVm(vm, surroundings, "VM.Config.Cloudinit", "VM.Config.Network"));
     // Where the config says nothing of `waitFor`, the agent is asked for addresses that only it knows.
