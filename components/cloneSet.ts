@@ -182,6 +182,7 @@ export class CloneSet extends pulumi.ComponentResource {
             maxUnavailable: set.maxUnavailable,
             rebootOnChange: set.rebootOnChange,
             rotateKeys,
+            snapshotDays: set.snapshotBefore && set.snapshotKeepDays,
             adopt: clone.adopt,
             keep: set.keep,
           },

@@ -34,6 +34,7 @@ const WORDS: Record<Event["effect"], { sign: string; one: string; many: string }
   started: { sign: "~", one: "is stopped, and is started", many: "are stopped, and are started" },
   rebooted: { sign: "~", one: "is rebooted, if its guest needs it", many: "are rebooted, where guests need it" },
   migrated: { sign: "~", one: "is migrated", many: "are migrated" },
+  snapshotted: { sign: "~", one: "gets a snapshot before that", many: "get a snapshot before that" },
   relocated: { sign: "~", one: "has its disks moved", many: "have their disks moved" },
   rekeyed: {
     sign: "~",

@@ -526,6 +526,11 @@ export class LabControl {
     return this.#do("guest_reboot", { vmid });
   }
 
+  /** Makes a snapshot look as if it had been taken so many days ago. */
+  ageSnapshot(vmid: number, name: string, days: number): Promise<null> {
+    return this.#do("age_snapshot", { vmid, name, days });
+  }
+
   /** Somebody adds a line to a user's authorized_keys, in the guest. */
   addKey(vmid: number, user: string, line: string): Promise<null> {
     return this.#do("add_key", { vmid, user, line });

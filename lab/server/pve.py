@@ -29,13 +29,14 @@ from .nodes import NodeApi
 from .power import PowerApi
 from .seed import SEEDS, make_folders
 from .settings import ROOT_PASSWORD, Settings
+from .snapshots import SnapshotApi
 from .state import StateStore
 from .tasks import TaskApi
 from .volumes import VolumeApi
 
 
 class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, DownloadApi, ConfigApi, CloneApi, PowerApi, AgentApi, MigrateApi, MoveApi,
-             CloudInitApi, BootApi, GuestApi, DiskApi, CheckApi, HaApi, NodeApi, ClusterApi, StateStore, FakePve):
+             SnapshotApi, CloudInitApi, BootApi, GuestApi, DiskApi, CheckApi, HaApi, NodeApi, ClusterApi, StateStore, FakePve):
     """A cluster that starts from the saved state, or from a seed."""
 
     def __init__(self, settings: Settings):

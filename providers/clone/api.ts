@@ -5,6 +5,7 @@ import { pendingOptions } from "../../proxmox/pendingOptions.ts";
 import { intoPool, outOfPool } from "../../proxmox/pools.ts";
 import { rebootVm, requestStart, startVm } from "../../proxmox/power.ts";
 import { isTransient, withRetry } from "../../proxmox/retry.ts";
+import { canSnapshot, listSnapshots, removeSnapshot, takeSnapshot } from "../../proxmox/snapshots.ts";
 import { waitForTask } from "../../proxmox/task.ts";
 import { lookUp } from "../guest/lookUp.ts";
 import type { Run } from "../run/run.ts";
@@ -21,6 +22,7 @@ import type { MoveDisksApi } from "./steps/moveDisks.ts";
 import type { PlaceApi } from "./steps/place.ts";
 import type { PowerApi } from "./steps/power.ts";
 import type { KeysApi } from "./steps/setKeys.ts";
+import type { SnapshotApi } from "./steps/snapshot.ts";
 import type { ReadyApi } from "./steps/waitUntilReady.ts";
 import type { Work } from "./steps/work.ts";
 
@@ -35,7 +37,8 @@ export type StepsApi = PlaceApi &
   GrowDiskApi &
   PowerApi &
   ReadyApi &
-  KeysApi;
+  KeysApi &
+  SnapshotApi;
 
 export function stepsApi(
   { client, nodeMemory }: Run,
@@ -64,6 +67,10 @@ export function stepsApi(
     requestStart: (vm) => requestStart(client, vm),
     reboot: (vm, seconds) => rebootVm(client, vm, seconds),
     waitUntilReady: (guest, options, who) => waitUntilReady(client, guest, options, who),
+    canSnapshot: (vm) => canSnapshot(client, vm),
+    snapshots: (vm) => listSnapshots(client, vm),
+    takeSnapshot: (vm, snapshot) => takeSnapshot(client, vm, snapshot),
+    removeSnapshot: (vm, name) => removeSnapshot(client, vm, name),
     giveKeys: (guest, login, seconds, who) => giveKeys(client, guest, login, seconds, who),
   };
 }

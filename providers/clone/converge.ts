@@ -17,6 +17,7 @@ import { moveDisks } from "./steps/moveDisks.ts";
 import { place } from "./steps/place.ts";
 import { power } from "./steps/power.ts";
 import { forgetKeys, setKeys } from "./steps/setKeys.ts";
+import { checkSnapshot, snapshot } from "./steps/snapshot.ts";
 import { waitUntilReady } from "./steps/waitUntilReady.ts";
 import type { Work } from "./steps/work.ts";
 
@@ -40,6 +41,7 @@ async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void
   if (before.made) {
     await stage(at("find"), () => find(api, work));
     forgetKeys(work, before);
+    await stage(at("take a snapshot of"), () => checkSnapshot(api, work, before));
     if (movesAway(state, inputs)) await stage(at("migrate"), async () => migrate(api, work, await place(api, inputs)));
   } else {
     const to: Place = await stage(at("find a node for"), () => place(api, inputs));
@@ -56,6 +58,8 @@ async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void
   }
   await stage(at("set the pool of"), () => intoPool(api, work));
   await stage({ ...at("move the disks of"), datastore }, () => moveDisks(api, work));
+  // PVE moves no disk that has snapshots.
+  await stage(at("take a snapshot of"), () => snapshot(api, work, before));
   await stage(at("configure"), () => configure(api, work));
   await stage(at("grow the disk of"), () => growDisk(api, work));
   await stage({ ...at("start"), datastore }, () => power(api, work, before));

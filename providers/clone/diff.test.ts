@@ -164,6 +164,23 @@ describe("the reason why a clone is updated", () => {
     expect(reasons(never, { rotateKeys })).toEqual([]);
   });
 
+  it("is a snapshot before changes that may cost the guest data, where the set asks for one", () => {
+    const snapshotDays = 7;
+    const hardware = { cores: 8, hostname: "db-1", diskGiB: 40, bootDisk: "scsi0", tags: [] };
+    expect(reasons(fakeState(), { ...hardware, snapshotDays })).toContain("snapshotted: host name, cores, diskGiB");
+    expect(reasons(fakeState(), hardware).join()).not.toContain("snapshotted");
+    const pending = fakeState({ pendingReboot: ["memory"] });
+    expect(reasons(pending, { rebootOnChange: true, snapshotDays })).toContain("snapshotted: reboot");
+    for (const harmless of [
+      { name: "db-1", tags: [], description: "the first", onBoot: true, pool: "web", set: "app" },
+      { options: { protection: "1", cpulimit: "2" } },
+      { places: places("pve2") },
+    ])
+      expect(reasons(fakeState(), { ...harmless, snapshotDays }).join()).not.toContain("snapshotted");
+    expect(reasons(pending, { snapshotDays })).toEqual(["pending: old memory"]);
+    expect(changes(fakeState(), { snapshotDays })).toBe(false);
+  });
+
   it("is that it moves to another set, or its set has another name: its VM stays", () => {
     expect(reasons(fakeState(), { set: "app" })).toEqual(["regrouped: from cloneSets.web to cloneSets.app"]);
   });

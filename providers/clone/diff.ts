@@ -60,6 +60,7 @@ export type Effect =
   | "migrated"
   | "relocated"
   | "rekeyed"
+  | "snapshotted"
   | "informed";
 
 export interface Reason {
@@ -106,6 +107,7 @@ function moves(state: CloneState, news: CloneInputs): Reason[] {
   const nodes = nodesOf(news.places);
   const changed = changedNames(state, news);
   const guest = made && guestChanges(changed, made);
+  const risks = news.snapshotDays === undefined ? [] : riskyChanges(state, news);
   const starting = changed.filter((key) => NEEDS_START.test(key));
   const runs = made && (status === "ready" || status === "running") && pendingReboot.length === 0;
   const reason = (effect: Effect, detail: string): Reason[] => [{ effect, detail }];
@@ -118,6 +120,7 @@ function moves(state: CloneState, news: CloneInputs): Reason[] {
       ? reason("informed", `${optionNames(guest.options)} ${guest.text}`)
       : []),
     ...(runs && news.rebootOnChange && starting.length > 0 ? reason("rebooted", optionNames(starting)) : []),
+    ...(risks.length > 0 ? reason("snapshotted", risks.join(", ")) : []),
     ...(movesDisks(state, news) ? reason("relocated", `from datastore ${made?.datastore} to ${news.datastore}`) : []),
   ];
 }
@@ -134,6 +137,24 @@ const OPTION_NAMES: Record<string, string> = {
 
 const optionNames = (keys: readonly string[]): string =>
   [...new Set(keys.map((key) => OPTION_NAMES[key] ?? key))].join(", ");
+
+/** Options that change what PVE notes of a VM, or how its node treats it: to the guest's data that is nothing. */
+const HARMLESS = new Set([
+  ...["set", "name", "description", "tags", "onBoot", "pool"],
+  ...["protection", "startup", "cpulimit", "cpuunits", "affinity"],
+]);
+
+/**
+ * The changes by which a guest that exists may lose data, as the config calls them: another identity, other hardware, a larger
+ * disk, a reboot. Migrations and moves of disks are not among them: PVE deletes what it has copied only when the copy is whole,
+ * and it moves no disk that has snapshots.
+ */
+export function riskyChanges(state: CloneState, news: CloneInputs): string[] {
+  if (!state.made) return [];
+  const changed = changedNames(state, news).filter((name) => !HARMLESS.has(name));
+  const reboots = news.rebootOnChange && (state.pendingReboot ?? []).length > 0;
+  return [...(changed.length > 0 ? optionNames(changed).split(", ") : []), ...(reboots ? ["reboot"] : [])];
+}
 
 /** The options of a clone that are changed, in words; `treated` are those that nothing is done to its VM for. */
 export function changedOptions(state: CloneState, news: CloneInputs): { changed: string; treated: string } {

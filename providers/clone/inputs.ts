@@ -87,6 +87,8 @@ export interface CloneInputs {
   maxUnavailable?: number;
   /** Reboots a running guest for options that need it. Default: they wait. */
   rebootOnChange?: boolean;
+  /** PVE takes a snapshot before changes by which the guest may lose data, and keeps it so long, in days. Default: none. */
+  snapshotDays?: number;
   /** The keys that its login user is to have, whatever there were; default: those of its first boot, and what came since. */
   rotateKeys?: LoginKeys & {
     /** The template may be of before these keys: a clone that is made now does not get them by its first boot. */

@@ -141,6 +141,7 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
         : []),
       ...(nodes.length > 1 ? ["VM.Migrate"] : []),
       ...(set.waitFor === "agent" ? [agent] : []),
+      ...(set.snapshotBefore === undefined ? [] : ["VM.Snapshot"]),
       // That the first boot has ended is asked, and keys are set, by a command in the guest.
       ...(set.waitFor === "cloud-init" || set.rotateKeys ? [old ? "VM.Monitor" : "VM.GuestAgent.Unrestricted"] : []),
     ]);
