@@ -173,6 +173,34 @@ describe("a fleet whose keys are rotated", () => {
   });
 });
 
+describe("linked clones, whose template must not change", () => {
+  beforeAll(async () => {
+    project = await openProject();
+    await project.configure(withKeys([OLD], { mode: "linked" }));
+    expect((await up()).code).toBe(0);
+  });
+  afterAll(() => project?.close());
+
+  it("get the keys of a template beside it, and stay on the disks of theirs", async () => {
+    await project.configure((config) => {
+      const { noble } = config.templates ?? {};
+      if (!noble) throw new Error("the config has no template noble");
+      const cloudInit = { ...noble.cloudInit, sshPublicKeys: [NEW] };
+      Object.assign(config.templates ?? {}, { newer: { ...noble, vmId: 9010, cloudInit } });
+      Object.assign(setOf(config), { template: "newer" });
+    });
+    const before = await control().vms();
+    const run = await up();
+    expect([run.code, toldOf(run)], run.output).toEqual([0, []]);
+    for (const vmId of [9101, 9102, 9103]) {
+      const vm = (await control().vms())[vmId];
+      expect(vm?.guest).toMatchObject({ boots: 1, keys: { ops: [NEW] } });
+      expect(vm?.config.scsi0).toBe(before[vmId]?.config.scsi0);
+    }
+    expect(stepsOf(await up())).toEqual([]);
+  });
+});
+
 describe("a fleet without snippets, whose guests are new instances with another address", () => {
   beforeAll(async () => {
     project = await openProject();
