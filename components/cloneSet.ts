@@ -120,10 +120,11 @@ function placesOf(clone: PlacedClone, index: number, { set, sources }: CloneSetA
 }
 
 /** The keys that the clones of a set are to have, if they are changed where they are; and where the config has them. */
-function rotatedKeys({ set, sources: [{ template, resource }] }: CloneSetArgs) {
-  const login = set.rotateKeys ? loginKeys(template) : undefined;
+function rotatedKeys({ set, sources }: CloneSetArgs) {
+  const login = set.rotateKeys ? loginKeys(sources[0].template) : undefined;
+  const older = sources.some(({ resource }) => resource.stays);
   return {
-    rotateKeys: login && { ...login, ...(resource.stays && { older: true as const }) },
+    rotateKeys: login && { ...login, ...(older && { older: true as const }) },
     keyPlaces: ["user", "sshPublicKeys", "sshPublicKeyFile"].map((key) => `templates.${set.template}.cloudInit.${key}`),
   };
 }

@@ -142,7 +142,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
 /** The spec with what the config says of how the clone is treated, which nobody has to bring to the VM. */
 function withTreatment({ givenKeys, oldKeys, ...state }: CloneState, news: CloneInputs): CloneState {
   const { start, waitFor, addressByAgent, shutdownSeconds } = news;
-  const { start: _s, waitFor: _w, addressByAgent: _a, shutdownSeconds: _d, ...rest } = state.spec;
+  const { start: _s, waitFor: _w, addressByAgent: _a, shutdownSeconds: _d, rotateKeys, ...rest } = state.spec;
   const treatment = {
     start,
     ...(waitFor && { waitFor }),
@@ -151,7 +151,8 @@ function withTreatment({ givenKeys, oldKeys, ...state }: CloneState, news: Clone
   };
   // Whoever wants a guest's keys set again takes `rotateKeys` out of the config and puts it back.
   const keys = { ...(givenKeys && { givenKeys }), ...(oldKeys && { oldKeys }) };
-  return { ...state, ...(news.rotateKeys && keys), spec: { ...rest, ...treatment } };
+  const rotated = news.rotateKeys && rotateKeys && { rotateKeys };
+  return { ...state, ...(news.rotateKeys && keys), spec: { ...rest, ...treatment, ...rotated } };
 }
 
 /** What the engine compares the config with after a refresh, and shows: also that the VM does not run any more. */

@@ -22,8 +22,15 @@ interface Guest {
 type Outcome = { reason?: string; again?: boolean };
 
 /** Runs the script in the guest; undefined if it has not ended when the time is over. */
-async function run(client: PveClient, { node, vmId }: Guest, { user, keys }: LoginKeys, time: Deadline) {
+async function run(
+  client: PveClient,
+  { node, vmId }: Guest,
+  { user, keys }: LoginKeys,
+  time: Deadline,
+  onBegin: () => void,
+) {
   const pid = await exec(client, node, vmId, ["/bin/sh", "-c", SCRIPT, "sh", user], keysInput(keys));
+  onBegin();
   for (const pause = time.pauses(); !time.isOver(); await pause()) {
     const status = await execStatus(client, node, vmId, pid);
     if (status.exited) return status;
@@ -83,9 +90,12 @@ export async function giveKeys(
   const time = deadline(seconds, client.pauseMs / 2, client.pauseMs * 10);
   report(`${guest.name}: giving user ${login.user} the SSH keys of the config`);
   let why = "PVE did not answer";
+  const onBegin = () => {
+    why = "the command in the guest does not end";
+  };
   for (const pause = time.pauses(); !time.isOver(); await pause()) {
-    const attempt = run(client, guest, login, time).then(
-      (ended): Outcome => (ended ? outcomeOf(ended, login) : { reason: "the command in the guest does not end" }),
+    const attempt = run(client, guest, login, time, onBegin).then(
+      (ended) => ended && outcomeOf(ended, login),
       (error: unknown) => troubleOf(error, guest),
     );
     const outcome = await time.within(attempt);
