@@ -1,6 +1,8 @@
 import { setImmediate as turn } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
+import { readBefore } from "./components/before.ts";
 import { CloneSet, sourcesOf } from "./components/cloneSet.ts";
+import { CloneSnippets, cloneBoots } from "./components/cloneSnippets.ts";
 import { hideAnswers } from "./components/debugLog.ts";
 import { foretell } from "./components/foretell.ts";
 import { proxmoxProvider } from "./components/login.ts";
@@ -13,6 +15,7 @@ import { ConfigError } from "./config/problem.ts";
 import { loadStackConfig } from "./config/stack.ts";
 import { unchecked } from "./fleet/part.ts";
 import { Preflight } from "./providers/preflight/resource.ts";
+import { resolveConfig } from "./providers/resolve/resolveConfig.ts";
 import { connectionOf } from "./providers/run/connection.ts";
 
 // Pulumi maps the stack trace of every resource back to the sources of a compiler; this program is its own source.
@@ -20,7 +23,11 @@ Reflect.deleteProperty(Error, "prepareStackTrace");
 hideAnswers();
 
 export default async () => {
-  const config = loadStackConfig();
+  const { config, resolved } = await resolveConfig(
+    loadStackConfig(),
+    loadStackConfig,
+    async () => (await readBefore()).chosen,
+  );
   const run = await runPart(config);
   const { part, before } = run;
   const problems = [...config.problems, ...missingParts(config, run)];
@@ -29,6 +36,7 @@ export default async () => {
   const preflight = new Preflight("preflight", {
     statusUrn: statusUrn("Preflight", "preflight"),
     problems,
+    resolved,
   });
   if (!isComplete(config) || problems.length > 0) {
     // Preflight has failed with all of it. Should it ever not, this must be an error too: to the engine, a program that
@@ -52,21 +60,25 @@ export default async () => {
   const connection = connectionOf(config);
   const options = { provider: proxmoxProvider(cluster, login, { dependsOn: preflight }), dependsOn: preflight };
 
-  const sources = new Map(
+  const templates = new Map(
     Object.entries(config.templates).map(([key, template]) => {
       const { vmId } = template;
       const stays = !part.hasTemplateVm(key, vmId) && { stays: { content: before.contentOf(vmId) } };
       return [key, new VmTemplate(key, { fleet, template, connection, ...stays }, options)];
     }),
   );
+  const boots = cloneBoots(config);
+  const snippets = [...boots.values()].some((boot) => boot.snippets.length > 0)
+    ? new CloneSnippets("clones", config, boots, fleet, options)
+    : undefined;
   const sets = new Map(
     Object.entries(config.cloneSets).map(([key, set]) => {
-      const on = sourcesOf(set.template, config.templates, sources);
+      const on = sourcesOf(set.template, config, templates);
       const there = set.keep && { there: new Set(before.clones.map(({ info }) => info.vmId)) };
-      return [key, new CloneSet(key, { fleet, set, sources: on, ...there }, options)];
+      return [key, new CloneSet(key, { fleet, set, sources: on, boots, snippets, ...there }, options)];
     }),
   );
 
-  foretell(preflight, config, sources, sets, run);
-  return report(config, sources, sets, run);
+  foretell(preflight, config, templates, sets, run);
+  return report(config, templates, sets, run);
 };

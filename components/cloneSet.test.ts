@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { load, noble, PUBLIC_KEY } from "../config/testing.ts";
 import type { CloneInputs, Place } from "../providers/clone/inputs.ts";
-import { CloneSet, type Source } from "./cloneSet.ts";
+import { CloneSet } from "./cloneSet.ts";
 
 const known = { node: "pve2", status: "ready", address: undefined as string | undefined };
 /** What the set has asked for: names of the resources, and their inputs. */
@@ -36,7 +36,7 @@ function cloneSet(
   set: Record<string, unknown>,
   template: Record<string, unknown> = {},
   there?: ReadonlySet<number>,
-  resource: { stays?: boolean } = {},
+  source: { stays?: boolean } = {},
 ): CloneSet {
   const config = load({
     templates: { noble: { ...noble, ...template } },
@@ -46,7 +46,9 @@ function cloneSet(
   const sources = Object.values(config.templates ?? {}).map((one) => ({
     node: one.node,
     template: one,
-    resource: { vmId: one.vmId, contentHash: "0123456789ab", ...resource } as unknown as Source["resource"],
+    vmId: one.vmId,
+    content: "0123456789ab",
+    ...source,
   }));
   const [first, ...more] = sources;
   const { cluster, cloneSets } = config;

@@ -1,11 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { diskNames } from "../config/diskNames.ts";
-import type { CloneSet as CloneSetConfig, PlacedClone, PlacedTemplate } from "../config/fleet.ts";
+import type { CloneSet as CloneSetConfig, CloneSource, Fleet, PlacedClone } from "../config/fleet.ts";
 import { replicasOf } from "../config/replicas.ts";
 import { usesSnippets } from "../config/rules/snippets.ts";
-import type { Template } from "../config/template.ts";
+import { withSnippets } from "../fleet/cicustom.ts";
+import { type CloneBoot, knowsSerial } from "../fleet/cloneBoot.ts";
 import { cloneOptions } from "../fleet/cloneOptions.ts";
 import { ipConfig } from "../fleet/cloudInit/ipConfig.ts";
+import { snippetSources } from "../fleet/cloudInit/sources.ts";
 import { installsAgent } from "../fleet/cloudInit/vendorData.ts";
 import { loginKeys } from "../fleet/loginKeys.ts";
 import { CLONE_SET_TYPE, cloneName } from "../fleet/urns.ts";
@@ -13,27 +15,41 @@ import { staticAddress } from "../providers/clone/booted.ts";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import { type CloneInputs, READY_SECONDS, SHUTDOWN_SECONDS } from "../providers/clone/inputs.ts";
 import { Clone, type PlaceArgs } from "../providers/clone/resource.ts";
+import type { CloneSnippets } from "./cloneSnippets.ts";
 import type { FleetContext } from "./fleet.ts";
 import { anySecret, hide } from "./secrets.ts";
 import { settled } from "./settled.ts";
 import type { VmTemplate } from "./vmTemplate.ts";
 
-/** The template of a set on one node, as config and as resource. */
+/** The template of a set on one node. */
 export interface Source {
   node: string;
-  template: Template;
-  resource: VmTemplate;
+  template: CloneSource;
+  vmId: pulumi.Input<number>;
+  /** Hash of what it was made from. */
+  content: pulumi.Input<string>;
+  /** PVE's `cicustom` of clones that are made of it; undefined: they keep the template's. */
+  cicustom?: pulumi.Input<string> | undefined;
+  /** The run leaves it as it is, whatever its config says. */
+  stays?: boolean;
 }
 
-/** A template and its replicas as sources of clones; the config sees to it that there is at least one. */
+/** A template and its replicas, or one that was made elsewhere, as sources of clones; the config sees to it that there is one. */
 export function sourcesOf(
   key: string,
-  templates: Readonly<Record<string, PlacedTemplate>>,
-  resources: ReadonlyMap<string, VmTemplate>,
+  { templates, existing }: Pick<Fleet, "templates" | "existing">,
+  made: ReadonlyMap<string, VmTemplate>,
 ): CloneSetArgs["sources"] {
+  const elsewhere = existing[key];
+  if (elsewhere) {
+    const { node, vmId } = elsewhere;
+    return [{ node, template: elsewhere, vmId, content: elsewhere.existing.content }];
+  }
   const [first, ...more] = Object.values(replicasOf(templates, key)).flatMap((replica): Source[] => {
-    const [template, resource] = [templates[replica], resources.get(replica)];
-    return template && resource ? [{ node: template.node, template, resource }] : [];
+    const [template, resource] = [templates[replica], made.get(replica)];
+    if (!template || !resource) return [];
+    const { vmId, contentHash: content, cloneCicustom: cicustom, stays } = resource;
+    return [{ node: template.node, template, vmId, content, cicustom, stays }];
   });
   if (!first) throw new Error(`there is no template "${key}"`);
   return [first, ...more];
@@ -45,6 +61,10 @@ export interface CloneSetArgs {
   set: CloneSetConfig;
   /** The set's template, on each node that has it; the first is the one that other nodes clone from. */
   sources: readonly [Source, ...Source[]];
+  /** First boots of clones that are not their template's, by VMID. */
+  boots?: ReadonlyMap<number, CloneBoot>;
+  /** The snippets that these need. */
+  snippets?: CloneSnippets | undefined;
   /** VMIDs of the clones that are there, if the set is kept as it is; no others are made. */
   there?: ReadonlySet<number>;
 }
@@ -75,7 +95,7 @@ function ipConfigs(clone: PlacedClone): string[] {
 }
 
 /** What is not the template's of the network interfaces, and those that the template does not have. */
-function nicChanges({ nics }: PlacedClone, template: Template, standard: string): CloneInputs["nics"] {
+function nicChanges({ nics }: PlacedClone, template: CloneSource, standard: string): CloneInputs["nics"] {
   const changes = nics.map(({ bridge, vlan, mac }, index) => {
     if (index < template.nics.length) return given({ bridge, vlan, mac });
     return { added: true as const, ...given({ bridge: bridge ?? standard, vlan, mac }) };
@@ -84,7 +104,7 @@ function nicChanges({ nics }: PlacedClone, template: Template, standard: string)
 }
 
 /** Hardware that is not the template's. */
-function hardware(clone: PlacedClone, template: Template) {
+function hardware(clone: PlacedClone, template: CloneSource) {
   const { cores, diskGiB, gpus = template.gpus } = clone;
   // A guest with a device of its own cannot give memory back: its balloon goes, as the template's does.
   const getsDevice = gpus.length > 0 && template.gpus.length === 0 && template.balloonMiB === undefined;
@@ -102,14 +122,23 @@ function hardware(clone: PlacedClone, template: Template) {
   });
 }
 
+/** What clones of a source boot with; undefined: what PVE copies of the template. */
+function cicustomOf({ node, cicustom }: Source, boot: CloneBoot | undefined, snippets: CloneSnippets | undefined) {
+  const own = boot && snippets ? snippets.of(boot, node) : undefined;
+  if (!own || own.size === 0) return cicustom;
+  const volumes = Object.fromEntries([...own].map(([kind, { volumeId }]) => [kind, volumeId]));
+  return pulumi.all([cicustom, volumes]).apply(([inherited, mine]) => withSnippets(inherited, mine));
+}
+
 /** The nodes that a clone may be on. With `spread` each clone of a set begins with another one. */
-function placesOf(clone: PlacedClone, index: number, { set, sources }: CloneSetArgs) {
+function placesOf(clone: PlacedClone, index: number, { set, sources, boots, snippets }: CloneSetArgs) {
   const nodes = clone.node === undefined ? set.nodes : [clone.node];
   const first = set.placement === "spread" ? index % nodes.length : 0;
   const byNode = new Map(sources.map((source) => [source.node, source]));
   return [...nodes.slice(first), ...nodes.slice(0, first)].map((node): PlaceArgs => {
     const source = byNode.get(node) ?? sources[0];
-    const { vmId: sourceVmId, cloneCicustom: cicustom } = source.resource;
+    const { vmId: sourceVmId } = source;
+    const cicustom = cicustomOf(source, boots?.get(clone.vmId), snippets);
     return {
       node,
       sourceVmId,
@@ -119,15 +148,23 @@ function placesOf(clone: PlacedClone, index: number, { set, sources }: CloneSetA
   });
 }
 
-/** The keys that the clones of a set are to have, if they are changed where they are; and where the config has them. */
-function rotatedKeys({ set, sources }: CloneSetArgs) {
-  const login = set.rotateKeys ? loginKeys(sources[0].template) : undefined;
-  const older = sources.some(({ resource }) => resource.stays);
-  return {
-    rotateKeys: login && { ...login, ...(older && { older: true as const }) },
-    keyPlaces: ["user", "sshPublicKeys", "sshPublicKeyFile"].map((key) => `templates.${set.template}.cloudInit.${key}`),
-  };
+/** The keys that a clone is to have, if they are changed where it is. */
+function rotatedKeys({ set, sources }: CloneSetArgs, cloudInit: CloneSource["cloudInit"]): CloneInputs["rotateKeys"] {
+  const login = set.rotateKeys ? loginKeys({ cloudInit }) : undefined;
+  // What a template that was made elsewhere has on its disks, nobody knows.
+  const older = sources.some(({ template, stays }) => stays || template.existing);
+  return login && { ...login, ...(older && { older: true as const }) };
 }
+
+/** Whether PVE makes a clone's user-data from the fields of its VM. */
+const makesUserData = (template: CloneSource, boot: CloneBoot | undefined): boolean =>
+  !usesSnippets(template) && !boot?.snippets.some(({ kind }) => kind === "user");
+
+/** Whether a clone with snippets of its own has not ours as vendor-data, by which alone it takes another address as it is. */
+const takesNewInstances = ([{ cicustom, template }]: CloneSetArgs["sources"], boot: CloneBoot | undefined): boolean =>
+  boot !== undefined &&
+  boot.snippets.length > 0 &&
+  !(knowsSerial(template) && (cicustom !== undefined || boot.snippets.some(({ kind }) => kind === "vendor")));
 
 /**
  * The clones of one template. Its children are `vm-<VMID>`: the VMID is what PVE knows a VM by, so a clone keeps its
@@ -139,17 +176,19 @@ export class CloneSet extends pulumi.ComponentResource {
 
   constructor(key: string, args: CloneSetArgs, opts?: pulumi.ComponentResourceOptions) {
     super(CLONE_SET_TYPE, key, {}, opts);
-    const { fleet, set, sources, there } = args;
+    const { fleet, set, sources, boots, snippets, there } = args;
     const { cluster, stack, fleetId } = fleet;
-    const [{ template, resource: source }] = sources;
-    const dns = template.cloudInit.dns ?? cluster.network.dns;
+    const [{ template, content }] = sources;
     const full = set.mode === "full";
-    const hasAgent = installsAgent(template);
-    const { rotateKeys, keyPlaces } = rotatedKeys(args);
     const wanted: WantedClone[] = [];
     const clones = set.clones.flatMap((clone, index) => {
       const { name, vmId } = clone;
       if (there?.has(vmId) === false) return [];
+      const boot = boots?.get(vmId);
+      const { agent } = template;
+      const { cloudInit } = boot ?? template;
+      const dns = cloudInit.dns ?? cluster.network.dns;
+      const rotateKeys = rotatedKeys(args, cloudInit);
       const described = [`${clone.path}.description`, `cloneSets.${key}.description`];
       const wish = {
         stack,
@@ -165,7 +204,7 @@ export class CloneSet extends pulumi.ComponentResource {
         onBoot: set.onBoot,
         start: set.start,
         ...hardware(clone, template),
-        ...(!usesSnippets(template) && { userData: "pve" as const }),
+        ...(makesUserData(template, boot) && { userData: "pve" as const }),
         ...given(
           {
             // A linked clone is where its template's disks are.
@@ -176,7 +215,11 @@ export class CloneSet extends pulumi.ComponentResource {
             pool: set.pool,
             placement: set.placement,
             waitFor: set.waitFor,
-            addressByAgent: set.waitFor === undefined && set.start && hasAgent && !staticAddress(ipConfigs(clone)),
+            addressByAgent:
+              set.waitFor === undefined &&
+              set.start &&
+              installsAgent({ agent, cloudInit }) &&
+              !staticAddress(ipConfigs(clone)),
             readyTimeoutSeconds: set.readyTimeoutSeconds,
             shutdownSeconds: set.shutdownSeconds,
             onTemplateChange: set.onTemplateChange,
@@ -186,6 +229,9 @@ export class CloneSet extends pulumi.ComponentResource {
             snapshotDays: set.snapshotBefore && set.snapshotKeepDays,
             adopt: clone.adopt,
             keep: set.keep,
+            firstBoot: boot?.content,
+            account: boot?.account,
+            pveInstanceId: takesNewInstances(sources, boot) ? (true as const) : undefined,
           },
           {
             description: "",
@@ -202,16 +248,23 @@ export class CloneSet extends pulumi.ComponentResource {
         ),
       };
       const places = placesOf(clone, index, args);
+      const files = sources.flatMap(({ node }) =>
+        boot && snippets ? [...snippets.of(boot, node).values()].map(({ file }) => file) : [],
+      );
+      const accounts = [template.path, `cloneSets.${key}`, clone.path].flatMap((at) => snippetSources("user", at));
+      const hasSecretAccount =
+        boot?.account !== undefined && (boot.account.cipassword !== undefined || anySecret(fleet.secrets, accounts));
       const resource = new Clone(
         cloneName(vmId),
         {
           ...wish,
           fleetId,
-          template: source.contentHash,
+          template: content,
           places,
           ...given({
             description: hide(fleet.secrets, described, wish.description),
-            rotateKeys: rotateKeys && hide(fleet.secrets, keyPlaces, rotateKeys),
+            rotateKeys: rotateKeys && hide(fleet.secrets, accounts, rotateKeys),
+            account: wish.account && (hasSecretAccount ? pulumi.secret(wish.account) : wish.account),
           }),
         },
         // In states of earlier versions, the set's key stands in the name.
@@ -221,9 +274,10 @@ export class CloneSet extends pulumi.ComponentResource {
           // The engine refuses what would delete the VM at preview, before anything is done.
           ...(clone.protection && { protect: true }),
           // Inputs are in the state as `spec`, where the engine does not know them again.
-          ...(anySecret(fleet.secrets, [...described, ...(rotateKeys ? keyPlaces : [])]) && {
+          ...((anySecret(fleet.secrets, [...described, ...(rotateKeys ? accounts : [])]) || hasSecretAccount) && {
             additionalSecretOutputs: ["spec"],
           }),
+          ...(files.length > 0 && { dependsOn: files }),
         },
       );
       wanted.push({ resource, wish, nodes: places.map(({ node }) => node) });

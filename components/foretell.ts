@@ -11,6 +11,12 @@ import { isConcerned, type RunPart } from "./runPart.ts";
 import { type Event, type Plot, story } from "./story.ts";
 import type { VmTemplate } from "./vmTemplate.ts";
 
+/** Why a clone is made anew. */
+function replacedFor(made: NonNullable<CloneState["made"]>, wish: WantedClone["wish"]): string {
+  if (made.full !== wish.full) return wish.full ? "mode: full" : "mode: linked";
+  return made.firstBoot === wish.firstBoot ? "another template" : "another cloudInit";
+}
+
 /** What happens to a clone of the config. */
 export function cloneEvents(
   plan: Plan,
@@ -34,9 +40,7 @@ export function cloneEvents(
   const { reasons } = diff(state, news);
   if (plan === "create") {
     if (!state.made) return [event("made", reasons.find(({ effect }) => effect === "made")?.detail)];
-    return [
-      event("replaced", state.made.full === wish.full ? "another template" : wish.full ? "mode: full" : "mode: linked"),
-    ];
+    return [event("replaced", replacedFor(state.made, wish))];
   }
   const { changed, treated } = changedOptions(state, news);
   const events = [

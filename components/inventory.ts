@@ -5,8 +5,10 @@ import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 /** What other tools are told of a clone set. */
 export interface HostSet {
   clones: readonly CloneInfo[];
-  /** Who logs in (cloudInit.user of the template). Default: whom the tool takes. */
+  /** Who logs in (cloudInit.user of the set or its template). Default: whom the tool takes. */
   user?: string;
+  /** By VMID: who logs in to clones that have a user of their own. */
+  users?: ReadonlyMap<number, string>;
 }
 
 /** Groups that Ansible has in every inventory. */
@@ -28,14 +30,19 @@ function groupNames(keys: readonly string[]): Map<string, string> {
   );
 }
 
-function host({ vmId, node, address }: CloneInfo): Json {
-  return { ...(address && { ansible_host: address }), proxmox_vmid: vmId, proxmox_node: node };
+function host({ vmId, node, address }: CloneInfo, user: string | undefined): Json {
+  return {
+    ...(address && { ansible_host: address }),
+    ...(user && { ansible_user: user }),
+    proxmox_vmid: vmId,
+    proxmox_node: node,
+  };
 }
 
-function group({ clones, user }: HostSet): Json {
+function group({ clones, user, users }: HostSet): Json {
   const running = clones.filter(({ status }) => status === "ready" || status === "running");
   return {
-    hosts: Object.fromEntries(running.map((clone) => [clone.name, host(clone)])),
+    hosts: Object.fromEntries(running.map((clone) => [clone.name, host(clone, users?.get(clone.vmId))])),
     ...(user && { vars: { ansible_user: user } }),
   };
 }

@@ -38,7 +38,7 @@ const { templates, cloneSets } = load({
     },
   },
 });
-const config = { templates, cloneSets };
+const config = { templates, existing: {}, cloneSets };
 const run = (change: Partial<Selection>, resources: [string, object][] = []) => ({
   part: new Part(scope, { ...EVERYTHING, ...change }),
   before: new Before(new Map(resources as [string, Record<string, unknown>][])),

@@ -16,7 +16,7 @@ function untouched({ templates, cloneSets }: Config, run: RunPart): StoredClone[
   );
   return run.before.clones.filter(({ info: { vmId } }) => {
     const own = configured.get(vmId);
-    return own ? !isConcerned(run, own.key, own.set, vmId, { templates, cloneSets }) : !run.part.hasLostClone(vmId);
+    return own ? !isConcerned(run, own.key, own.set, vmId, { templates }) : !run.part.hasLostClone(vmId);
   });
 }
 

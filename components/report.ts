@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Fleet } from "../config/fleet.ts";
+import { type Fleet, sourcesIn } from "../config/fleet.ts";
 import type { CloneSet } from "./cloneSet.ts";
 import { withConsoles } from "./consoles.ts";
 import { failedClones } from "./failedClones.ts";
@@ -21,7 +21,8 @@ export function report(
   sets: ReadonlyMap<string, CloneSet>,
   run: RunPart,
 ) {
-  const { cluster, templates: configured, cloneSets } = config;
+  const { cluster, existing, cloneSets } = config;
+  const configured = sourcesIn(config);
   const allTemplates = pulumi.output(
     Object.fromEntries(
       [...sources].map(([key, { vmId, nodeName, name, image, isTemplate, snippetIds, contentHash }]) => [
@@ -39,13 +40,35 @@ export function report(
     ),
   );
   const made = pulumi.output(Object.fromEntries([...sets].map(([key, set]) => [key, set.clones])));
-  const templates = allTemplates.apply((all) => knownTemplates(all, config, run));
+  const elsewhere = Object.fromEntries(
+    Object.entries(existing).map(([key, { vmId, node, name, existing }]) => [
+      key,
+      { vmId, nodeName: node, name, isTemplate: true, contentHash: existing.content, existing: true as const },
+    ]),
+  );
+  const templates = allTemplates.apply((all) => ({ ...knownTemplates(all, config, run), ...elsewhere }));
   const clones = made.apply((all) => knownClones(all, config, run));
-  const userOf = (key: string) => configured[cloneSets[key]?.template ?? ""]?.cloudInit.user;
+  const userOf = (key: string) =>
+    cloneSets[key]?.cloudInit?.user ?? configured[cloneSets[key]?.template ?? ""]?.cloudInit.user;
+  const usersOf = (key: string) =>
+    new Map(
+      cloneSets[key]?.clones.flatMap(({ vmId, cloudInit = [] }): [number, string][] => {
+        const own = cloudInit.findLast(({ user }) => user !== undefined)?.user;
+        return own === undefined || own === userOf(key) ? [] : [[vmId, own]];
+      }),
+    );
 
   pulumi.all([templates, clones, made]).apply(([existing, byKey, touched]) => {
     if (pulumi.runtime.isDryRun()) return;
-    pulumi.log.info(summary(Object.values(existing), byKey, userOf, cluster.endpoint, leftOutLines(config, run)));
+    pulumi.log.info(
+      summary(
+        Object.values(existing),
+        byKey,
+        (key, vmId) => usersOf(key).get(vmId) ?? userOf(key),
+        cluster.endpoint,
+        leftOutLines(config, run),
+      ),
+    );
     const strict = Object.entries(cloneSets).filter(([, { onError }]) => onError === "fail");
     const failed = failedClones(
       strict.flatMap(([key, set]) =>
@@ -66,7 +89,7 @@ export function report(
     Object.fromEntries(
       Object.entries(byKey).map(([key, made]): [string, HostSet] => {
         const user = userOf(key);
-        return [key, { clones: made, ...(user && { user }) }];
+        return [key, { clones: made, users: usersOf(key), ...(user && { user }) }];
       }),
     ),
   );

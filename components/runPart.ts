@@ -20,7 +20,7 @@ export async function runPart({ cloneSets }: Pick<Fleet, "cloneSets">): Promise<
   return { part, before: isNeeded ? await readBefore() : new Before() };
 }
 
-type Config = Pick<Fleet, "templates" | "cloneSets">;
+type Config = Pick<Fleet, "templates" | "existing" | "cloneSets">;
 
 /** Whether the run may change a clone. */
 export const isConcerned = (
@@ -28,7 +28,7 @@ export const isConcerned = (
   key: string,
   set: CloneSet,
   vmId: number,
-  { templates }: Config,
+  { templates }: Pick<Config, "templates">,
 ): boolean => !set.keep && part.hasClone(key, { vmId, template: set.template }, templates);
 
 /** Named before the rest is counted. */
@@ -38,7 +38,10 @@ const NAMED = 5;
  * Said of a run with preflight among its targets, where the config has lost clones or templates that are none: all of them depend
  * on preflight, and the engine refuses to leave them out. What it proposes, `--target-dependents`, would take in everything.
  */
-export function lostNote({ templates, cloneSets }: Config, { part, before }: RunPart): string | undefined {
+export function lostNote(
+  { templates, cloneSets }: Pick<Config, "templates" | "cloneSets">,
+  { part, before }: RunPart,
+): string | undefined {
   if (part.isWhole || part.leavesOut || !part.hasPreflight) return undefined;
   const configured = new Set([
     ...Object.values(templates).map(({ vmId }) => vmId),
@@ -65,7 +68,7 @@ export const leftOutError = (problems: readonly Problem[]): Error =>
 
 /** What the run needs, was never made, and is not part of the run. */
 export function missingParts(config: Config, run: RunPart): Problem[] {
-  const { templates, cloneSets } = config;
+  const { templates, existing, cloneSets } = config;
   const { part, before } = run;
   if (part.isWhole) return [];
   const missing = (what: string, glob: string) => {
@@ -102,7 +105,7 @@ export function missingParts(config: Config, run: RunPart): Problem[] {
   const ofSets = Object.entries(cloneSets).flatMap(([key, set]): Problem[] => {
     const { template, clones } = set;
     const { vmId = 0 } = templates[template] ?? {};
-    const isMade = part.hasTemplate(template, vmId) || before.hasPart(vmId, "conversion");
+    const isMade = template in existing || part.hasTemplate(template, vmId) || before.hasPart(vmId, "conversion");
     if (isMade || !clones.some((clone) => isConcerned(run, key, set, clone.vmId, config))) return [];
     const message = missing(`template ${template} (VM ${vmId})`, `**::${vmId}-*`);
     return [{ path: `cloneSets.${key}.template`, message }];

@@ -7,14 +7,14 @@ import type { HostSet } from "./inventory.ts";
  */
 export function sshConfig(sets: Readonly<Record<string, HostSet>>): string {
   return Object.values(sets)
-    .flatMap(({ clones, user }) =>
+    .flatMap(({ clones, user: usual, users }) =>
       clones
         .filter(({ status }) => status !== "failed")
-        .map(({ name, address }) =>
-          [`Host ${name}`, ...(address ? [`  HostName ${address}`] : []), ...(user ? [`  User ${user}`] : []), ""].join(
-            "\n",
-          ),
-        ),
+        .map(({ name, vmId, address }) => {
+          const user = users?.get(vmId) ?? usual;
+          const lines = [...(address ? [`  HostName ${address}`] : []), ...(user ? [`  User ${user}`] : [])];
+          return [`Host ${name}`, ...lines, ""].join("\n");
+        }),
     )
     .join("\n");
 }

@@ -44,6 +44,11 @@ const WORDS: Record<Event["effect"], { sign: string; one: string; many: string }
   regrouped: { sign: "~", one: "moves to another set, with its VM", many: "move to another set, with their VMs" },
   changed: { sign: "~", one: "is changed in place", many: "are changed in place" },
   informed: { sign: "~", one: "gets changes into its guest later", many: "get changes into their guests later" },
+  kept: {
+    sign: "~",
+    one: "keeps what its first boot has made of it",
+    many: "keep what their first boot has made of them",
+  },
   awaited: { sign: "~", one: "was not ready, and is looked at again", many: "were not ready, and are looked at again" },
   pending: {
     sign: "~",

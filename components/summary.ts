@@ -9,7 +9,8 @@ export interface TemplateInfo {
   vmId: number;
   nodeName: string;
   isTemplate: boolean;
-  image: ImageInfo;
+  /** Missing: it was made elsewhere. */
+  image?: ImageInfo;
 }
 
 /** More clones than this of one set are counted, not listed. */
@@ -40,6 +41,7 @@ const templateRow = ({ vmId, name, nodeName, isTemplate }: TemplateInfo): string
 ];
 
 function imageText({ image }: TemplateInfo): string {
+  if (!image) return "made elsewhere";
   const verified = image.checksum === "none" ? "no checksum" : `${image.checksum.split(":")[0]} verified`;
   return `${image.file} (${image.origin}, ${verified})`;
 }
@@ -48,7 +50,10 @@ function imageText({ image }: TemplateInfo): string {
 function templateLines(templates: readonly TemplateInfo[], linkOf: LinkOf | undefined): string[] {
   if (!linkOf) return table(templates.map((template) => [...templateRow(template), imageText(template)]));
   const rows = table(templates.map((template) => [...templateRow(template), linkOf(template.vmId)]));
-  return templates.flatMap((template, index) => [rows[index] ?? "", `        image ${imageText(template)}`]);
+  return templates.flatMap((template, index) => [
+    rows[index] ?? "",
+    `        ${template.image ? "image " : ""}${imageText(template)}`,
+  ]);
 }
 
 /** How clones are, the best first; one that runs is not ready if there is a reason why. */
@@ -150,14 +155,14 @@ function reachable(cloneSets: Readonly<Record<string, readonly CloneInfo[]>>) {
 /**
  * What exists now, what is wrong with it, and what to do next, in a few lines.
  *
- * @param userOf who logs in to the clones of a set
+ * @param userOf who logs in to a clone of a set
  * @param endpoint of the cluster, whose web interface shows the VMs
  * @param leftOut what the run was not about
  */
 export function summary(
   templates: readonly TemplateInfo[],
   cloneSets: Readonly<Record<string, readonly CloneInfo[]>>,
-  userOf: (set: string) => string | undefined,
+  userOf: (set: string, vmId: number) => string | undefined,
   endpoint: string,
   leftOut: readonly string[] = [],
 ): string {
@@ -166,7 +171,7 @@ export function summary(
     return "no templates and no clones yet\n\nNext\n  say in Pulumi.<stack>.yaml which templates you want, and run pulumi up";
   }
   const first = reachable(cloneSets);
-  const user = first && userOf(first.key);
+  const user = first && userOf(first.key, first.clone.vmId);
   const existing = [count(templates.length, "template"), count(clones.length, "clone")].join(", ");
   const linkOf = clones.length <= LINKED ? (vmId: number) => consoleLink(endpoint, vmId) : undefined;
   const unknown = clones.some(({ status, address }) => (status === "ready" || status === "running") && !address);

@@ -2,6 +2,7 @@ import * as proxmox from "@muhlba91/pulumi-proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
 import type { PlacedTemplate } from "../config/fleet.ts";
 import { usesSnippets } from "../config/rules/snippets.ts";
+import { knowsSerial } from "../fleet/cloneBoot.ts";
 import { snippetSources } from "../fleet/cloudInit/sources.ts";
 import { contentHash } from "../fleet/contentHash.ts";
 import { renderClonesSnippet, renderSnippets, type Snippets, snippetKinds } from "../fleet/templateContent.ts";
@@ -24,9 +25,6 @@ export interface TemplateSnippets {
   /** PVE's `cicustom` of the clones; undefined: it is the template's. */
   cloneCicustom: pulumi.Output<string> | undefined;
 }
-
-/** Windows' cloudbase-init does not read the SMBIOS serial, by which a clone keeps its instance. */
-const knowsSerial = ({ osType }: PlacedTemplate): boolean => !/^w/.test(osType);
 
 /**
  * Uploads the snippets of a template, if it has any; see `SnippetFiles` for how long they live.

@@ -7,6 +7,8 @@ export interface AddressRange {
   size: number;
   /** The one at `index`, with the prefix: `10.0.0.21/24`. */
   at(index: number): string;
+  /** Whether an address with its prefix, such as `10.0.0.21/24`, is one of them. */
+  includes(cidr: string): boolean;
 }
 
 const FAMILIES = {
@@ -31,5 +33,11 @@ export function parseRange(text: string, family: keyof typeof FAMILIES): Address
   return {
     size: Number(last - first) + 1,
     at: (index) => `${ipaddr.fromByteArray(toBytes(first + BigInt(index), bytes))}/${prefix}`,
+    includes: (cidr) => {
+      const [address = "", own] = cidr.split("/");
+      if (Number(own) !== prefix || !isAddress(address)) return false;
+      const value = toNumber(ipaddr.parse(address).toByteArray());
+      return value >= first && value <= last;
+    },
   };
 }

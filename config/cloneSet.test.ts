@@ -195,7 +195,10 @@ describe("what is wrong with a counted set is said once, with the key that it co
     [{ ipRange: "10.0.0.21-10.0.0.70" }, 'ipRange: found "10.0.0.21-10.0.0.70"; expected first-last/prefix'],
     [{ ipRange: "10.0.0.0-10.0.0.9/24" }, "ipRange: found 10.0.0.0/24, the network address"],
     [{ ipRange: "10.0.0.253-10.0.0.255/24" }, "ipRange: found 10.0.0.255/24, the broadcast address"],
-    [{ gateway: "10.0.0.1" }, "gateway: found 10.0.0.1, but ip is dhcp; expected a static ip with it"],
+    [
+      { gateway: "10.0.0.1" },
+      "gateway: found 10.0.0.1, but no clone of the set has a static ip; expected a static ip with it",
+    ],
     [
       { ipRange: "10.0.0.21-10.0.0.70/24", gateway: "10.0.1.1" },
       "gateway: found 10.0.1.1; expected an address in the subnet of 10.0.0.21/24",
@@ -203,7 +206,10 @@ describe("what is wrong with a counted set is said once, with the key that it co
     [{ namePattern: "web-{n:0}" }, 'namePattern: found "web-{n:0}"; expected a pattern with {n}'],
     [{ ip6Range: "2001:db8::1-2001:db8::2/64" }, "ip6Range: found 2001:db8::1-2001:db8::2/64, 2 addresses for 3"],
     [{ ip6Range: "10.0.0.1-10.0.0.9/24" }, 'ip6Range: found "10.0.0.1-10.0.0.9/24"; expected first-last/prefix'],
-    [{ gateway6: "fe80::1" }, "gateway6: found fe80::1, but ip6 is not set; expected a static ip6 with it"],
+    [
+      { gateway6: "fe80::1" },
+      "gateway6: found fe80::1, but no clone of the set has a static ip6; expected a static ip6 with it",
+    ],
     [{ clones: [] }, "clones: unknown key"],
   ])("%o", (fields, expected) => {
     const found = setProblems({ ...counted, ...fields });

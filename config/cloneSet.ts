@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseRange } from "./addressRange.ts";
+import { firstBoot } from "./cloudInit.ts";
 import { gpu, usb } from "./devices.ts";
 import {
   addressing,
@@ -18,6 +19,7 @@ import {
   vlan,
 } from "./fields.ts";
 import { cpuSet, datastoreId, macAddress, nodeName, poolId, tag, vmId } from "./formats.ts";
+import { parseVmIds } from "./vmIdRange.ts";
 
 /** The most clones that one set may have. */
 const MOST_CLONES = 5000;
@@ -38,6 +40,11 @@ const startup = z
   });
 
 export type Startup = z.output<typeof startup>;
+
+const range = (family: "ipv4" | "ipv6", example: string) =>
+  z.string().refine((text) => parseRange(text, family) !== undefined, {
+    error: `expected first-last/prefix within one subnet, for example "${example}"`,
+  });
 
 /** What a set may change of its template, and a clone of its set. */
 const hardware = (whose: string) => ({
@@ -135,6 +142,30 @@ const common = {
     .max(8)
     .default([])
     .describe("changes to the template's network interfaces, in their order; further ones are added (virtio)"),
+  cloudInit: firstBoot
+    .optional()
+    .describe(
+      "first-boot configuration of these clones, over the template's; in its texts, {name}, {vmId}, {ip} and {n} stand for the clone's",
+    ),
+  vmIds: z
+    .string()
+    .refine((text) => parseVmIds(text) !== undefined, {
+      error: 'expected first-last, for example "9100-9199", with VMIDs from 100 to 999999999',
+    })
+    .optional()
+    .describe(
+      "VMIDs for clones that name none: of this range the first that are free, chosen once and kept in Pulumi's state",
+    ),
+  ips: range("ipv4", "10.0.0.21-10.0.0.70/24")
+    .optional()
+    .describe(
+      "IPv4 addresses for clones that name none, first-last/prefix: the first that no other guest's config has, chosen once and kept",
+    ),
+  ip6s: range("ipv6", "2001:db8::21-2001:db8::70/64")
+    .optional()
+    .describe("IPv6 addresses for clones that name none, by the same rule"),
+  gateway: gateway4.optional().describe("IPv4 gateway of static addresses; a clone may name another one"),
+  gateway6: gateway6.optional().describe("IPv6 gateway of static addresses; a clone may name another one"),
   onError: z
     .enum(["continue", "fail"])
     .default("continue")
@@ -213,8 +244,13 @@ const cloneNics = z
 
 const clone = z.strictObject({
   name: hostName.describe("VM name and host name of the guest"),
-  vmId,
+  vmId: vmId.optional().describe("VMID, unique in the cluster; default: one of the set's `vmIds`"),
   ...addressing,
+  ip: ipv4
+    .optional()
+    .describe(
+      "IPv4 of the first network interface: dhcp, or address/prefix; default: one of the set's `ips`, else dhcp (PVE: ipconfig0 ip=)",
+    ),
   node: nodeName.optional().describe("node that the clone runs on, whatever the set's nodes; default: by placement"),
   ...hardware("the set's"),
   description: notes.optional().describe("notes, Markdown; default: the set's"),
@@ -222,6 +258,7 @@ const clone = z.strictObject({
   nics: cloneNics
     .default([])
     .describe("changes to the set's network interfaces, in the template's order; further ones are added (virtio)"),
+  cloudInit: firstBoot.optional().describe("first-boot configuration of this clone, over the set's"),
   adopt: z
     .boolean()
     .default(false)
@@ -236,11 +273,6 @@ const listed = z.strictObject({
   ...common,
   clones: z.array(clone).max(MOST_CLONES).describe("the clones, one by one"),
 });
-
-const range = (family: "ipv4" | "ipv6", example: string) =>
-  z.string().refine((text) => parseRange(text, family) !== undefined, {
-    error: `expected first-last/prefix within one subnet, for example "${example}"`,
-  });
 
 /** `{n}`, or with a width `{n:3}` */
 const NUMBER = /\{n(?::([1-9]))?\}/g;
@@ -262,15 +294,13 @@ const counted = z.strictObject({
       error: 'expected a pattern that makes host names, for example "web-{n}"',
     })
     .describe("their names; {n} counts from 1, {n:3} from 001"),
-  firstVmId: vmId.describe("VMID of the first; the others follow"),
+  firstVmId: vmId.optional().describe("VMID of the first, the others follow; or `vmIds`"),
   ipRange: range("ipv4", "10.0.0.21-10.0.0.70/24")
     .optional()
-    .describe("their IPv4 addresses, first-last/prefix; default: dhcp"),
-  gateway: gateway4.optional().describe("IPv4 gateway of the range"),
+    .describe("their IPv4 addresses in turn, first-last/prefix; or `ips`; default: dhcp"),
   ip6Range: range("ipv6", "2001:db8::21-2001:db8::70/64")
     .optional()
-    .describe("their IPv6 addresses, first-last/prefix; default: no IPv6"),
-  gateway6: gateway6.optional().describe("IPv6 gateway of the range"),
+    .describe("their IPv6 addresses in turn, first-last/prefix; or `ip6s`; default: no IPv6"),
   adopt: z
     .array(vmId)
     .default([])

@@ -1,4 +1,5 @@
 import type { CloneConfig, CloneSetConfig } from "./cloneSet.ts";
+import type { FirstBoot } from "./cloudInit.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Template } from "./template.ts";
 
@@ -15,13 +16,42 @@ export interface PlacedTemplate extends Template {
   replicaOf?: string;
 }
 
+/** What clones are made from: a template of the config, or one that was made elsewhere. */
+export interface CloneSource extends Omit<PlacedTemplate, "image"> {
+  existing?: ExistingTemplate["existing"];
+}
+
+/** A template that was made elsewhere. Its clones are this stack's, it is not. */
+export interface ExistingTemplate extends Omit<PlacedTemplate, "image"> {
+  existing: {
+    /** Hash of what tells this template from another one of the same VMID. */
+    content: string;
+    /** The drive that it boots from, for example `scsi0`. */
+    bootDisk: string;
+    /** The drives of its disks, in the order of `disk` and `extraDisks`. */
+    diskDrives: string[];
+    /** All its drives. */
+    drives: string[];
+    /** Missing: it has no cloud-init drive, so cloud-init tells its clones nothing. */
+    cloudInitDatastore?: string;
+    /** PVE's `cicustom` of it, which its clones inherit. */
+    cicustom?: string;
+  };
+}
+
 /**
  * A clone as the program uses it: what it does not say itself is filled in from its set. Its own addresses are those of
  * the first network interface; `nics` has them from the second on.
  */
-export interface PlacedClone extends CloneConfig {
+export interface PlacedClone extends Omit<CloneConfig, "vmId" | "ip" | "cloudInit"> {
   /** The place in the config that it comes from: its own, or that of a counted set. */
   path: string;
+  vmId: number;
+  ip: string;
+  /** The place in the config of a VMID that was chosen from a range. */
+  vmIdFrom?: string;
+  /** First-boot configurations over its template's: its set's, its own. */
+  cloudInit?: readonly FirstBoot[];
   description: string;
   /** Its place in its set, from 0, where the set is not given as a whole. */
   index?: number;
@@ -41,8 +71,13 @@ export function placeOf(path: string, field: keyof CloneConfig): string {
   return `${path}.${(counted && COUNTED[field]) || field}`;
 }
 
+/** The place in the config that a clone's VMID comes from. */
+export const vmIdPlace = ({ path, vmIdFrom }: Pick<PlacedClone, "path" | "vmIdFrom">): string =>
+  vmIdFrom ?? placeOf(path, "vmId");
+
 /** A clone set as the program uses it. Of a counted set, too, every clone is in the list. */
-export interface CloneSet extends Omit<CloneSetConfig, "createClones" | "nodes"> {
+export interface CloneSet
+  extends Omit<CloneSetConfig, "createClones" | "nodes" | "vmIds" | "ips" | "ip6s" | "gateway" | "gateway6"> {
   /** `createClones: keep`: clones that exist are neither changed nor made anew, and no others are made. */
   keep?: true;
   /** Nodes that clones without a node of their own may run on: the set's, or else the template's. */
@@ -55,7 +90,15 @@ export interface Fleet {
   cluster: Cluster;
   /** By key; the replicas of a template but the first are called `<key>-<node>`. */
   templates: Record<string, PlacedTemplate>;
+  /** Templates that were made elsewhere, by key. */
+  existing: Record<string, ExistingTemplate>;
   cloneSets: Record<string, CloneSet>;
   /** Sets with `createClones: false`. They have no clones, so their VMIDs, names and addresses are free for others. */
   leftOut: Record<string, CloneSet>;
 }
+
+/** All that clones can be made from, by key. */
+export const sourcesIn = ({
+  templates,
+  existing,
+}: Pick<Fleet, "templates" | "existing">): Readonly<Record<string, CloneSource>> => ({ ...templates, ...existing });

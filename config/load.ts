@@ -1,15 +1,19 @@
 import type { z } from "zod";
 import { cloneSetSchemaFor } from "./cloneSet.ts";
 import { type Cluster, clusterSchema } from "./cluster.ts";
+import { existingSchema, existingTemplate, isExisting } from "./existing.ts";
 import { key as keySchema } from "./fields.ts";
 import { readLocalFile } from "./files.ts";
-import type { CloneSet, Fleet, PlacedTemplate } from "./fleet.ts";
+import { type CloneSet, type ExistingTemplate, type Fleet, type PlacedTemplate, sourcesIn } from "./fleet.ts";
 import { keysAt } from "./keys.ts";
 import { type Login, type ReadConfig, readLogin } from "./login.ts";
 import { found, type Hidden, type Problem, problemsOf } from "./problem.ts";
 import { originals, placed, replicasOf } from "./replicas.ts";
+import type { Open, Resolved } from "./resolved.ts";
 import { effectiveAddresses, validAddresses } from "./rules/addresses.ts";
 import { fitting } from "./rules/cloneSets.ts";
+import { carried } from "./rules/existing.ts";
+import { firstBoots } from "./rules/firstBoot.ts";
 import { hardware } from "./rules/hardware.ts";
 import { importable } from "./rules/image.ts";
 import { publicKeys } from "./rules/keys.ts";
@@ -32,9 +36,12 @@ export interface LoadedConfig {
   login?: Login;
   /** The parts that are well-formed; complete only if there are no problems. */
   templates: Record<string, PlacedTemplate>;
+  existing: Record<string, ExistingTemplate>;
   cloneSets: Record<string, CloneSet>;
   /** Sets with `createClones: false`. */
   leftOut: Record<string, CloneSet>;
+  /** What is left to the cluster; undefined: nothing. */
+  open?: Open;
   /** How many clones that have left the config one run may delete. */
   allowDeletes?: number;
   problems: Problem[];
@@ -81,12 +88,15 @@ function readObject(name: string, config: ReadConfig, problems: Problem[]): Reco
  * @param config reads a key of the stack config
  * @param names the keys that the stack config has, without the project's name
  * @param secrets values that no message shows
+ * @param resolved what it leaves to the cluster; without it, templates that were made elsewhere are missing, and so are clones whose
+ * VMID is to be chosen
  */
 export function loadConfig(
   config: ReadConfig,
   names: readonly string[],
   env: NodeJS.ProcessEnv,
   secrets: readonly SecretValue[] = [],
+  resolved: Resolved = {},
 ): LoadedConfig {
   const problems: Problem[] = [];
   const hidden: Hidden = (place) => holdsSecret(secrets, place);
@@ -124,8 +134,18 @@ export function loadConfig(
 
   const rawTemplates = readObject("templates", config, problems) ?? {};
   const parsed: Record<string, Template> = {};
+  const existing: Record<string, ExistingTemplate> = {};
+  const open: Open = { existing: {}, sets: {} };
   for (const [key, raw] of Object.entries(rawTemplates)) {
     parse(keySchema, key, ["templates", key]);
+    if (isExisting(raw)) {
+      const query = parse(existingSchema, raw, ["templates", key])?.existing;
+      const path = pathText(["templates", key]);
+      if (query) open.existing[key] = { path: `${path}.existing`, query };
+      const facts = resolved.existing?.[key];
+      if (facts) existing[key] = existingTemplate(path, facts);
+      continue;
+    }
     const template = parse(templateSchema, raw, ["templates", key]);
     if (template) parsed[key] = template;
   }
@@ -140,12 +160,14 @@ export function loadConfig(
     parse(keySchema, key, ["cloneSets", key]);
     const set = parse(cloneSetSchemaFor(raw), raw, ["cloneSets", key]);
     if (!set) continue;
-    const spelledOut = spellOut(set, pathText(["cloneSets", key]), Object.keys(replicasOf(templates, set.template)));
+    const nodes = Object.keys(replicasOf(sourcesIn({ templates, existing }), set.template));
+    const spelledOut = spellOut(set, pathText(["cloneSets", key]), nodes, resolved.chosen?.[key]);
     problems.push(...spelledOut.problems);
+    if (spelledOut.open) open.sets[key] = spelledOut.open;
     (set.createClones ? cloneSets : leftOut)[key] = spelledOut.set;
   }
 
-  const partial = { templates, cloneSets };
+  const partial = { templates, existing, cloneSets };
   problems.push(...knownTemplates(partial, Object.keys(rawTemplates)));
   problems.push(
     ...uniqueVmIds(partial),
@@ -155,6 +177,8 @@ export function loadConfig(
     ...fitting(partial, usableLogin),
     ...rotatable(partial),
     ...uniqueMacs(partial),
+    ...carried(partial),
+    ...firstBoots(partial, cluster, usableLogin),
   );
   for (const [, template] of originals(templates)) {
     const { path } = template;
@@ -176,8 +200,10 @@ export function loadConfig(
     ...(cluster && { cluster }),
     ...(usableLogin && { login: usableLogin }),
     templates,
+    existing,
     cloneSets,
     leftOut,
+    ...(Object.keys({ ...open.existing, ...open.sets }).length > 0 && { open }),
     ...(allowDeletes !== undefined && { allowDeletes }),
     problems,
     warnings,

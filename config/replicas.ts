@@ -5,7 +5,7 @@ import { repeated } from "./rules/vmIds.ts";
 import type { Template } from "./template.ts";
 import { pathText } from "./text.ts";
 
-type Templates = Readonly<Record<string, PlacedTemplate>>;
+type Placed = Pick<PlacedTemplate, "node" | "replicaOf">;
 
 /** A template as one on each of its nodes, by key: the first keeps its key, another is `<key>-<node>`. */
 export function replicas(key: string, template: Template, node: string): Record<string, PlacedTemplate> {
@@ -45,7 +45,7 @@ export function placed(
 }
 
 /** The keys of a template's replicas, itself included, by node; none if there is no such template. */
-export function replicasOf(templates: Templates, key: string): Record<string, string> {
+export function replicasOf(templates: Readonly<Record<string, Placed>>, key: string): Record<string, string> {
   return Object.fromEntries(
     Object.entries(templates).flatMap(([own, { node, replicaOf }]) =>
       own === key || replicaOf === key ? [[node, own]] : [],
@@ -54,5 +54,5 @@ export function replicasOf(templates: Templates, key: string): Record<string, st
 }
 
 /** The templates as the config has them: of replicas only the first. */
-export const originals = (templates: Templates): [string, PlacedTemplate][] =>
+export const originals = (templates: Readonly<Record<string, PlacedTemplate>>): [string, PlacedTemplate][] =>
   Object.entries(templates).filter(([, { replicaOf }]) => replicaOf === undefined);

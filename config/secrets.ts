@@ -41,6 +41,7 @@ const HIDDEN = [
   /^templates\.[^.]+\.(description|image\.url|image\.checksumUrl)$/,
   /^templates\.[^.]+\.cloudInit\.(password|sshPublicKeys|packages|timezone|locale|runCommands|writeFiles|vendor|userData|network)($|[.[])/,
   /^cloneSets\.[^.]+(\.clones\[\d+\])?\.description$/,
+  /^cloneSets\.[^.]+(\.clones\[\d+\])?\.cloudInit\.(password|sshPublicKeys|packages|timezone|locale|runCommands|writeFiles|vendor|userData|network)($|[.[])/,
 ];
 
 /** Whether the value at a place is kept secret. Everything else shows in names, in the state or in messages. */

@@ -3,18 +3,31 @@ import { type CloneConfig, type CloneSetConfig, type CountedSet, HARDWARE, numbe
 import type { CloneSet, PlacedClone } from "./fleet.ts";
 import { vmId as vmIdSchema } from "./formats.ts";
 import type { Problem } from "./problem.ts";
+import type { Chosen, OpenSet } from "./resolved.ts";
+
+/** A clone with what its set says, before anything is chosen from ranges. */
+type Draft = Omit<PlacedClone, "vmId" | "ip"> & { vmId?: number; ip?: string };
+
+/** A set as the program uses it; `open`: what it leaves to the cluster. */
+export interface SpelledOut {
+  set: CloneSet;
+  problems: Problem[];
+  open?: OpenSet;
+}
 
 /**
  * A set with its clones spelled out, each with the place in the config that it comes from.
  *
  * @param at where the set stands in the config
  * @param templateNodes the nodes that the set's template is on
+ * @param chosen what its clones were given from its ranges, by name; one that lacks a VMID is left out
  */
 export function spellOut(
   config: CloneSetConfig,
   at: string,
   templateNodes: readonly string[],
-): { set: CloneSet; problems: Problem[] } {
+  chosen: Readonly<Record<string, Chosen>> = {},
+): SpelledOut {
   const problems: Problem[] = [];
   if (config.datastore !== undefined && config.mode === "linked") {
     problems.push({
@@ -28,27 +41,117 @@ export function spellOut(
       message: `found "${config.snapshotBefore}" with mode "linked"; expected mode: full, whose disks are its own, or no snapshotBefore`,
     });
   }
-  const clones =
+  const drafts =
     "count" in config
       ? countedClones(config, at, problems)
       : config.clones.map((clone, index) => placed(clone, config, `${at}.clones[${index}]`));
+  problems.push(...withoutVmId(config, drafts), ...idleGateways(config, drafts, at));
+  const clones = drafts.flatMap((draft) => finished(draft, config, at, chosen[draft.name]) ?? []);
   const { createClones, nodes = [...templateNodes], ...rest } = common(config);
   const kept = createClones === "keep" && ({ keep: true, onTemplateChange: "ignore" } as const);
-  return { set: { ...rest, ...kept, nodes, clones }, problems };
+  const set = { ...rest, ...kept, nodes, clones };
+  const open = openSet(config, drafts, at);
+  return { set, problems, ...(open && { open }) };
 }
 
-/** What both kinds of sets have. */
-function common(config: CloneSetConfig): Omit<CloneSetConfig, "clones"> {
-  if (!("count" in config)) {
-    const { clones: _, ...rest } = config;
+/** What both kinds of sets have, ranges and gateways left out. */
+function common(config: CloneSetConfig) {
+  const { vmIds: _v, ips: _i, ip6s: _6, gateway: _g, gateway6: _g6, ...own } = config;
+  if (!("count" in own)) {
+    const { clones: _, ...rest } = own;
     return rest;
   }
-  const { count, namePattern, firstVmId, ipRange, gateway, ip6Range, gateway6, adopt, ...rest } = config;
+  const { count, namePattern, firstVmId, ipRange, ip6Range, adopt, ...rest } = own;
   return rest;
 }
 
-function countedClones(set: CountedSet, at: string, problems: Problem[]): PlacedClone[] {
-  const { count, namePattern, firstVmId, gateway, gateway6 } = set;
+const isStatic = (address: string | undefined): boolean => address?.includes("/") ?? false;
+
+/** A clone with what was chosen for it; undefined while it has no VMID. */
+function finished(draft: Draft, set: CloneSetConfig, at: string, chosen: Chosen = {}): PlacedClone | undefined {
+  const vmId = draft.vmId ?? (set.vmIds === undefined ? undefined : chosen.vmId);
+  if (vmId === undefined) return undefined;
+  const ip = draft.ip ?? (set.ips === undefined ? undefined : chosen.ip) ?? "dhcp";
+  const ip6 = draft.ip6 ?? (set.ip6s === undefined ? undefined : chosen.ip6);
+  const { gateway = isStatic(ip) ? set.gateway : undefined, gateway6 = isStatic(ip6) ? set.gateway6 : undefined } =
+    draft;
+  return {
+    ...draft,
+    vmId,
+    ...(draft.vmId === undefined && { vmIdFrom: `${at}.vmIds` }),
+    ip,
+    ...(gateway !== undefined && { gateway }),
+    ...(ip6 !== undefined && { ip6 }),
+    ...(gateway6 !== undefined && { gateway6 }),
+  };
+}
+
+/** What a set leaves to the cluster; undefined: nothing. */
+function openSet(config: CloneSetConfig, drafts: readonly Draft[], at: string): OpenSet | undefined {
+  const { vmIds, ips, ip6s, gateway, gateway6, createClones } = config;
+  const isOpen = drafts.some(
+    ({ vmId, ip, ip6 }) =>
+      (vmIds !== undefined && vmId === undefined) ||
+      (ips !== undefined && ip === undefined) ||
+      (ip6s !== undefined && ip6 === undefined),
+  );
+  if (!isOpen) return undefined;
+  return {
+    path: at,
+    clones: drafts.map(({ name, vmId, ip, ip6 }) => ({
+      name,
+      ...(vmId !== undefined && { vmId }),
+      ...(ip !== undefined && { ip }),
+      ...(ip6 !== undefined && { ip6 }),
+    })),
+    isCounted: "count" in config,
+    isClosed: createClones !== true,
+    ...(vmIds !== undefined && { vmIds }),
+    ...(ips !== undefined && { ips }),
+    ...(ip6s !== undefined && { ip6s }),
+    reserved: [gateway, gateway6].flatMap((one) => one ?? []),
+  };
+}
+
+/** Clones that have no VMID, and no range to choose one from. */
+function withoutVmId(config: CloneSetConfig, drafts: readonly Draft[]): Problem[] {
+  if (config.vmIds !== undefined || "count" in config) return [];
+  return drafts
+    .filter(({ vmId }) => vmId === undefined)
+    .map(({ path }) => ({
+      path: `${path}.vmId`,
+      message: 'missing; expected a VMID, or a range for the set, for example vmIds: "9100-9199"',
+    }));
+}
+
+/** Gateways of sets in which no clone has a static address. */
+function idleGateways(config: CloneSetConfig, drafts: readonly Draft[], at: string): Problem[] {
+  const idle = (key: "gateway" | "gateway6", field: "ip" | "ip6", range: string | undefined): Problem[] => {
+    const isUsed = drafts.length === 0 || range !== undefined || drafts.some((draft) => isStatic(draft[field]));
+    if (config[key] === undefined || isUsed) return [];
+    const message = `found ${config[key]}, but no clone of the set has a static ${field}; expected a static ${field} with it`;
+    return [{ path: `${at}.${key}`, message }];
+  };
+  return [...idle("gateway", "ip", config.ips), ...idle("gateway6", "ip6", config.ip6s)];
+}
+
+/** Two ways to say one thing. */
+function bothWays(set: CountedSet, at: string): Problem[] {
+  const pairs = [
+    ["firstVmId", "vmIds"],
+    ["ipRange", "ips"],
+    ["ip6Range", "ip6s"],
+  ] as const;
+  return pairs.flatMap(([one, other]): Problem[] =>
+    set[one] !== undefined && set[other] !== undefined
+      ? [{ path: `${at}.${other}`, message: `found ${set[other]} beside ${one}; expected either ${one} or ${other}` }]
+      : [],
+  );
+}
+
+function countedClones(set: CountedSet, at: string, problems: Problem[]): Draft[] {
+  const { count, namePattern, firstVmId } = set;
+  problems.push(...bothWays(set, at));
   const enough = (field: "ipRange" | "ip6Range", range: AddressRange | undefined) => {
     if (range && count > range.size) {
       problems.push({
@@ -60,41 +163,53 @@ function countedClones(set: CountedSet, at: string, problems: Problem[]): Placed
   };
   const ipRange = set.ipRange ? enough("ipRange", parseRange(set.ipRange, "ipv4")) : undefined;
   const ip6Range = set.ip6Range ? enough("ip6Range", parseRange(set.ip6Range, "ipv6")) : undefined;
-  if (count > 0 && !vmIdSchema.safeParse(firstVmId + count - 1).success) {
-    problems.push({
-      path: `${at}.firstVmId`,
-      message: `found ${firstVmId} with ${count} clones; expected VMIDs up to ${vmIdSchema.maxValue}`,
-    });
-  }
-  for (const [index, vmId] of set.adopt.entries()) {
-    if (vmId >= firstVmId && vmId < firstVmId + count) continue;
-    problems.push({
-      path: `${at}.adopt[${index}]`,
-      message: `found ${vmId}; expected a VMID of the set, ${count > 0 ? `${firstVmId} to ${firstVmId + count - 1}` : "which has none"}`,
-    });
-  }
+  problems.push(...vmIdProblems(set, at));
   const length = Math.min(count, ...[ipRange, ip6Range].map((range) => range?.size ?? count));
-  return Array.from({ length }, (_, index) =>
-    placed(
+  return Array.from({ length }, (_, index) => {
+    const vmId = firstVmId === undefined ? undefined : firstVmId + index;
+    const {
+      vmId: _none,
+      ip: _ip,
+      ...draft
+    } = placed(
       {
         name: numberedName(namePattern, index + 1),
-        vmId: firstVmId + index,
-        ip: ipRange?.at(index) ?? "dhcp",
-        ...(gateway && { gateway }),
         ...(ip6Range && { ip6: ip6Range.at(index) }),
-        ...(gateway6 && { gateway6 }),
         tags: [],
         nics: [],
-        adopt: set.adopt.includes(firstVmId + index),
+        adopt: vmId !== undefined && set.adopt.includes(vmId),
       },
       set,
       at,
-    ),
-  );
+    );
+    return { ...draft, ...(vmId !== undefined && { vmId }), ...(ipRange && { ip: ipRange.at(index) }) };
+  });
+}
+
+function vmIdProblems({ count, firstVmId, vmIds, adopt }: CountedSet, at: string): Problem[] {
+  if (firstVmId === undefined) {
+    const message = 'missing; expected the VMID of the first clone, or a range, for example vmIds: "9100-9199"';
+    const unknown = "found a VMID, but those of the set are chosen from vmIds; expected firstVmId instead of vmIds";
+    return [
+      ...(vmIds === undefined ? [{ path: `${at}.firstVmId`, message }] : []),
+      ...(adopt.length > 0 ? [{ path: `${at}.adopt`, message: unknown }] : []),
+    ];
+  }
+  const last = firstVmId + count - 1;
+  const tooHigh = count > 0 && !vmIdSchema.safeParse(last).success;
+  const message = `found ${firstVmId} with ${count} clones; expected VMIDs up to ${vmIdSchema.maxValue}`;
+  return [
+    ...(tooHigh ? [{ path: `${at}.firstVmId`, message }] : []),
+    ...adopt.flatMap((vmId, index): Problem[] => {
+      if (vmId >= firstVmId && vmId <= last) return [];
+      const expected = count > 0 ? `${firstVmId} to ${last}` : "which has none";
+      return [{ path: `${at}.adopt[${index}]`, message: `found ${vmId}; expected a VMID of the set, ${expected}` }];
+    }),
+  ];
 }
 
 /** A clone with what it does not say itself filled in from its set. */
-function placed(clone: CloneConfig, set: CloneSetConfig, path: string): PlacedClone {
+function placed(clone: CloneConfig, set: CloneSetConfig, path: string): Draft {
   const hardware = HARDWARE.flatMap((key) => {
     const value = clone[key] ?? set[key];
     return value === undefined ? [] : [[key, value]];
@@ -103,10 +218,15 @@ function placed(clone: CloneConfig, set: CloneSetConfig, path: string): PlacedCl
     ...set.nics[index],
     ...clone.nics[index],
   }));
+  const { cloudInit: own, vmId, ip, ...rest } = clone;
+  const cloudInit = [set.cloudInit, own].flatMap((one) => one ?? []);
   return {
-    ...clone,
+    ...rest,
+    ...(vmId !== undefined && { vmId }),
+    ...(ip !== undefined && { ip }),
     path,
     ...Object.fromEntries(hardware),
+    ...(cloudInit.length > 0 && { cloudInit }),
     description: clone.description ?? set.description,
     tags: [...new Set([...set.tags, ...clone.tags])],
     nics,

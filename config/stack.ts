@@ -3,6 +3,7 @@ import { hasCredentials } from "./credentials.ts";
 import { KEYS, type LoadedConfig, loadConfig } from "./load.ts";
 import type { Problem } from "./problem.ts";
 import { originals } from "./replicas.ts";
+import type { Resolved } from "./resolved.ts";
 import { canBeSecret, holdsSecret, type SecretValue, secretValues } from "./secrets.ts";
 import { readStackFile } from "./stackFile.ts";
 import { didYouMean } from "./text.ts";
@@ -14,7 +15,7 @@ export interface StackConfig extends LoadedConfig {
 
 /** What must not stand in plain text in `Pulumi.<stack>.yaml`, with the command that encrypts it. */
 export function plainSecrets(
-  { templates }: Pick<LoadedConfig, "templates">,
+  { templates, cloneSets }: Pick<LoadedConfig, "templates" | "cloneSets">,
   names: readonly string[],
   secrets: readonly SecretValue[],
 ): Problem[] {
@@ -25,8 +26,16 @@ export function plainSecrets(
       return url !== undefined && hasCredentials(url) ? [{ path: `${path}.image.${key}`, what: "credentials " }] : [];
     }),
   ]);
+  const ofSets = Object.entries(cloneSets).flatMap(([key, set]) => [
+    ...(set.cloudInit?.password ? [{ path: `cloneSets.${key}.cloudInit.password`, what: "" }] : []),
+    ...set.clones.flatMap(({ path, cloudInit = [] }) =>
+      cloudInit.some((own) => own !== set.cloudInit && own.password)
+        ? [{ path: `${path}.cloudInit.password`, what: "" }]
+        : [],
+    ),
+  ]);
   const login = ["apiToken", "password"].filter((name) => names.includes(name)).map((path) => ({ path, what: "" }));
-  return [...login, ...ofTemplates]
+  return [...login, ...ofTemplates, ...ofSets]
     .filter(({ path }) => !holdsSecret(secrets, path))
     .map(({ path, what }) => {
       const argument = path.includes(".") ? `--path '${path}'` : path;
@@ -80,7 +89,10 @@ export interface RawStackConfig {
 }
 
 /** A stack's config, and all that is wrong with it. */
-export function stackConfigOf({ root, project, stack, values, secretKeys }: RawStackConfig): StackConfig {
+export function stackConfigOf(
+  { root, project, stack, values, secretKeys }: RawStackConfig,
+  resolved: Resolved = {},
+): StackConfig {
   const prefix = `${project}:`;
   const names = Object.keys(values).flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
   const secretNames = names.filter((name) => secretKeys.includes(prefix + name));
@@ -89,7 +101,7 @@ export function stackConfigOf({ root, project, stack, values, secretKeys }: RawS
   const secrets = secretNames.flatMap((name) =>
     secretValues(decrypted(values[prefix + name] ?? ""), file[name], [name]),
   );
-  const config = loadConfig((name) => values[prefix + name], names, process.env, secrets);
+  const config = loadConfig((name) => values[prefix + name], names, process.env, secrets, resolved);
   const told = new Set(config.problems.map(({ path }) => path));
   const more = [...plainSecrets(config, names, secrets), ...shownSecrets(secrets)].filter(
     ({ path }) => !told.has(path),
@@ -102,13 +114,16 @@ export function stackConfigOf({ root, project, stack, values, secretKeys }: RawS
 }
 
 /** The config of the stack that is being run. */
-export const loadStackConfig = (): StackConfig =>
-  stackConfigOf({
-    root: pulumi.getRootDirectory(),
-    project: pulumi.getProject(),
-    stack: pulumi.getStack(),
-    // Decrypted. What is secret becomes a Pulumi secret where it goes into a resource.
-    values: pulumi.runtime.allConfig(),
-    // What the SDK asks itself before it wraps a value; it has no public name there.
-    secretKeys: JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS ?? "[]") as string[],
-  });
+export const loadStackConfig = (resolved?: Resolved): StackConfig =>
+  stackConfigOf(
+    {
+      root: pulumi.getRootDirectory(),
+      project: pulumi.getProject(),
+      stack: pulumi.getStack(),
+      // Decrypted. What is secret becomes a Pulumi secret where it goes into a resource.
+      values: pulumi.runtime.allConfig(),
+      // What the SDK asks itself before it wraps a value; it has no public name there.
+      secretKeys: JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS ?? "[]") as string[],
+    },
+    resolved,
+  );

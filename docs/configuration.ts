@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { cloneSetSchema } from "../config/cloneSet.ts";
 import { clusterSchema } from "../config/cluster.ts";
+import { existingSchema } from "../config/existing.ts";
 import { templateSchema } from "../config/template.ts";
 import { list } from "../config/text.ts";
 
@@ -127,6 +128,11 @@ export function sections(): { title: string; intro: string; rows: Row[] }[] {
       title: "templates.<key>",
       intro: "A golden template. The key is a short name; resources and clone sets use it.",
       rows: rowsOf(templateSchema),
+    },
+    {
+      title: "templates.<key>, made elsewhere",
+      intro: "Instead of all that: a template that this stack did not make, and only clones.",
+      rows: rowsOf(existingSchema),
     },
     { title: "cloneSets.<key>", intro: "Clones of one template.", rows: own(listed, own(listed, counted)) },
     { title: "cloneSets.<key>, listed", intro: "The clones one by one …", rows: own(listed, counted) },

@@ -1,6 +1,6 @@
 import type { Hardware, Startup } from "../config/cloneSet.ts";
 import type { Gpu } from "../config/devices.ts";
-import type { Template } from "../config/template.ts";
+import type { CloneSource } from "../config/fleet.ts";
 
 /** Options of a VM as PVE writes them, by their name in PVE; an empty text: the VM does not have that option. */
 export type PveOptions = Record<string, string>;
@@ -32,7 +32,7 @@ function numbered(name: string, values: readonly string[], others: number): PveO
 }
 
 /** A primary GPU takes the place of the emulated display. */
-function display(gpus: readonly Gpu[], { gpus: inherited, vga }: Template): PveOptions {
+function display(gpus: readonly Gpu[], { gpus: inherited, vga }: Pick<CloneSource, "gpus" | "vga">): PveOptions {
   const isPrimary = (list: readonly Gpu[]) => list.some(({ primary }) => primary);
   if (vga.type !== undefined || isPrimary(gpus) === isPrimary(inherited)) return {};
   const memory = vga.memoryMiB === undefined ? "" : `,memory=${vga.memoryMiB}`;
@@ -42,7 +42,7 @@ function display(gpus: readonly Gpu[], { gpus: inherited, vga }: Template): PveO
 /** What of a clone's hardware is not the template's, as far as PVE has an option for it that stands for itself. */
 export function cloneOptions(
   { cpuLimit, cpuUnits, affinity, numa, hotplug, protection, startup, gpus, usb }: Hardware,
-  template: Template,
+  template: Pick<CloneSource, "gpus" | "vga">,
 ): PveOptions {
   return {
     ...(cpuLimit !== undefined && { cpulimit: String(cpuLimit) }),

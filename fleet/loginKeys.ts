@@ -1,5 +1,5 @@
+import type { CloudInit } from "../config/cloudInit.ts";
 import { publicKeys } from "../config/rules/keys.ts";
-import type { Template } from "../config/template.ts";
 import { contentHash } from "./contentHash.ts";
 
 /** Who logs in to a clone, and by which SSH keys. */
@@ -9,8 +9,8 @@ export interface LoginKeys {
   keys: string[];
 }
 
-/** The login that the config gives the clones of a template; undefined: it names no user. */
-export function loginKeys({ cloudInit }: Pick<Template, "cloudInit">): LoginKeys | undefined {
+/** The login that a clone's first-boot configuration gives it; undefined: it names no user. */
+export function loginKeys({ cloudInit }: { cloudInit: CloudInit }): LoginKeys | undefined {
   const { user } = cloudInit;
   return user === undefined ? undefined : { user, keys: publicKeys(cloudInit, "cloudInit").keys };
 }

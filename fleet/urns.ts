@@ -26,6 +26,9 @@ export function scopeOf(urn: string): UrnScope {
 /** A URN holds the types of a resource's parents and not their names, so a clone keeps its own when it moves to another set. */
 export const CLONE_SET_TYPE = "golden-fleet:index:CloneSet";
 
+/** The snippets of clones whose first boot is not their template's. */
+export const CLONE_SNIPPETS_TYPE = "golden-fleet:index:CloneSnippets";
+
 /** The name of a clone among the resources of a stack: PVE knows a VM by its VMID. */
 export const cloneName = (vmId: number): string => `vm-${vmId}`;
 

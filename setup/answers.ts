@@ -117,6 +117,7 @@ export function fleetOf(config: Config): Fleet {
   const {
     cluster: read,
     templates,
+    existing,
     cloneSets,
     leftOut,
     problems,
@@ -126,5 +127,5 @@ export function fleetOf(config: Config): Fleet {
     { PROXMOX_VE_API_TOKEN: "setup@pve!stands-in=for-the-login" },
   );
   if (!read || problems.length > 0) throw new ConfigError(problems, "Nothing was written.");
-  return { cluster: read, templates, cloneSets, leftOut };
+  return { cluster: read, templates, existing, cloneSets, leftOut };
 }

@@ -2,10 +2,11 @@ import { basename } from "node:path";
 import { hasCredentials } from "../config/credentials.ts";
 import { hostName } from "../config/fields.ts";
 import { readLocalFile } from "../config/files.ts";
+import { readUsedAddresses } from "../providers/guest/usedAddresses.ts";
 import type { PveClient } from "../proxmox/client.ts";
 import type { Answers } from "./answers.ts";
 import type { Places } from "./askPlaces.ts";
-import { checkRange, readUsedAddresses } from "./cluster/addresses.ts";
+import { checkRange } from "./cluster/addressRange.ts";
 import { SetupError } from "./cluster/error.ts";
 import { findPublicKeys } from "./cluster/sshKeys.ts";
 import { findFreeVmIds, takenVmIds } from "./cluster/vmIds.ts";
@@ -13,6 +14,9 @@ import { checkImage } from "./imageCheck.ts";
 import { IMAGES } from "./images.ts";
 import { type OptionName, type Options, UsageError } from "./options.ts";
 import type { Ui } from "./ui.ts";
+
+/** Guests whose addresses are looked at while somebody waits for the next question. */
+const GUESTS_READ = 200;
 
 type Template = Answers["template"];
 type CloneSet = Answers["set"];
@@ -202,7 +206,7 @@ async function askAddresses(
     message: "Gateway of the clones (none: they reach only their own network)",
     best: gateway ?? "none",
   });
-  const { used, unread } = await readUsedAddresses(client);
+  const { used, unread } = await readUsedAddresses(client, { most: GUESTS_READ });
   const own = by === "none" ? {} : { gateway: by };
   const problems = checkRange(ipRange, count, { used, ...own, ...(cidr && { bridgeCidr: cidr }) });
   const failed = problems.filter(({ severity }) => severity === "fail").map(({ text }) => text);

@@ -1,5 +1,6 @@
 // `npm run fleet -- up`: Pulumi with all that it needs around it.
 
+import type { Resolved } from "../config/resolved.ts";
 import { ensureToolchain, type Toolchain } from "../toolchain/install.ts";
 import { checkout } from "../toolchain/paths.ts";
 import { runPulumi } from "../toolchain/pulumi.ts";
@@ -9,6 +10,7 @@ import { plainLines } from "./fleet/line.ts";
 import { type Options, readOptions, runOf, UsageError } from "./fleet/options.ts";
 import { partOf } from "./fleet/part.ts";
 import { type ChosenStack, findStack, needed } from "./fleet/stack.ts";
+import { choicesOf } from "./fleet/stored.ts";
 import { USAGE } from "./fleet/usage.ts";
 
 /** What a command works with. */
@@ -50,8 +52,12 @@ async function selected(options: Options, stack: ChosenStack, { root, project, a
   const run = runOf(options.command);
   if (!run || options.tags.length + options.skipTags.length + options.limit.length === 0) return [];
   const { stackConfigOf } = await import("../config/stack.ts");
-  const config = stackConfigOf({ root, project, stack: stack.name, ...(await readConfig(ask, stack.name)) });
-  const urns = (await readState(ask, stack.name)).map(({ urn }) => urn);
+  const { resolveConfig } = await import("../providers/resolve/resolveConfig.ts");
+  const raw = { root, project, stack: stack.name, ...(await readConfig(ask, stack.name)) };
+  const state = await readState(ask, stack.name);
+  const load = (resolved?: Resolved) => stackConfigOf(raw, resolved);
+  const { config } = await resolveConfig(load(), load, () => choicesOf(state));
+  const urns = state.map(({ urn }) => urn);
   const { args, notes } = partOf(run, options, config, urns);
   say(notes.map((note) => `# ${note}`));
   return args;

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { snippetNodes } from "../providers/preflight/checks/permissions/ssh.ts";
+import { snippetNodes } from "../providers/preflight/needs.ts";
 import { ensureToolchain } from "../toolchain/install.ts";
 import type { PulumiResult } from "../toolchain/pulumi.ts";
 import { type Answers, type Config, configOf, fleetOf } from "./answers.ts";
@@ -136,7 +136,7 @@ async function askAnswers(
     template: { ...image, publicKey, vmId: vmIds.template },
     set: { ...set, firstVmId: vmIds.first },
   };
-  const isNeeded = snippetNodes({ fleet: fleetOf(configOf(withoutSsh)) }).length > 0;
+  const isNeeded = snippetNodes(fleetOf(configOf(withoutSsh))).length > 0;
   const usable = await askSsh(ui, options, { client, places, env, isNeeded });
   const used: [NodeDatastore | undefined, ContentType][] = [
     [images, "import"],

@@ -274,3 +274,50 @@ describe("it is Pulumi", () => {
     expect(await ours()).toEqual([9000, 9104]);
   });
 });
+
+describe("what the config leaves to the cluster", () => {
+  const names = async () =>
+    Object.entries(await vms())
+      .filter(([vmId]) => Number(vmId) >= 9300)
+      .map(([vmId, { name }]) => `${vmId} ${name}`);
+
+  beforeAll(async () => {
+    await project.configure((config) => {
+      Object.assign(config, {
+        templates: { debian: { existing: { vmId: 900 } } },
+        cloneSets: {
+          lab: {
+            template: "debian",
+            count: 3,
+            namePattern: "lab-{n}",
+            vmIds: "9300-9309",
+            start: false,
+            cloudInit: { runCommands: ["echo {name}"] },
+          },
+        },
+      });
+    });
+  });
+
+  it("is found by doctor, and changes nothing", async () => {
+    const { code, stdout, stderr } = await fleet("doctor");
+    expect(code, stdout + stderr).toBe(0);
+    expect(stdout).toContain("ok   existing-template: 1 template made elsewhere can be cloned");
+    expect(stdout).toContain("3 VMIDs are free or ours");
+  });
+
+  it("has names for --limit, also before anything is made", async () => {
+    const { stdout, stderr } = await up("--limit", "lab-2");
+    expect(await names(), stdout + stderr).toEqual(["9301 lab-2"]);
+    await up();
+    expect(await names()).toEqual(["9300 lab-1", "9301 lab-2", "9302 lab-3"]);
+    expect(await planned()).toEqual([]);
+  });
+
+  it("goes away with --tags clones", async () => {
+    const { code, stdout, stderr } = await fleet("destroy", "--yes", "--tags", "clones");
+    expect(code, stdout + stderr).toBe(0);
+    expect(await names()).toEqual([]);
+    expect((await fleet("destroy", "--yes")).code).toBe(0);
+  });
+});

@@ -59,7 +59,8 @@ describe("when the engine is killed", () => {
     project.env.PATH = [folder, env.PATH].join(delimiter);
     project.env.GOLDEN_FLEET_ALLOW_DELETES = "3";
     await project.configure(({ cloneSets }) => {
-      for (const clone of (cloneSets?.web && "clones" in cloneSets.web && cloneSets.web.clones) || []) clone.vmId += 10;
+      for (const clone of (cloneSets?.web && "clones" in cloneSets.web && cloneSets.web.clones) || [])
+        clone.vmId = (clone.vmId ?? 0) + 10;
     });
     const family = await killEngine("qmclone");
     expect(commands(family)).toContain("@pulumi/pulumi/cmd/dynamic-provider");

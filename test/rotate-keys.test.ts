@@ -181,22 +181,27 @@ describe("linked clones, whose template must not change", () => {
   });
   afterAll(() => project?.close());
 
-  it("get the keys of a template beside it, and stay on the disks of theirs", async () => {
+  it("get the keys of their set's cloudInit, or of their own, and stay; a new one has them by its first boot", async () => {
     await project.configure((config) => {
-      const { noble } = config.templates ?? {};
-      if (!noble) throw new Error("the config has no template noble");
-      const cloudInit = { ...noble.cloudInit, sshPublicKeys: [NEW] };
-      Object.assign(config.templates ?? {}, { newer: { ...noble, vmId: 9010, cloudInit } });
-      Object.assign(setOf(config), { template: "newer" });
+      const set = setOf(config) as { clones: object[] };
+      Object.assign(set, { cloudInit: { sshPublicKeys: [NEW] } });
+      Object.assign(set.clones[2] ?? {}, { cloudInit: { sshPublicKeys: [NEXT] } });
+      set.clones.push({ name: "web-4", vmId: 9104, ip: "10.0.0.24/24", gateway: "10.0.0.1" });
     });
     const before = await control().vms();
+    const { total } = await control().requests();
     const run = await up();
     expect([run.code, toldOf(run)], run.output).toEqual([0, []]);
-    for (const vmId of [9101, 9102, 9103]) {
-      const vm = (await control().vms())[vmId];
-      expect(vm?.guest).toMatchObject({ boots: 1, keys: { ops: [NEW] } });
-      expect(vm?.config.scsi0).toBe(before[vmId]?.config.scsi0);
-    }
+    const after = await control().vms();
+    for (const [vmId, key] of [
+      [9101, NEW],
+      [9102, NEW],
+      [9103, NEXT],
+      [9104, NEW],
+    ] as const)
+      expect(after[vmId]?.guest).toMatchObject({ boots: 1, keys: { ops: [key] } });
+    for (const vmId of [9101, 9102, 9103]) expect(after[vmId]?.config.scsi0).toBe(before[vmId]?.config.scsi0);
+    expect((await commands(total)).some((path) => path.includes("/9104/"))).toBe(false);
     expect(stepsOf(await up())).toEqual([]);
   });
 });

@@ -6,11 +6,12 @@ import { parse } from "yaml";
 import type { Fleet } from "../config/fleet.ts";
 import { loadConfig } from "../config/load.ts";
 import { type Lab, startLab } from "../lab/lab.ts";
+import { readUsedAddresses } from "../providers/guest/usedAddresses.ts";
 import { PveClient } from "../proxmox/client.ts";
 import { readVersion } from "../proxmox/cluster.ts";
 import { verifiedBySystem } from "../proxmox/systemTrust.ts";
 import { applyLogin, checkLogin, planLogin, pveumLines } from "../setup/cluster/access.ts";
-import { checkRange, readUsedAddresses } from "../setup/cluster/addresses.ts";
+import { checkRange } from "../setup/cluster/addressRange.ts";
 import { isFingerprint, lookAtEndpoint, settleTrust, tlsFor } from "../setup/cluster/certificate.ts";
 import { addContent, choiceFor, listNodeDatastores } from "../setup/cluster/datastores.ts";
 import { listNodeMappings } from "../setup/cluster/devices.ts";
@@ -55,13 +56,13 @@ cluster: { endpoint: "${lab.endpoint}", node: pve1 }
 templates: { noble: { vmId: 9000, image: { url: "${lab.image.url}", checksum: "${lab.image.checksum}" } } }
 cloneSets: { web: { template: noble, count: 3, namePattern: "web-{n}", firstVmId: 9101, ${set} } }`;
   const config = parse(text) as Record<string, unknown>;
-  const { cluster, templates, cloneSets, leftOut } = loadConfig(
+  const { cluster, templates, existing, cloneSets, leftOut } = loadConfig(
     (key) => (config[key] === undefined ? undefined : JSON.stringify(config[key])),
     Object.keys(config),
     {},
   );
   if (!cluster) throw new Error("the config is not well-formed");
-  return { cluster, templates, cloneSets, leftOut };
+  return { cluster, templates, existing, cloneSets, leftOut };
 }
 
 describe("the certificate", () => {

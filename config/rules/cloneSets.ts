@@ -1,18 +1,17 @@
 import type { Hardware } from "../cloneSet.ts";
-import type { CloneSet, Fleet } from "../fleet.ts";
+import { type CloneSet, type CloneSource, type Fleet, sourcesIn } from "../fleet.ts";
 import type { Login } from "../login.ts";
 import type { Problem } from "../problem.ts";
-import type { Template } from "../template.ts";
 import { gpuProblems, isNotRoot } from "./hardware.ts";
 
 /** What a clone set asks for is what its template, and a clone that is stopped, can give. */
 export function fitting(
-  { templates, cloneSets }: Pick<Fleet, "templates" | "cloneSets">,
+  { cloneSets, ...all }: Pick<Fleet, "templates" | "existing" | "cloneSets">,
   login: Login | undefined,
 ): Problem[] {
   return Object.entries(cloneSets).flatMap(([key, set]) => {
     const at = `cloneSets.${key}`;
-    const template = templates[set.template];
+    const template = sourcesIn(all)[set.template];
     return [
       ...readiness(set, template, at),
       ...(template ? [...disks(set, template, at), ...devices(set, template, at, login)] : []),
@@ -20,7 +19,11 @@ export function fitting(
   });
 }
 
-function readiness({ waitFor, start, template: key }: CloneSet, template: Template | undefined, at: string): Problem[] {
+function readiness(
+  { waitFor, start, template: key }: CloneSet,
+  template: CloneSource | undefined,
+  at: string,
+): Problem[] {
   if (waitFor !== "agent" && waitFor !== "cloud-init") return [];
   const wrong = (message: string) => [{ path: `${at}.waitFor`, message: `found "${waitFor}"${message}` }];
   if (!start)
@@ -32,7 +35,7 @@ function readiness({ waitFor, start, template: key }: CloneSet, template: Templa
   return [];
 }
 
-function disks(set: CloneSet, { disk }: Template, at: string): Problem[] {
+function disks(set: CloneSet, { disk }: CloneSource, at: string): Problem[] {
   const least = `templates.${set.template}.disk.sizeGiB (${disk.sizeGiB}): a disk cannot shrink`;
   const check = (path: string, found: number | undefined): Problem[] =>
     found !== undefined && found < disk.sizeGiB
@@ -45,7 +48,7 @@ function disks(set: CloneSet, { disk }: Template, at: string): Problem[] {
 }
 
 /** What a set says of its clones' hardware, and what a clone says itself. */
-function devices(set: CloneSet, template: Template, at: string, login: Login | undefined): Problem[] {
+function devices(set: CloneSet, template: CloneSource, at: string, login: Login | undefined): Problem[] {
   const { machine, cpu } = template;
   const check = (path: string, { gpus, affinity, hotplug, numa = cpu.numa }: Hardware): Problem[] => [
     ...gpuProblems(gpus ?? [], `${path}.gpus`, machine, login),

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ssh2 from "ssh2";
 import { afterAll, describe, expect, test } from "vitest";
-import { type CloudInit, templateSchema } from "../template.ts";
+import type { CloudInit } from "../cloudInit.ts";
+import { templateSchema } from "../template.ts";
 import { noble, PUBLIC_KEY, templateProblems } from "../testing.ts";
 import { publicKeys } from "./keys.ts";
 

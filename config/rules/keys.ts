@@ -1,7 +1,7 @@
 import ssh2 from "ssh2";
+import type { FirstBoot } from "../cloudInit.ts";
 import { readLocalFile } from "../files.ts";
 import { found, PRIVATE_KEY, type Problem } from "../problem.ts";
-import type { CloudInit } from "../template.ts";
 
 /** The key in a line of authorized_keys; options (`from="…"`) may stand in front of it, a comment behind. */
 const KEY = /(?:^|\s)((?:ssh-\w+|ecdsa-sha2-nistp\d+|sk-[\w-]+@openssh\.com)\s+AAAA[A-Za-z0-9+/]+=*)(?:\s.*)?$/;
@@ -23,13 +23,16 @@ const keyLines = (text: string) =>
     .map((line) => line.trim())
     .filter((line) => line !== "" && !line.startsWith("#"));
 
+type Keys = Pick<FirstBoot, "sshPublicKeys" | "sshPublicKeyFile">;
+
 /** The public keys that the user gets, or what is wrong with them. */
-export function publicKeys(cloudInit: CloudInit, path: string): { keys: string[]; problems: Problem[] } {
-  const problems = cloudInit.sshPublicKeys.flatMap((line, index): Problem[] => {
+export function publicKeys(cloudInit: Keys, path: string): { keys: string[]; problems: Problem[] } {
+  const { sshPublicKeys = [] } = cloudInit;
+  const problems = sshPublicKeys.flatMap((line, index): Problem[] => {
     const message = keyProblem(line.trim());
     return message ? [{ path: `${path}.sshPublicKeys[${index}]`, message }] : [];
   });
-  const keys = cloudInit.sshPublicKeys.map((line) => line.trim());
+  const keys = sshPublicKeys.map((line) => line.trim());
   if (cloudInit.sshPublicKeyFile !== undefined) {
     const file = cloudInit.sshPublicKeyFile;
     const at = `${path}.sshPublicKeyFile`;

@@ -14,6 +14,27 @@ test("keys can be changed in guests that have a user, keys and an agent, and tha
   expect(of({ cloudInit: {}, agent: false, osType: "other" }, { rotateKeys: false, start: false })).toEqual([]);
 });
 
+test("a set, or a clone, may say who logs in", () => {
+  expect(of({ cloudInit: {} }, { cloudInit })).toEqual([]);
+  expect(of({ cloudInit: {} }, { clones: [{ name: "web-1", vmId: 9101, cloudInit }] })).toEqual([]);
+  expect(of({}, { cloudInit: { packages: ["git"] } })).toEqual([]);
+  const clones = [{ name: "web-1", vmId: 9101 }];
+  expect(of({}, { clones: [...clones, { name: "web-2", vmId: 9102, cloudInit: { sshPublicKeys: [] } }] })).toEqual([
+    expect.stringContaining("has no key, and nobody could log in any more"),
+  ]);
+  expect(
+    of(
+      { cloudInit: {} },
+      {
+        clones: [
+          { ...clones[0], cloudInit },
+          { name: "web-2", vmId: 9102 },
+        ],
+      },
+    ),
+  ).toHaveLength(2);
+});
+
 /** A line of another key, as long as it has to be. */
 const long = (index: number) => `${PUBLIC_KEY.replace("demo", "ü".repeat(200))} ${index}`;
 
@@ -36,27 +57,27 @@ test.each([
   [
     { cloudInit: { sshPublicKeys: [PUBLIC_KEY] } },
     {},
-    ", but templates.noble.cloudInit.user is missing; expected the name of the user whose keys are set, or false here",
+    ", but templates.noble.cloudInit, or the set's, has no user; expected the name of the user whose keys are set, or false here",
   ],
   [
     { cloudInit: { user: "ops" } },
     {},
-    ", but templates.noble.cloudInit has no key, and nobody could log in any more; expected sshPublicKeys or sshPublicKeyFile there, or false here",
+    ", but templates.noble.cloudInit, or the set's, has no key, and nobody could log in any more; expected sshPublicKeys or sshPublicKeyFile there, or false here",
   ],
   [
     { cloudInit: { user: "ops", sshPublicKeys: Array.from({ length: 40 }, (_, index) => long(index)) } },
     {},
-    ", but the 40 keys of templates.noble.cloudInit take 83394 characters; expected at most 65536, or false here",
+    ", but the 40 keys of templates.noble.cloudInit, or the set's, take 83394 characters; expected at most 65536, or false here",
   ],
   [
     { cloudInit: { ...cloudInit, userData: { ssh_authorized_keys: [] } } },
     {},
-    ", but templates.noble.cloudInit.userData.ssh_authorized_keys gives guests other keys at their first boot; expected user and sshPublicKeys instead of it",
+    ", but userData.ssh_authorized_keys in cloudInit gives guests other keys at their first boot; expected user and sshPublicKeys instead of it",
   ],
   [
     { cloudInit: { ...cloudInit, vendor: { ssh_import_id: ["gh:me"] } } },
     {},
-    ", but templates.noble.cloudInit.vendor.ssh_import_id gives guests other keys at their first boot; expected user and sshPublicKeys instead of it",
+    ", but vendor.ssh_import_id in cloudInit gives guests other keys at their first boot; expected user and sshPublicKeys instead of it",
   ],
 ])("$2", (template, set, reason) => {
   expect(of(template, set)).toEqual([`cloneSets.web.rotateKeys: found true${reason}`]);

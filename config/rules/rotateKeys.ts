@@ -1,6 +1,6 @@
-import type { CloneSet, Fleet } from "../fleet.ts";
+import type { FirstBoot } from "../cloudInit.ts";
+import { type CloneSet, type CloneSource, type Fleet, sourcesIn } from "../fleet.ts";
 import { found, type Problem } from "../problem.ts";
-import type { Template } from "../template.ts";
 import { publicKeys } from "./keys.ts";
 
 /** Characters of keys that go into a guest at once: PVE gives a command so many on its standard input. */
@@ -20,24 +20,27 @@ const OTHER_KEYS = {
 } as const;
 
 /** Keys can be changed only in guests that have a user, keys, an agent and a POSIX shell, and that run. */
-export const rotatable = ({ templates, cloneSets }: Pick<Fleet, "templates" | "cloneSets">): Problem[] =>
-  Object.entries(cloneSets).flatMap(([key, set]) => {
-    const template = templates[set.template];
+export const rotatable = ({ cloneSets, ...all }: Pick<Fleet, "templates" | "existing" | "cloneSets">): Problem[] => {
+  const sources = sourcesIn(all);
+  return Object.entries(cloneSets).flatMap(([key, set]) => {
+    const template = sources[set.template];
     if (!set.rotateKeys || !template) return [];
-    return reasons(set, template).map((reason) => ({
+    const logins = firstBootsOf(set).flatMap((layers) => loginReasons([template.cloudInit, ...layers], set));
+    return [...new Set([...guestReasons(set, template), ...logins])].map((reason) => ({
       path: `cloneSets.${key}.rotateKeys`,
       message: `found ${found(true)}${reason}`,
     }));
   });
+};
 
-function reasons({ start, template: key }: CloneSet, { cloudInit, osType, agent }: Template): string[] {
+/** What the set and its clones say of first boots over the template's, each kind once. */
+function firstBootsOf({ cloudInit, clones }: CloneSet): (readonly FirstBoot[])[] {
+  if (clones.length === 0) return [cloudInit ? [cloudInit] : []];
+  return [...new Map(clones.map(({ cloudInit: layers = [] }) => [layers.at(-1), layers])).values()];
+}
+
+function guestReasons({ start, template: key }: CloneSet, { osType, agent }: CloneSource): string[] {
   const at = `templates.${key}`;
-  const { user } = cloudInit;
-  const { keys, problems } = publicKeys(cloudInit, at);
-  const length = lengthOf(keys);
-  const others = (["userData", "vendor"] as const).flatMap((part) =>
-    OTHER_KEYS[part].filter((one) => one in cloudInit[part]).map((one) => `${at}.cloudInit.${part}.${one}`),
-  );
   return [
     ...(start
       ? []
@@ -48,22 +51,36 @@ function reasons({ start, template: key }: CloneSet, { cloudInit, osType, agent 
     ...(/^w/.test(osType)
       ? [`, but ${at}.osType is "${osType}", and keys are set by a POSIX shell; expected a Linux guest, or false here`]
       : []),
-    ...(user === undefined
-      ? [`, but ${at}.cloudInit.user is missing; expected the name of the user whose keys are set, or false here`]
-      : []),
+  ];
+}
+
+/** @param layers the template's first-boot configuration, and those over it */
+function loginReasons(layers: readonly FirstBoot[], { template: key }: CloneSet): string[] {
+  const at = `templates.${key}.cloudInit, or the set's,`;
+  // The last one that says who may log in says it alone.
+  const whose = layers.findLast((one) => one.sshPublicKeyFile !== undefined || one.sshPublicKeys !== undefined) ?? {};
+  const { keys, problems } = publicKeys(whose, "");
+  const length = lengthOf(keys);
+  const others = (["userData", "vendor"] as const).flatMap((part) =>
+    OTHER_KEYS[part].filter((one) => layers.some((layer) => one in (layer[part] ?? {}))).map((one) => `${part}.${one}`),
+  );
+  return [
+    ...(layers.some(({ user }) => user !== undefined)
+      ? []
+      : [`, but ${at} has no user; expected the name of the user whose keys are set, or false here`]),
     ...(keys.length === 0 && problems.length === 0
       ? [
-          `, but ${at}.cloudInit has no key, and nobody could log in any more; expected sshPublicKeys or sshPublicKeyFile there, or false here`,
+          `, but ${at} has no key, and nobody could log in any more; expected sshPublicKeys or sshPublicKeyFile there, or false here`,
         ]
       : []),
     ...(length > MOST_CHARACTERS
       ? [
-          `, but the ${keys.length} keys of ${at}.cloudInit take ${length} characters; expected at most ${MOST_CHARACTERS}, or false here`,
+          `, but the ${keys.length} keys of ${at} take ${length} characters; expected at most ${MOST_CHARACTERS}, or false here`,
         ]
       : []),
     ...others.map(
       (one) =>
-        `, but ${one} gives guests other keys at their first boot; expected user and sshPublicKeys instead of it`,
+        `, but ${one} in cloudInit gives guests other keys at their first boot; expected user and sshPublicKeys instead of it`,
     ),
   ];
 }

@@ -1,9 +1,10 @@
+import type { CloudInit } from "../cloudInit.ts";
 import type { Cluster } from "../cluster.ts";
 import type { PlacedTemplate } from "../fleet.ts";
 import type { Login } from "../login.ts";
 import { found, type Problem } from "../problem.ts";
 import { originals } from "../replicas.ts";
-import type { CloudInit, Template } from "../template.ts";
+import type { Template } from "../template.ts";
 import { list } from "../text.ts";
 import { publicKeys } from "./keys.ts";
 
@@ -26,7 +27,7 @@ const saysNothing = (value: unknown): boolean =>
   (typeof value === "object" && value !== null && Object.keys(value).length === 0);
 
 /** PVE writes keys into its YAML as they are, where a comment such as `me: at home` would be something else than a text. */
-const isPlain = (key: string): boolean => !/:\s|:$|\s#/.test(key);
+export const isPlain = (key: string): boolean => !/:\s|:$|\s#/.test(key);
 
 /** The keys of a template's `cloudInit` that need a snippet. */
 export function snippetKeys({ cloudInit, osType, path }: PlacedTemplate): string[] {
@@ -48,7 +49,7 @@ export function snippetKeys({ cloudInit, osType, path }: PlacedTemplate): string
 export const usesSnippets = ({ cloudInit }: Pick<Template, "cloudInit">): boolean => cloudInit.snippets !== false;
 
 /** Whether snippets can be uploaded: the plugin takes the API's password for SSH, where both are the same Linux user's. */
-const hasSsh = ({ ssh }: Cluster, login: Login): boolean =>
+export const hasSsh = ({ ssh }: Cluster, login: Login): boolean =>
   ssh !== undefined || (login.kind === "password" && login.username.endsWith("@pam"));
 
 type Templates = Record<string, PlacedTemplate>;

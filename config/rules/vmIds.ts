@@ -1,15 +1,15 @@
-import { type Fleet, placeOf } from "../fleet.ts";
+import { type Fleet, vmIdPlace } from "../fleet.ts";
 import { oncePerPlace, type Problem } from "../problem.ts";
 
+type VmIds = Pick<Fleet, "templates" | "existing" | "cloneSets">;
+
 /** Every VMID and its place in the config. */
-export function vmIdsOf({
-  templates,
-  cloneSets,
-}: Pick<Fleet, "templates" | "cloneSets">): { vmId: number; path: string }[] {
+export function vmIdsOf({ templates, existing, cloneSets }: VmIds): { vmId: number; path: string }[] {
   return [
     ...Object.values(templates).map(({ vmId, path }) => ({ vmId, path: `${path}.vmId` })),
+    ...Object.values(existing).map(({ vmId, path }) => ({ vmId, path: `${path}.existing` })),
     ...Object.values(cloneSets).flatMap(({ clones }) =>
-      clones.map(({ vmId, path }) => ({ vmId, path: placeOf(path, "vmId") })),
+      clones.map((clone) => ({ vmId: clone.vmId, path: vmIdPlace(clone) })),
     ),
   ];
 }
@@ -26,7 +26,7 @@ export function repeated<T>(items: readonly T[], keyOf: (item: T) => string): { 
 }
 
 /** A VMID stands for one VM. */
-export function uniqueVmIds(fleet: Pick<Fleet, "templates" | "cloneSets">): Problem[] {
+export function uniqueVmIds(fleet: VmIds): Problem[] {
   const twice = repeated(vmIdsOf(fleet), ({ vmId }) => String(vmId)).map(({ item, first }) => ({
     path: item.path,
     message: `VMID ${item.vmId} is taken by ${first.path}; expected one that nothing else in the config has`,

@@ -1,5 +1,6 @@
 import type { z } from "zod";
-import { type CloudInit, templateSchema } from "../../config/template.ts";
+import type { CloudInit } from "../../config/cloudInit.ts";
+import { templateSchema } from "../../config/template.ts";
 import { renderNetworkConfig } from "./networkConfig.ts";
 import { hashPassword } from "./password.ts";
 import { renderUserData } from "./userData.ts";

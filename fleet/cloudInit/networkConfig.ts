@@ -1,4 +1,4 @@
-import type { CloudInit } from "../../config/template.ts";
+import type { CloudInit } from "../../config/cloudInit.ts";
 import { merge } from "./merge.ts";
 import { toYaml } from "./yaml.ts";
 

@@ -1,4 +1,4 @@
-import type { CloudInit } from "../../config/template.ts";
+import type { CloudInit } from "../../config/cloudInit.ts";
 import { cloudConfig, defined, some } from "./cloudConfig.ts";
 import type { JsonMap } from "./json.ts";
 

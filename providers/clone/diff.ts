@@ -11,7 +11,7 @@ import type { CloneState } from "./state.ts";
 const UPDATING = [...CONFIGURED, "pool", "diskGiB"] as const satisfies (keyof CloneInputs)[];
 
 /** These say how the clone is treated; `delete` reads them from the state, so a change has to get there. */
-const TREATING = ["start", "shutdownSeconds"] as const satisfies (keyof CloneInputs)[];
+const TREATING = ["start", "shutdownSeconds", "firstBoot"] as const satisfies (keyof CloneInputs)[];
 
 const treatedOtherwise = ({ spec, made, givenKeys, oldKeys }: CloneState, news: CloneInputs): string[] => [
   ...changedKeys<CloneInputs>(spec, news, TREATING),
@@ -45,6 +45,7 @@ function replacedFor({ spec, made }: CloneState, news: CloneInputs): string[] {
     // PVE can copy a linked clone's disks to another datastore, but not make a linked clone of a full one.
     ...(made.full === news.full ? [] : ["full"]),
     ...(news.onTemplateChange === "replace" && made.template !== news.template ? ["template"] : []),
+    ...(news.onTemplateChange === "replace" && made.firstBoot !== news.firstBoot ? ["firstBoot"] : []),
   ];
 }
 
@@ -61,7 +62,8 @@ export type Effect =
   | "relocated"
   | "rekeyed"
   | "snapshotted"
-  | "informed";
+  | "informed"
+  | "kept";
 
 export interface Reason {
   effect: Effect;
@@ -119,6 +121,9 @@ function moves(state: CloneState, news: CloneInputs): Reason[] {
     ...(guest && (!news.rebootOnChange || guest.newInstance)
       ? reason("informed", `${optionNames(guest.options)} ${guest.text}`)
       : []),
+    ...(made && spec.firstBoot !== news.firstBoot && news.onTemplateChange !== "replace"
+      ? reason("kept", "another cloudInit is for new clones; with onTemplateChange: replace for all")
+      : []),
     ...(runs && news.rebootOnChange && starting.length > 0 ? reason("rebooted", optionNames(starting)) : []),
     ...(risks.length > 0 ? reason("snapshotted", risks.join(", ")) : []),
     ...(movesDisks(state, news) ? reason("relocated", `from datastore ${made?.datastore} to ${news.datastore}`) : []),
@@ -128,6 +133,7 @@ function moves(state: CloneState, news: CloneInputs): Reason[] {
 /** Options as the config calls them, where that is not what they are called here. */
 const OPTION_NAMES: Record<string, string> = {
   set: "ownership mark",
+  firstBoot: "cloudInit",
   hostname: "host name",
   ipConfigs: "addresses",
   nameservers: "DNS",

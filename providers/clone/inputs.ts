@@ -1,3 +1,4 @@
+import type { Account } from "../../fleet/cloneBoot.ts";
 import type { PveOptions } from "../../fleet/cloneOptions.ts";
 import type { LoginKeys } from "../../fleet/loginKeys.ts";
 import { fleetTag } from "../../fleet/tags.ts";
@@ -9,7 +10,7 @@ export interface Place {
   sourceVmId: number;
   /** Node of the template, if it is another one: then its disks are on shared storage. */
   sourceNode?: string;
-  /** PVE's `cicustom` of clones that are made there: the template's snippets, with the clones' own vendor-data. */
+  /** PVE's `cicustom` of clones that are made there, if it is not the template's. */
   cicustom?: string;
 }
 
@@ -39,6 +40,12 @@ export interface CloneInputs {
   /** Content hash of the set's template. */
   template: string;
   full: boolean;
+  /** Hash of a first boot that is not its template's. */
+  firstBoot?: string;
+  /** User, password and keys of its first boot, where they go by PVE's own fields. */
+  account?: Account;
+  /** PVE makes cloud-init's instance-id: the vendor-data is not ours, so the guest takes another address as a new instance alone. */
+  pveInstanceId?: true;
   /** `pve`: the template has no snippets, and PVE makes the guest's user-data from the VM's own fields. */
   userData?: "pve";
   /** Datastore of the template's boot disk. A clone that is made goes there, unless `datastore` says otherwise. */

@@ -1,3 +1,4 @@
+import type { Account } from "../../fleet/cloneBoot.ts";
 import { networkRevision } from "../../fleet/cloudInit/networkRevision.ts";
 import { withSerial } from "../../fleet/cloudInit/smbios.ts";
 import { smbiosSerial } from "../../fleet/cloudInit/smbiosSerial.ts";
@@ -33,6 +34,8 @@ export interface Current {
   spec: Partial<CloneInputs>;
   /** PVE's `cicustom` of a new clone, if it is not the template's. */
   cicustom?: string | undefined;
+  /** User, password and keys of a new clone, if they are not the template's. */
+  account?: Account | undefined;
 }
 
 /**
@@ -53,7 +56,7 @@ function serial(inputs: CloneInputs, { config, made, spec }: Current): string {
  * how NoCloud learns the host name (docs/decisions/0001).
  */
 export function options(inputs: CloneInputs, current: Current): Params {
-  const { config, made, spec, cicustom } = current;
+  const { config, made, spec, cicustom, account } = current;
   const { name, nameservers, searchDomain, onBoot, cores, memoryMiB, balloonMiB } = inputs;
   const ips = inputs.ipConfigs.map((value, index) => [`ipconfig${index}`, value || undefined]);
   const extraIps = Object.keys(config).filter(
@@ -88,6 +91,7 @@ export function options(inputs: CloneInputs, current: Current): Params {
   return {
     ...values,
     ...(cicustom !== undefined && { cicustom }),
+    ...account,
     ...(cores !== undefined && { cores }),
     ...(memoryMiB !== undefined && { memory: memoryMiB, balloon: balloonMiB }),
     ...(unset.length > 0 && { delete: unset.join(",") }),

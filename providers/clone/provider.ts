@@ -15,9 +15,9 @@ import { type CloneState, VERSIONS } from "./state.ts";
 
 /** How many clones of a set the run is about. */
 function clonesInRun(config: ConfigReader, fullStack: string, key: string): number {
-  const { templates, cloneSets } = readStackConfig(config);
-  const set = cloneSets?.[key];
-  if (!set || !templates) return 0;
+  const { templates, cloneSets } = readStackConfig(config, runOf(config).resolved);
+  const set = cloneSets[key];
+  if (!set) return 0;
   const [, project = "", stack = ""] = fullStack.split("/");
   const part = new Part({ project, stack }, selection());
   return set.clones.filter(({ vmId }) => part.hasClone(key, { vmId, template: set.template }, templates)).length;
@@ -141,13 +141,15 @@ export const provider: Handlers<CloneInputs, CloneState> = {
 
 /** The spec with what the config says of how the clone is treated, which nobody has to bring to the VM. */
 function withTreatment({ givenKeys, oldKeys, ...state }: CloneState, news: CloneInputs): CloneState {
-  const { start, waitFor, addressByAgent, shutdownSeconds } = news;
-  const { start: _s, waitFor: _w, addressByAgent: _a, shutdownSeconds: _d, rotateKeys, ...rest } = state.spec;
+  const { start, waitFor, addressByAgent, shutdownSeconds, firstBoot } = news;
+  const { start: _s, waitFor: _w, addressByAgent: _a, shutdownSeconds: _d, firstBoot: _f, ...others } = state.spec;
+  const { rotateKeys, ...rest } = others;
   const treatment = {
     start,
     ...(waitFor && { waitFor }),
     ...(addressByAgent && { addressByAgent }),
     ...(shutdownSeconds !== undefined && { shutdownSeconds }),
+    ...(firstBoot !== undefined && { firstBoot }),
   };
   // Whoever wants a guest's keys set again takes `rotateKeys` out of the config and puts it back.
   const keys = { ...(givenKeys && { givenKeys }), ...(oldKeys && { oldKeys }) };

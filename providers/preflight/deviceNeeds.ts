@@ -16,6 +16,7 @@ export function bridgeUses(fleet: Fleet): BridgeUse[] {
   const standard = { bridge: fleet.cluster.network.bridge, path: "cluster.network.bridge" };
   const ofTemplate = ({ path, template }: KeyedTemplate, index: number) => {
     const own = template.nics[index]?.bridge;
+    if (template.existing && own) return { bridge: own, path: `${path}.existing` };
     return own === undefined ? standard : { bridge: own, path: `${path}.nics[${index}].bridge` };
   };
   const use = (node: string, place: { bridge: string; path: string }, vlan: number | undefined): BridgeUse => ({

@@ -17,10 +17,10 @@ export function fakeFleet(raw: { cluster?: object; templates?: object; cloneSets
     const value = config[key];
     return typeof value === "object" ? JSON.stringify(value) : value;
   };
-  const { cluster, templates, cloneSets, leftOut, problems } = loadConfig(read, Object.keys(config), {});
+  const { cluster, templates, existing, cloneSets, leftOut, problems } = loadConfig(read, Object.keys(config), {});
   if (!cluster || problems.length > 0)
     throw new Error(problems.map(({ path, message }) => `${path}: ${message}`).join("\n"));
-  return { cluster, templates, cloneSets, leftOut };
+  return { cluster, templates, existing, cloneSets, leftOut };
 }
 
 export const fakeDatastores: Datastore[] = [

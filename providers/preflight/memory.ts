@@ -1,4 +1,4 @@
-import type { Fleet } from "../../config/fleet.ts";
+import { type Fleet, sourcesIn } from "../../config/fleet.ts";
 import { replicasOf } from "../../config/replicas.ts";
 import { vmIdsOf } from "../../config/rules/vmIds.ts";
 import type { Part } from "../../fleet/part.ts";
@@ -21,11 +21,12 @@ const vmIdsIn = (work: Work): number[] => [
   ...clonesOf(work).map(({ clone }) => clone.vmId),
 ];
 
-function setsOf({ templates, cloneSets }: Pick<Fleet, "templates" | "cloneSets">): Record<string, SetMemory> {
+function setsOf({ cloneSets, ...all }: Pick<Fleet, "templates" | "existing" | "cloneSets">): Record<string, SetMemory> {
+  const sources = sourcesIn(all);
   return Object.fromEntries(
     Object.entries(cloneSets).map(([key, { template, clones }]) => {
-      const replicas = Object.values(replicasOf(templates, template));
-      const own = replicas.flatMap((replica) => templates[replica]?.vmId ?? []);
+      const replicas = Object.values(replicasOf(sources, template));
+      const own = replicas.flatMap((replica) => sources[replica]?.vmId ?? []);
       return [key, { vmIds: clones.map(({ vmId }) => vmId), templates: own }];
     }),
   );

@@ -1,4 +1,14 @@
-import type { CloneSet, Fleet, PlacedClone, PlacedTemplate } from "../../config/fleet.ts";
+import {
+  type CloneSet,
+  type CloneSource,
+  type Fleet,
+  type PlacedClone,
+  type PlacedTemplate,
+  sourcesIn,
+} from "../../config/fleet.ts";
+import { replicasOf } from "../../config/replicas.ts";
+import { ownSnippets } from "../../config/rules/firstBoot.ts";
+import { usesSnippets } from "../../config/rules/snippets.ts";
 
 /** Which VMs the run is to make or change, and where they may be. Nothing here asks the cluster. */
 
@@ -8,13 +18,13 @@ export interface Work extends Fleet {
   idle?: ReadonlySet<string>;
 }
 
-/** A template, or one of its replicas, with its key. */
-export interface KeyedTemplate {
+/** What clones are made from, with its key: a template, one of its replicas, or a template that was made elsewhere. */
+export interface KeyedTemplate<T extends CloneSource = CloneSource> {
   key: string;
   /** `templates.noble` */
   path: string;
   node: string;
-  template: PlacedTemplate;
+  template: T;
 }
 
 export interface SetClone {
@@ -30,9 +40,12 @@ export interface SetClone {
   source: KeyedTemplate | undefined;
 }
 
+const keyed = <T extends CloneSource>(templates: Readonly<Record<string, T>>): KeyedTemplate<T>[] =>
+  Object.entries(templates).map(([key, template]) => ({ key, path: template.path, node: template.node, template }));
+
 /** The templates that the run is about. */
-export const templatesOf = ({ templates, idle }: Pick<Work, "templates" | "idle">): KeyedTemplate[] =>
-  allTemplatesOf({ templates }).filter(({ key }) => !idle?.has(key));
+export const templatesOf = ({ templates, idle }: Pick<Work, "templates" | "idle">): KeyedTemplate<PlacedTemplate>[] =>
+  keyed(templates).filter(({ key }) => !idle?.has(key));
 
 /** The work without the templates that the run leaves as they are. */
 export const activeOf = (work: Work): Work => ({
@@ -40,17 +53,12 @@ export const activeOf = (work: Work): Work => ({
   templates: Object.fromEntries(Object.entries(work.templates).filter(([key]) => !work.idle?.has(key))),
 });
 
-export function allTemplatesOf({ templates }: Pick<Fleet, "templates">): KeyedTemplate[] {
-  return Object.entries(templates).map(([key, template]) => ({
-    key,
-    path: template.path,
-    node: template.node,
-    template,
-  }));
-}
+/** All that clones are made from, also what was made elsewhere. */
+export const allTemplatesOf = (fleet: Pick<Fleet, "templates" | "existing">): KeyedTemplate[] =>
+  keyed(sourcesIn(fleet));
 
 /** The clones of some sets, `cloneSets` unless others are given. */
-export function clonesOf(fleet: Pick<Fleet, "templates" | "cloneSets">): SetClone[] {
+export function clonesOf(fleet: Pick<Fleet, "templates" | "existing" | "cloneSets">): SetClone[] {
   const templates = new Map(allTemplatesOf(fleet).map((one) => [one.key, one]));
   return Object.entries(fleet.cloneSets).flatMap(([key, set]) => {
     const source = templates.get(set.template);
@@ -70,8 +78,26 @@ export function sourceOn(fleet: Fleet, { template }: CloneSet, node: string): Ke
 
 /** The place in the config of a node of a template. */
 export function nodePath({ path, node, template }: KeyedTemplate): string {
+  if (template.existing) return `${path}.existing`;
   return template.nodes ? `${path}.nodes[${template.nodes.indexOf(node)}]` : `${path}.node`;
 }
+
+/** Nodes that clones of a set are cloned from, where they have snippets of their own. */
+function cloneSnippetNodes(fleet: Fleet): string[] {
+  const sources = sourcesIn(fleet);
+  const sets = clonesOf(fleet).flatMap(({ set, clone, source }) =>
+    source && ownSnippets(clone.cloudInit ?? [], source.template).length > 0 ? [set.template] : [],
+  );
+  return [...new Set(sets)].flatMap((template) => Object.keys(replicasOf(sources, template)));
+}
+
+/** The nodes that snippets are uploaded to, for templates and for clones that have their own. */
+export const snippetNodes = (fleet: Work): string[] => [
+  ...new Set([
+    ...templatesOf(fleet).flatMap(({ node, template }) => (usesSnippets(template) ? [node] : [])),
+    ...cloneSnippetNodes(fleet),
+  ]),
+];
 
 interface NodeUse {
   node: string;

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Fleet } from "../../config/fleet.ts";
 import type { Problem } from "../../config/problem.ts";
+import type { Choices, Resolved } from "../../config/resolved.ts";
 import { addressedOf } from "../../config/rules/addresses.ts";
 import { macsOf } from "../../config/rules/macs.ts";
 import { Part } from "../../fleet/part.ts";
@@ -12,6 +13,7 @@ import { messagesOf } from "../dynamic/progress.ts";
 import { selection } from "../run/commandLine.ts";
 import { readStackConfig, runOf } from "../run/connect.ts";
 import { checksFor } from "./checks/index.ts";
+import { choices } from "./choices.ts";
 import { mappingUses } from "./deviceNeeds.ts";
 import { clusterFacts, type SetMemory } from "./facts.ts";
 import { firstKeys } from "./firstKeys.ts";
@@ -27,6 +29,10 @@ export interface PreflightInputs {
   statusUrn: string;
   /** What the program found wrong in the stack config. With any, `check` fails, so they never reach the state. */
   problems?: Problem[];
+  /** What the config leaves to the cluster, as the program has found it; never in the state. */
+  resolved?: Resolved;
+  /** What clones were given from the ranges of their sets. */
+  chosen?: Choices;
   /** Random identity of this stack's state, chosen once and kept for ever. */
   fleetId?: string;
   /** The VMIDs of the config that were found to be free or ours. */
@@ -59,17 +65,20 @@ export async function preflight(
   olds: Partial<PreflightInputs>,
   news: PreflightInputs,
 ): Promise<{ inputs: PreflightInputs; results: Result[] }> {
-  const loaded = readStackConfig(config);
-  const { cluster, login, templates, cloneSets, leftOut } = loaded;
+  const { resolved, ...wanted } = news;
+  const loaded = readStackConfig(config, resolved);
+  const { cluster, login, templates, existing, cloneSets, leftOut } = loaded;
   const fleetId = olds.fleetId ?? randomBytes(4).toString("hex");
   // The program sees more (keys that do not exist, secrets in plain text), and only it knows which values not to show.
   const offline = configResults({ ...loaded, problems: news.problems ?? loaded.problems });
-  if (!cluster || !login) return { inputs: { ...news, fleetId }, results: offline };
-  const whole: Fleet = { cluster, templates, cloneSets, leftOut };
+  if (!cluster || !login) return { inputs: { ...wanted, fleetId }, results: offline };
+  const whole: Fleet = { cluster, templates, existing, cloneSets, leftOut };
   const part = new Part(scopeOf(news.statusUrn), selection());
   const work = workOf(whole, part);
   const claims = claimsOf(workOf(whole, new Part(scopeOf(news.statusUrn))));
-  const { client } = runOf(config);
+  const run = runOf(config);
+  if (resolved) run.resolved = resolved;
+  const { client } = run;
   const names = await firstKeys(client, whole, olds);
   const templateNames = part.isWhole ? names : { ...olds.templateNames, ...names };
   const facts = clusterFacts(
@@ -90,8 +99,9 @@ export async function preflight(
   );
   return {
     inputs: {
-      ...news,
+      ...wanted,
       fleetId,
+      ...(resolved?.chosen && { chosen: resolved.chosen }),
       ...memoryOf(olds, { whole, work, part }),
       // Those that the run is not about have not been looked at.
       ...(part.isWhole ? { claims } : olds.claims !== undefined && { claims: olds.claims }),
@@ -112,13 +122,20 @@ export const provider: Handlers<PreflightInputs, PreflightState> = {
     if (hasFailed(results)) return { inputs, failures: [{ property: "", reason: failureReport(results) }] };
     const { warnings, notes } = remarks(results);
     for (const warning of warnings) warn(warning);
-    for (const note of notes) info(note);
+    for (const note of [...choices(olds.chosen, inputs.chosen), ...notes]) info(note);
     report(summaryText(results));
     return { inputs };
   },
 
   async diff(_config, _id, olds, news) {
-    const changed = changedKeys<PreflightInputs>(olds, news, ["fleetId", "vmIds", "sets", "claims", "templateNames"]);
+    const changed = changedKeys<PreflightInputs>(olds, news, [
+      "fleetId",
+      "vmIds",
+      "sets",
+      "claims",
+      "templateNames",
+      "chosen",
+    ]);
     return { changes: changed.length > 0, replaces: [] };
   },
 

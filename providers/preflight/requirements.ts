@@ -1,10 +1,10 @@
 import type { Fleet } from "../../config/fleet.ts";
-import { usesSnippets } from "../../config/rules/snippets.ts";
+import { firstBootOf } from "../../fleet/cloneBoot.ts";
 import { installsAgent } from "../../fleet/cloudInit/vendorData.ts";
 import type { Version } from "../../proxmox/cluster.ts";
 import type { GuestEntry } from "../../proxmox/guests.ts";
 import { bridgeUses, mappingUses } from "./deviceNeeds.ts";
-import { allTemplatesOf, clonesOf, distinct, templatesOf } from "./needs.ts";
+import { allTemplatesOf, clonesOf, distinct, snippetNodes, templatesOf } from "./needs.ts";
 import { datastoreUses } from "./storageNeeds.ts";
 
 /** A privilege that this config needs. */
@@ -112,16 +112,18 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
     need(`/nodes/${node}`, ["Sys.AccessNetwork"], { or: [{ path: "/", privileges: ["Sys.Audit", "Sys.Modify"] }] });
     // PVE's condition for CPU models of the cluster.
     if (template.cpu.type.startsWith("custom-")) need("/nodes", ["Sys.Audit"]);
-    // The API shows and deletes snippets with Datastore.Allocate only; the plugin reads the datastore's folder with it.
-    if (usesSnippets(template)) need(`/storage/${datastores.snippets}`, ["Datastore.Allocate", "Datastore.Audit"]);
     need(`/storage/${datastores.images}`, ["Datastore.AllocateTemplate", "Datastore.Audit"]);
     if (!template.image.keepImage) need(`/storage/${datastores.images}`, ["Datastore.Allocate"]);
   }
+  // The API shows and deletes snippets with Datastore.Allocate only; the plugin reads the datastore's folder with it.
+  if (snippetNodes(fleet).length > 0)
+    need(`/storage/${datastores.snippets}`, ["Datastore.Allocate", "Datastore.Audit"]);
   // A template that the run leaves as it is has to give its clones.
   const idle = allTemplatesOf(fleet).filter(({ key }) => !templates.some((one) => one.key === key));
   for (const { key, template } of idle) {
     const { replicaOf = key } = template;
     if (cloned.has(replicaOf)) needOnVm(template, ["VM.Clone"]);
+    if (template.existing) needOnVm(template, ["VM.Audit"]);
   }
   const vms = clones.map(({ clone, set }) => ({ vmId: clone.vmId, pool: set.pool }));
   for (const [index, { clone, set, nodes, source }] of clones.entries()) {
@@ -147,7 +149,13 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
     ]);
     needs.push(onVm(vm, surroundings, "VM.Config.Cloudinit", "VM.Config.Network"));
     // Where the config says nothing of `waitFor`, the agent is asked for addresses that only it knows.
-    if (set.waitFor === undefined && set.start && source && installsAgent(source.template) && !hasStaticAddress(clone))
+    if (
+      set.waitFor === undefined &&
+      set.start &&
+      source &&
+      installsAgent({ agent: source.template.agent, cloudInit: firstBootOf(source.template, clone) }) &&
+      !hasStaticAddress(clone)
+    )
       needs.push({ ...onVm(vm, surroundings, agent), optional: "the addresses that clones get by DHCP" });
     // PVE shows a node's memory only with it.
     if (set.placement !== "spread" && nodes.length > 1) for (const node of nodes) need(`/nodes/${node}`, ["Sys.Audit"]);

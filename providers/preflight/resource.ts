@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Problem } from "../../config/problem.ts";
+import type { Resolved } from "../../config/resolved.ts";
 import type { TemplateNames } from "../../fleet/templateNames.ts";
 import { DynamicResource } from "../dynamic/resource.ts";
 import { shell } from "../dynamic/shell.ts";
@@ -11,6 +12,8 @@ interface Args {
   statusUrn: pulumi.Input<string>;
   /** What the program found wrong in the stack config; some of it only the program can see. */
   problems: readonly Problem[];
+  /** What the config leaves to the cluster, as the program has found it. */
+  resolved: Resolved;
 }
 
 /** Looks at config and cluster before anything is changed; see docs/preflight.md. */
@@ -20,12 +23,18 @@ export class Preflight extends DynamicResource {
   declare readonly templateNames: pulumi.Output<TemplateNames>;
 
   constructor(name: string, args: Args, opts?: pulumi.CustomResourceOptions) {
-    const { problems, ...rest } = args;
+    const { problems, resolved, ...rest } = args;
     super(
       "Preflight",
       preflight,
       name,
-      { fleetId: undefined, templateNames: undefined, ...rest, ...(problems.length > 0 && { problems }) },
+      {
+        fleetId: undefined,
+        templateNames: undefined,
+        ...rest,
+        ...(problems.length > 0 && { problems }),
+        ...(Object.keys(resolved).length > 0 && { resolved }),
+      },
       opts,
     );
   }

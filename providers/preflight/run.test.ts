@@ -116,7 +116,7 @@ test("what should be known though nothing is wrong", async () => {
 
 test("without cluster or login the cluster is not asked, and that is said", () => {
   const problems = [{ path: "cluster.endpoint", message: "missing" }];
-  const results = configResults({ problems, warnings: [], templates: {}, cloneSets: {}, leftOut: {} });
+  const results = configResults({ problems, warnings: [], templates: {}, existing: {}, cloneSets: {}, leftOut: {} });
   const report = failureReport(results);
   expect(report).toContain("  FAIL config: cluster.endpoint: missing");
   expect(report).toContain("the cluster was not asked");

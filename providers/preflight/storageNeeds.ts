@@ -1,7 +1,6 @@
 import type { Cluster } from "../../config/cluster.ts";
 import type { CloneSet, Fleet, PlacedClone } from "../../config/fleet.ts";
-import { usesSnippets } from "../../config/rules/snippets.ts";
-import { candidatesOf, clonesOf, distinct, type KeyedTemplate, sourceOn, templatesOf } from "./needs.ts";
+import { candidatesOf, clonesOf, distinct, type KeyedTemplate, snippetNodes, sourceOn, templatesOf } from "./needs.ts";
 
 /** What the stack config needs of the cluster's datastores. Nothing here asks the cluster. */
 
@@ -28,12 +27,14 @@ const MIB = 2 ** 20;
 
 /** The volumes of a template's VM. */
 export function volumesOf({ path, template }: KeyedTemplate, { datastores }: Cluster): Volume[] {
-  const { disk, extraDisks, uefi, tpm } = template;
+  const { disk, extraDisks, uefi, tpm, existing } = template;
   const standard = "cluster.datastores.disks";
+  const at = (key: string) => (existing ? `${path}.existing` : `${path}.${key}.datastore`);
   const place = (own: string | undefined, key: string) => ({
     datastore: own ?? datastores.disks,
-    path: own === undefined ? standard : `${path}.${key}.datastore`,
+    path: own === undefined ? standard : at(key),
   });
+  const cloudInit = existing ? existing.cloudInitDatastore : datastores.disks;
   return [
     { ...place(disk.datastore, "disk"), what: "disks", bytes: disk.sizeGiB * GIB },
     ...extraDisks.map((one, index) => ({
@@ -43,7 +44,16 @@ export function volumesOf({ path, template }: KeyedTemplate, { datastores }: Clu
     })),
     ...(uefi.enabled ? [{ ...place(uefi.datastore, "uefi"), what: "the EFI disk", bytes: 4 * MIB }] : []),
     ...(tpm.enabled ? [{ ...place(tpm.datastore, "tpm"), what: "the TPM state", bytes: 4 * MIB }] : []),
-    { datastore: datastores.disks, path: standard, what: "the cloud-init drive", bytes: 4 * MIB },
+    ...(cloudInit === undefined
+      ? []
+      : [
+          {
+            datastore: cloudInit,
+            path: existing ? at("") : standard,
+            what: "the cloud-init drive",
+            bytes: 4 * MIB,
+          },
+        ]),
   ];
 }
 
@@ -58,7 +68,7 @@ export function fullCloneDatastore(
   const own = source.template.disk.datastore;
   return own === undefined
     ? { datastore: datastores.disks, path: "cluster.datastores.disks" }
-    : { datastore: own, path: `${source.path}.disk.datastore` };
+    : { datastore: own, path: source.template.existing ? `${source.path}.existing` : `${source.path}.disk.datastore` };
 }
 
 /** The datastores that a set's clones on a node need there. */
@@ -90,17 +100,6 @@ export function datastoreUses(fleet: Fleet): DatastoreUse[] {
         path: "cluster.datastores.images",
         what: "cloud images",
       },
-      ...(usesSnippets(one.template)
-        ? [
-            {
-              node: one.node,
-              datastore: cluster.datastores.snippets,
-              content: "snippets" as const,
-              path: "cluster.datastores.snippets",
-              what: "snippets",
-            },
-          ]
-        : []),
       ...volumesOf(one, cluster).map(
         ({ datastore, path, what }): DatastoreUse => ({
           node: one.node,
@@ -111,6 +110,15 @@ export function datastoreUses(fleet: Fleet): DatastoreUse[] {
         }),
       ),
     ]),
+    ...snippetNodes(fleet).map(
+      (node): DatastoreUse => ({
+        node,
+        datastore: cluster.datastores.snippets,
+        content: "snippets",
+        path: "cluster.datastores.snippets",
+        what: "snippets",
+      }),
+    ),
     ...Object.entries(fleet.cloneSets).flatMap(([key, set]) =>
       candidatesOf(fleet, key).flatMap(({ node }) => cloneDatastores(fleet, key, set, node)),
     ),

@@ -19,14 +19,14 @@ function clonesIn(cloneSets: Fleet["cloneSets"], part: Part, { templates }: Flee
  * Preflight alone is there to look at everything.
  */
 export function workOf(whole: Fleet, part: Part): Work {
-  const { cluster, templates, cloneSets, leftOut } = whole;
+  const { cluster, templates, existing, cloneSets, leftOut } = whole;
   const changing = Object.fromEntries(Object.entries(cloneSets).filter(([, { keep }]) => !keep));
-  const everything = { cluster, templates, cloneSets: changing, leftOut };
+  const everything = { cluster, templates, existing, cloneSets: changing, leftOut };
   if (part.isWhole) return everything;
   const idle = Object.keys(templates).filter((key) => !part.hasTemplate(key, templates[key]?.vmId ?? 0));
   const own = { cloneSets: clonesIn(changing, part, whole), leftOut: clonesIn(leftOut, part, whole) };
   const sets = Object.values({ ...own.cloneSets, ...own.leftOut });
   const isOfNothing = idle.length === Object.keys(templates).length && sets.every(({ clones }) => clones.length === 0);
   if (isOfNothing && part.hasPreflight && part.namesNothingElse) return everything;
-  return { cluster, templates, ...own, ...(idle.length > 0 && { idle: new Set(idle) }) };
+  return { cluster, templates, existing, ...own, ...(idle.length > 0 && { idle: new Set(idle) }) };
 }

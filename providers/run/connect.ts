@@ -1,18 +1,21 @@
 import type { LoadedConfig } from "../../config/load.ts";
 import { KEYS, loadConfig } from "../../config/load.ts";
 import { ConfigError } from "../../config/problem.ts";
+import type { Resolved } from "../../config/resolved.ts";
 import { type Connection, PveClient } from "../../proxmox/client.ts";
 import type { ConfigReader } from "../dynamic/handlers.ts";
 import { connectionOf } from "./connection.ts";
 import { Run } from "./run.ts";
 
 /** The stack config as the dynamic-provider host has it. */
-export function readStackConfig(config: ConfigReader): LoadedConfig {
+export function readStackConfig(config: ConfigReader, resolved?: Resolved): LoadedConfig {
   const read = (key: string) => config.get(key);
   return loadConfig(
     read,
     KEYS.filter((key) => read(key) !== undefined),
     process.env,
+    [],
+    resolved,
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Cluster } from "../../config/cluster.ts";
+import type { Resolved } from "../../config/resolved.ts";
 import type { PveClient } from "../../proxmox/client.ts";
 import { Deletions } from "./deletions.ts";
 import { Limiter } from "./limits.ts";
@@ -36,6 +37,8 @@ export class Run {
   /** Image files that this run has asked for: they are verified, and not removed by the same run. */
   readonly heldImages = new Set<string>();
   readonly imageQueues = new Queues();
+  /** What the config leaves to the cluster, once preflight was told. */
+  resolved: Resolved = {};
   #outage: Error | undefined;
 
   constructor(client: PveClient, cluster: Cluster, { freshMs, quietMs }: Pace = {}) {

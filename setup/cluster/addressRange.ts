@@ -1,7 +1,7 @@
 import ipaddr from "ipaddr.js";
 import { parseRange } from "../../config/addressRange.ts";
 import { isIpv4, isIpv6 } from "../../config/fields.ts";
-import type { UsedAddress } from "./addresses.ts";
+import type { UsedAddress } from "../../providers/guest/usedAddresses.ts";
 
 /** What is wrong with a range of addresses for clones. */
 export interface RangeProblem {

@@ -1,9 +1,12 @@
+import type { Resolved } from "../../config/resolved.ts";
 import { stackConfigOf } from "../../config/stack.ts";
 import { resourceUrn } from "../../fleet/urns.ts";
 import { type PreflightInputs, preflight } from "../../providers/preflight/provider.ts";
 import { hasFailed, wholeReport } from "../../providers/preflight/report.ts";
+import { resolveConfig } from "../../providers/resolve/resolveConfig.ts";
 import type { PlainConfig, StoredResource } from "./cli.ts";
 import { shortName } from "./stack.ts";
+import { choicesOf } from "./stored.ts";
 
 export interface DoctorArgs {
   /** Folder of Pulumi.yaml. */
@@ -31,8 +34,10 @@ export async function examine({
 }: DoctorArgs): Promise<{ report: string; ok: boolean }> {
   const scope = { project, stack: shortName(stack) };
   const statusUrn = resourceUrn(scope, "Preflight", "preflight");
-  const { problems } = stackConfigOf({ root, ...scope, ...config });
+  const load = (found?: Resolved) => stackConfigOf({ root, ...scope, ...config }, found);
+  const { config: whole, resolved } = await resolveConfig(load(), load, () => choicesOf(state));
+  const { problems } = whole;
   const reader = { get: (key: string) => config.values[`${project}:${key}`] };
-  const { results } = await preflight(reader, memory(state, statusUrn), { statusUrn, problems });
+  const { results } = await preflight(reader, memory(state, statusUrn), { statusUrn, problems, resolved });
   return { report: wholeReport(results), ok: !hasFailed(results) };
 }

@@ -29,6 +29,8 @@ const all = (stage: Stage): string[] => TYPES[stage].map((type) => `**${type}::*
 const of = (stage: Stage, vmId: number): string[] =>
   TYPES[stage].map((type) => `**${type}::${stage === "clones" ? `vm-${vmId}` : `${vmId}-*`}`);
 const CLONE_SETS = "**:index:CloneSet**";
+/** The snippets of clones that have their own; they are few, and a clone needs those that it boots with. */
+const CLONE_SNIPPETS = "**:index:CloneSnippets**";
 
 /** Of a template with all of its stages one glob will do. */
 const ofTemplate = (vmId: number, stages: readonly Stage[]): string[] =>
@@ -45,7 +47,12 @@ const has = (chosen: Chosen, stage: Stage, vmId: number): boolean => {
 /** The clones of the config, with the keys of their set and of the templates that they are made of. */
 const clonesOf = ({ cloneSets, leftOut, templates }: Named) =>
   Object.entries({ ...cloneSets, ...leftOut }).flatMap(([set, { template, clones }]) =>
-    clones.map(({ vmId }) => ({ set, vmId, sources: Object.values(replicasOf(templates, template)) })),
+    clones.map(({ vmId, cloudInit }) => ({
+      set,
+      vmId,
+      sources: Object.values(replicasOf(templates, template)),
+      ownBoot: cloudInit !== undefined,
+    })),
   );
 
 /** The stages, of what `--limit` names. */
@@ -101,6 +108,7 @@ function targets(config: Named, chosen: Chosen): string[] {
     ...(whole.length > 0 ? ["**VmTemplate::*"] : []),
     ...some.filter((glob) => whole.length === 0 || !glob.startsWith("**VmTemplate::")),
     ...whole,
+    ...(clones.some(({ ownBoot }) => ownBoot) ? [CLONE_SNIPPETS] : []),
     ...(isAll("clones")
       ? ["**CloneSet::*", ...all("clones")]
       : [...clones.map(({ set }) => `**CloneSet::${set}`), ...clones.flatMap(({ vmId }) => of("clones", vmId))]),
@@ -117,7 +125,12 @@ function excludes(config: Named, chosen: Chosen, lost: Lost): string[] {
     if (!vmIds.some((vmId) => has(chosen, stage, vmId))) return stage === "clones" ? [CLONE_SETS] : all(stage);
     return vmIds.filter((vmId) => !has(chosen, stage, vmId)).flatMap((vmId) => of(stage, vmId));
   });
-  return [...stages, ...lost.components.map((component) => `**${component}`)];
+  return [
+    ...stages,
+    ...lost.components.map((component) =>
+      component.startsWith("CloneSnippets::") ? CLONE_SNIPPETS : `**${component}`,
+    ),
+  ];
 }
 
 /** What is in the state and no longer in the config, as far as the run is not about it. */
@@ -134,11 +147,13 @@ function lostOf(config: Named, chosen: Chosen, urns: readonly string[]): Lost {
   const made = new Set(Object.values(config.cloneSets).flatMap((set) => set.clones.map(({ vmId }) => vmId)));
   const isIn = (stage: Stage) => chosen.get(stage) === "all";
   const hasAll = TEMPLATE_STAGES.every(isIn);
+  const withOwnBoot = clonesOf(config).some(({ ownBoot }) => ownBoot);
   return {
     templates: templates.filter((vmId) => !own.has(vmId) && !hasAll),
     clones: clones.filter((vmId) => !made.has(vmId) && !has(chosen, "clones", vmId)),
     components: components.filter((component) => {
       const [type, key = ""] = component.split("::");
+      if (type === "CloneSnippets") return !withOwnBoot && !isIn("clones");
       return type === "CloneSet"
         ? !(key in config.cloneSets) && !isIn("clones")
         : !(key in config.templates) && !TEMPLATE_STAGES.some(isIn);

@@ -1,6 +1,9 @@
+import type { Choices } from "../../config/resolved.ts";
+import { type GivenClone, given } from "../../providers/resolve/given.ts";
+import type { StoredResource } from "./cli.ts";
 import type { Stage } from "./stages.ts";
 
-/** What a stack's state says of the fleet, by the URNs of its resources. */
+/** What a stack's state says of the fleet. */
 
 export const TEMPLATE_STAGES = ["image", "vm", "template"] as const satisfies readonly Stage[];
 export type TemplateStage = (typeof TEMPLATE_STAGES)[number];
@@ -33,6 +36,14 @@ export function inState(urns: readonly string[]): InState {
   return {
     templates: vmIds(/:index:VmTemplate\$.*::(?:.*-)?(\d+)-[a-z]+$/),
     clones: vmIds(/:index:CloneSet\$.*::.*-(\d+)$/),
-    components: urns.flatMap((urn) => /:index:((?:VmTemplate|CloneSet)::.*)$/.exec(urn)?.[1] ?? []),
+    components: urns.flatMap((urn) => /:index:((?:VmTemplate|CloneSet|CloneSnippets)::.*)$/.exec(urn)?.[1] ?? []),
   };
+}
+
+/** What clones have of the ranges of their sets. */
+export function choicesOf(state: readonly StoredResource[]): Choices {
+  const inputsOf = (type: string) =>
+    state.flatMap(({ urn, inputs }) => (urn.includes(`dynamic/golden-fleet:${type}::`) && inputs ? [inputs] : []));
+  const [preflight] = inputsOf("Preflight");
+  return given(preflight?.chosen as Choices | undefined, inputsOf("Clone") as unknown as GivenClone[]);
 }

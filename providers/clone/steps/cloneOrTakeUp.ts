@@ -38,8 +38,13 @@ function assertThisClone(
 
 /** What a clone is made from, as its config says. */
 function madeNow({ inputs }: Work): Made {
-  const { template, full, templateDatastore, datastore = templateDatastore } = inputs;
-  return { template, full, datastore: full ? datastore : templateDatastore };
+  const { template, full, templateDatastore, datastore = templateDatastore, firstBoot } = inputs;
+  return {
+    template,
+    full,
+    datastore: full ? datastore : templateDatastore,
+    ...(firstBoot !== undefined && { firstBoot }),
+  };
 }
 
 /** Notes a VM that was made just now. */

@@ -27,11 +27,12 @@ export async function configure(api: ConfigureApi, work: Work): Promise<void> {
   const vm = vmOf(work);
   const place = inputs.places.find(({ node }) => node === vm.node);
   const cicustom = freshUuid === undefined ? undefined : place?.cicustom;
+  const account = freshUuid === undefined ? undefined : inputs.account;
   const made: Made = {
     ...madeOf(work),
     ...(freshUuid !== undefined && { uuid: freshUuid }),
     // Only with the clones' own vendor-data does a guest take another address as the instance that it is.
-    ...(freshUuid !== undefined && cicustom !== undefined && { instanceId: freshUuid }),
+    ...(freshUuid !== undefined && cicustom !== undefined && !inputs.pveInstanceId && { instanceId: freshUuid }),
     ...(freshUuid !== undefined && inputs.userData !== undefined && { userData: inputs.userData }),
   };
   messages.report(`configuring ${inputs.name}`);
@@ -40,7 +41,7 @@ export async function configure(api: ConfigureApi, work: Work): Promise<void> {
   const smbios1 = isNew && { smbios1: `uuid=${freshUuid}` };
   const config = { ...work.config, ...smbios1 };
   const wanted = isNew ? inputs : await withTemplateValues(api, state, inputs);
-  await api.setOptions(vm, options(wanted, { config, made, spec: state.spec, cicustom }));
+  await api.setOptions(vm, options(wanted, { config, made, spec: state.spec, cicustom, account }));
   state.made = made;
   state.spec = withOptions(state.spec, inputs);
 }

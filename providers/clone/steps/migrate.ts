@@ -44,7 +44,8 @@ export async function migrate(api: MigrateApi, work: Work, place: Place): Promis
   // The other node may have the template's snippets under the names of its own replica.
   const had = work.config?.cicustom;
   if (had === undefined || sourceNode !== undefined) return;
-  const own = state.made?.instanceId === undefined ? undefined : place.cicustom;
+  const { instanceId, firstBoot } = state.made ?? {};
+  const own = (instanceId ?? firstBoot) === undefined ? undefined : place.cicustom;
   const cicustom = own ?? (await api.readConfig(target, sourceVmId))?.cicustom;
   if (cicustom !== undefined && cicustom !== had)
     await api.setOptions({ node: target, vmId }, { cicustom: String(cicustom) });

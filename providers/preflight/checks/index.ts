@@ -17,6 +17,7 @@ import { bridgeExists } from "./resources/bridges.ts";
 import { datastoreActive, datastoreContent, datastoreExists, datastoreSpace } from "./resources/datastores.ts";
 import { deviceFree, deviceMapping } from "./resources/devices.ts";
 import { diskSize } from "./resources/diskSize.ts";
+import { existingTemplate } from "./resources/existingTemplate.ts";
 import { poolExists } from "./resources/pools.ts";
 import { snippetsFolder } from "./resources/snippetsFolder.ts";
 import { templateInUse } from "./resources/templateInUse.ts";
@@ -43,6 +44,7 @@ export const CHECKS: readonly Check[] = [
   poolExists,
   deviceMapping,
   deviceFree,
+  existingTemplate,
   templateOnNode,
   diskSize,
   vmIdFree,

@@ -2,8 +2,9 @@ import { expect, test, vi } from "vitest";
 import { markText } from "../../../../fleet/ownership.ts";
 import { ApiError } from "../../../../proxmox/errors.ts";
 import type { GuestConfig, GuestEntry } from "../../../../proxmox/guests.ts";
+import { addressesOf } from "../../../guest/addresses.ts";
 import { fakeConfigs, fakeFacts, fakeFleet, found } from "../../fakeFacts.ts";
-import { addressesOf, addressFree } from "./addressFree.ts";
+import { addressFree } from "./addressFree.ts";
 
 const fleet = fakeFleet({
   cloneSets: {

@@ -1,16 +1,10 @@
 import { addressedOf, hostOf, interfacesOf } from "../../../../config/rules/addresses.ts";
 import { list } from "../../../../config/text.ts";
-import type { GuestConfig, GuestEntry } from "../../../../proxmox/guests.ts";
-import { parseProperties } from "../../../../proxmox/propertyString.ts";
+import { addressesOf, type Network } from "../../../guest/addresses.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, type Finding, fail, orPass, pass, warn } from "../../finding.ts";
 import { clonesOf, type KeyedTemplate, templatesOf } from "../../needs.ts";
 import { isSettled, LOOKED_AT, otherGuests } from "../../otherGuests.ts";
-
-interface Network {
-  bridge: string;
-  vlan: string;
-}
 
 interface Wanted extends Network {
   path: string;
@@ -41,24 +35,6 @@ function wantedAddresses({ fleet }: Facts): Wanted[] {
       return cidr?.includes("/") && network ? [{ ...network, path: `${path}.${key}`, host: hostOf(cidr) }] : [];
     }),
   );
-}
-
-/** The static addresses of a guest: `ipconfigN` of a VM, `netN` of a container. */
-export function addressesOf({ type }: Pick<GuestEntry, "type">, config: GuestConfig): (Network & { host: string })[] {
-  return Object.entries(config).flatMap(([key, value]) => {
-    const number = (type === "lxc" ? /^net(\d+)$/ : /^ipconfig(\d+)$/).exec(key)?.[1];
-    if (number === undefined) return [];
-    const address = parseProperties(value);
-    const nic = parseProperties(config[`net${number}`]);
-    const network = { bridge: nic.get("bridge") ?? "", vlan: nic.get("tag") ?? "" };
-    return [address.get("ip"), address.get("ip6")].flatMap((cidr) => {
-      try {
-        return cidr?.includes("/") ? [{ host: hostOf(cidr), ...network }] : [];
-      } catch {
-        return [];
-      }
-    });
-  });
 }
 
 /** No static address of the config is in the config of another guest. */

@@ -8,10 +8,10 @@ export const clonesDeleted: Check = {
   id: "clones-deleted",
   group: "configuration",
   async run(facts) {
-    const { templates, leftOut } = facts.fleet;
+    const { templates, existing, leftOut } = facts.fleet;
     const keys = Object.keys(leftOut);
     if (keys.length === 0) return [];
-    const clones = clonesOf({ templates, cloneSets: leftOut });
+    const clones = clonesOf({ templates, existing, cloneSets: leftOut });
     const vmIds = new Set(clones.map(({ clone }) => clone.vmId));
     const there = (await facts.guests()).filter(({ vmid }) => vmIds.has(vmid));
     const ours = new Map((await oursAmong(there, facts)).map((guest) => [guest.vmid, guest]));

@@ -1,4 +1,4 @@
-import { placeOf } from "../../../../config/fleet.ts";
+import { vmIdPlace } from "../../../../config/fleet.ts";
 import { fleetTag } from "../../../../fleet/tags.ts";
 import { privilegesOn } from "../../../../proxmox/permissions.ts";
 import type { Facts } from "../../facts.ts";
@@ -15,8 +15,7 @@ function wantedOf({ fleet }: Facts): ConfiguredVmId[] {
       return { vmId: template.vmId, path: `${path}.vmId`, resource: `templates.${key}`, template };
     }),
     ...clonesOf(fleet).map(({ key, clone }): ConfiguredVmId => {
-      const { vmId, path } = clone;
-      return { vmId, path: placeOf(path, "vmId"), resource: `cloneSets.${key}`, clone };
+      return { vmId: clone.vmId, path: vmIdPlace(clone), resource: `cloneSets.${key}`, clone };
     }),
   ];
 }

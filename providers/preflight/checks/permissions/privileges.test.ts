@@ -72,9 +72,9 @@ test("the privileges of a small config, path by path", () => {
       ...["VM.Config.HWType", "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options", "VM.PowerMgmt", "VM.Clone"],
     ].map((name) => `/vms/9000 ${name}`),
     "/nodes/pve1 Sys.AccessNetwork",
-    "/storage/local Datastore.Allocate",
-    "/storage/local Datastore.Audit",
     "/storage/local Datastore.AllocateTemplate",
+    "/storage/local Datastore.Audit",
+    "/storage/local Datastore.Allocate",
     ...["VM.Allocate", "VM.Audit", "VM.Config.HWType", "VM.Config.Options", "VM.PowerMgmt", "VM.Config.Cloudinit"].map(
       (name) => `/vms/9101 ${name}`,
     ),

@@ -1,15 +1,9 @@
-import { usesSnippets } from "../../../../config/rules/snippets.ts";
 import { keyText } from "../../../../proxmox/hostKeys.ts";
 import type { NodeFolder } from "../../../../proxmox/nodeFolder.ts";
 import { HostKeyError, type SshCode, SshError } from "../../../../proxmox/sshError.ts";
 import type { Facts } from "../../facts.ts";
 import { type Check, each, type Finding, fail, NotAsked, note, orPass, pass, warn } from "../../finding.ts";
-import { templatesOf } from "../../needs.ts";
-
-/** The nodes that snippets are uploaded to. */
-export const snippetNodes = ({ fleet }: Pick<Facts, "fleet">): string[] => [
-  ...new Set(templatesOf(fleet).flatMap(({ node, template }) => (usesSnippets(template) ? [node] : []))),
-];
+import { snippetNodes } from "../../needs.ts";
 
 /** The snippets folder of a node, for checks that leave the login to `ssh-login`. */
 export async function snippetsFolderOf(facts: Facts, node: string): Promise<NodeFolder> {
@@ -85,7 +79,7 @@ export const sshLogin: Check = {
   group: "permissions",
   async run(facts) {
     const user = facts.fleet.cluster.ssh?.username ?? "root";
-    return each(snippetNodes(facts), async (node): Promise<Finding[]> => {
+    return each(snippetNodes(facts.fleet), async (node): Promise<Finding[]> => {
       const pin = pinPath(facts, node);
       try {
         const folder = await facts.snippetsFolder(node);
@@ -114,7 +108,7 @@ export const snippetsWritable: Check = {
   id: "snippets-writable",
   group: "permissions",
   async run(facts) {
-    const nodes = snippetNodes(facts);
+    const nodes = snippetNodes(facts.fleet);
     if (nodes.length === 0) return [];
     const problems = await each(nodes, async (node): Promise<Finding[]> => {
       const { login, folder, exists, notWritable } = await snippetsFolderOf(facts, node);

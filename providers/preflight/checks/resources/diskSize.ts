@@ -1,4 +1,5 @@
 import { diskNames } from "../../../../config/diskNames.ts";
+import type { PlacedTemplate } from "../../../../config/fleet.ts";
 import { parseChecksum } from "../../../../config/template.ts";
 import { ownerOf } from "../../../../fleet/ownership.ts";
 import { sizeOf } from "../../../../proxmox/disks.ts";
@@ -10,7 +11,7 @@ import { type KeyedTemplate, templatesOf } from "../../needs.ts";
 const GIB = 2 ** 30;
 
 /** The image's disk is not larger than the boot disk that is to be made from it. Known once the image is in the cache. */
-async function imageFits(facts: Facts, { node, path, template }: KeyedTemplate): Promise<Finding[]> {
+async function imageFits(facts: Facts, { node, path, template }: KeyedTemplate<PlacedTemplate>): Promise<Finding[]> {
   const { image, disk } = template;
   // Which file a list of checksums names, only the mirror knows.
   if (image.checksumUrl) return [];
@@ -30,7 +31,7 @@ async function imageFits(facts: Facts, { node, path, template }: KeyedTemplate):
 }
 
 /** The disks of a plain VM that exists are not larger than the config says. A template is made anew instead. */
-async function vmFits(facts: Facts, { path, template }: KeyedTemplate): Promise<Finding[]> {
+async function vmFits(facts: Facts, { path, template }: KeyedTemplate<PlacedTemplate>): Promise<Finding[]> {
   const { vmId, disk, extraDisks, makeTemplate } = template;
   if (makeTemplate) return [];
   const guest = (await facts.guests()).find(({ vmid, type }) => vmid === vmId && type === "qemu");

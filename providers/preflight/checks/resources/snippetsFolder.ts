@@ -1,12 +1,13 @@
 import { type Check, each, type Finding, fail, orPass, skip, warn } from "../../finding.ts";
-import { snippetNodes, snippetsFolderOf } from "../permissions/ssh.ts";
+import { snippetNodes } from "../../needs.ts";
+import { snippetsFolderOf } from "../permissions/ssh.ts";
 
 /** The datastore for snippets has its folder where the proxmoxve plugin uploads to. */
 export const snippetsFolder: Check = {
   id: "snippets-folder",
   group: "resources",
   async run(facts) {
-    const nodes = snippetNodes(facts);
+    const nodes = snippetNodes(facts.fleet);
     if (nodes.length === 0) return [];
     const name = facts.fleet.cluster.datastores.snippets;
     const path = "cluster.datastores.snippets";

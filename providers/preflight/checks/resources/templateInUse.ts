@@ -56,7 +56,7 @@ function sameButForSnippets(
 }
 
 /** A template that keeps its VMID but not its content or node: PVE has one VM for a VMID, so the old one goes first. */
-async function changed(facts: Facts, one: KeyedTemplate, hash: ContentOf): Promise<Finding[]> {
+async function changed(facts: Facts, one: KeyedTemplate<PlacedTemplate>, hash: ContentOf): Promise<Finding[]> {
   const { key, path, node, template } = one;
   const { vmId, replicaOf = key } = template;
   const guests = await facts.guests();

@@ -56,8 +56,10 @@ export async function left(facts: Facts, guest: GuestEntry, hash: ContentOf): Pr
   const found = await foundTemplate(facts, guest);
   if (!found || !isDeleted(facts, found)) return [];
   const { whole, part } = facts;
-  const ofSameContent = ({ source }: SetClone) =>
-    source !== undefined && hash(source.template, facts) === found.mark.content;
+  const ofSameContent = ({ set, source }: SetClone) => {
+    const [template, elsewhere] = [whole.templates[set.template], source?.template.existing?.content];
+    return (elsewhere ?? (template && hash(template, facts))) === found.mark.content;
+  };
   const guests = await facts.guests();
   const all = await usersOf(facts, found);
   // What the config does not have, or has made anew, is gone when the template is deleted.

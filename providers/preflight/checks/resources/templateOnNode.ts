@@ -1,3 +1,4 @@
+import { ownSnippets } from "../../../../config/rules/firstBoot.ts";
 import { usesSnippets } from "../../../../config/rules/snippets.ts";
 import { list } from "../../../../config/text.ts";
 import type { Facts } from "../../facts.ts";
@@ -18,7 +19,10 @@ interface Away {
 async function reach(facts: Facts, { key, node, path, source }: Away): Promise<Finding[]> {
   const { cluster } = facts.fleet;
   const found = await facts.datastores(source.node);
-  const withSnippets = usesSnippets(source.template);
+  const own = facts.fleet.cloneSets[key]?.clones ?? [];
+  const withSnippets =
+    usesSnippets(source.template) ||
+    own.some(({ cloudInit = [] }) => ownSnippets(cloudInit, source.template).length > 0);
   const needed = [
     ...volumesOf(source, cluster).map(({ datastore }) => datastore),
     ...(withSnippets ? [cluster.datastores.snippets] : []),
@@ -33,10 +37,14 @@ async function reach(facts: Facts, { key, node, path, source }: Away): Promise<F
       `clones of cloneSets.${key} may be put on node ${node}, but ${template} is on ${list(nodes)} only, and ${list(local)} ${local.length === 1 ? "is" : "are"} not shared`,
       {
         path,
-        todo: [
-          `Add ${node} to ${template}.nodes: [${[...nodes, node].join(", ")}] makes a replica there;`,
-          `or put the template's disks${withSnippets ? " and the snippets" : ""} on shared datastores.`,
-        ],
+        todo: source.template.existing
+          ? [
+              `Name the nodes of its clones, cloneSets.${key}.nodes: [${source.node}], or put its disks on shared datastores.`,
+            ]
+          : [
+              `Add ${node} to ${template}.nodes: [${[...nodes, node].join(", ")}] makes a replica there;`,
+              `or put the template's disks${withSnippets ? " and the snippets" : ""} on shared datastores.`,
+            ],
       },
     ),
   ];

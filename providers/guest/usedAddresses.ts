@@ -1,13 +1,11 @@
 import ipaddr from "ipaddr.js";
 import pLimit from "p-limit";
-import { addressesOf } from "../../providers/preflight/checks/configuration/addressFree.ts";
 import { guestInterfaces, hasAgent } from "../../proxmox/agent.ts";
 import { type PveClient, path } from "../../proxmox/client.ts";
 import { listInterfaces, listNodes } from "../../proxmox/cluster.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { type GuestConfig, type GuestEntry, listGuests } from "../../proxmox/guests.ts";
-
-export { checkRange, type RangeContext, type RangeProblem } from "./addressRange.ts";
+import { addressesOf } from "./addresses.ts";
 
 /** An address that something in the cluster has. */
 export interface UsedAddress {
@@ -25,8 +23,6 @@ export interface UsedAddresses {
   unread: string[];
 }
 
-/** How many guests are read: the API gives configs one by one. */
-const LOOKED_AT = 200;
 /** Requests at a time. */
 const AT_A_TIME = 8;
 
@@ -104,17 +100,26 @@ async function agentAddresses(client: PveClient, { node, vmid }: GuestEntry): Pr
 /**
  * The addresses that the cluster knows: of nodes, in the configs of guests, and of running guests with an agent. Somebody
  * outside the cluster may have others: nobody can know them here.
+ *
+ * @param options.most how many guests are read, running ones first: the API gives configs one by one
+ * @param options.isOther whether a guest is looked at
  */
-export async function readUsedAddresses(client: PveClient): Promise<UsedAddresses> {
-  const guests = (await listGuests(client)).filter(({ template }) => template !== 1);
+export async function readUsedAddresses(
+  client: PveClient,
+  {
+    most = Number.POSITIVE_INFINITY,
+    isOther = () => true,
+  }: { most?: number; isOther?: (guest: GuestEntry) => boolean } = {},
+): Promise<UsedAddresses> {
+  const guests = (await listGuests(client)).filter((guest) => guest.template !== 1 && isOther(guest));
   const running = guests.filter(({ status }) => status === "running");
   const inOrder = [...running, ...guests.filter((one) => !running.includes(one))];
   const limit = pLimit(AT_A_TIME);
   const [nodes, ...found] = await Promise.all([
     ofNodes(client),
-    ...inOrder.slice(0, LOOKED_AT).map((guest) => limit(() => ofGuest(client, guest))),
+    ...inOrder.slice(0, most).map((guest) => limit(() => ofGuest(client, guest))),
   ]);
-  const left = inOrder.length - LOOKED_AT;
-  const more = left > 0 ? [`${left} guests more than the first ${LOOKED_AT}`] : [];
+  const left = inOrder.length - most;
+  const more = left > 0 ? [`${left} guests more than the first ${most}`] : [];
   return together([nodes, ...found, { used: [], unread: more }]);
 }

@@ -1,0 +1,142 @@
+import * as proxmox from "@muhlba91/pulumi-proxmoxve";
+import * as pulumi from "@pulumi/pulumi";
+import { type CloneSet, type Fleet, sourcesIn } from "../config/fleet.ts";
+import { replicasOf } from "../config/replicas.ts";
+import type { SnippetKind } from "../config/rules/firstBoot.ts";
+import { type CloneBoot, cloneBoot } from "../fleet/cloneBoot.ts";
+import { snippetSources } from "../fleet/cloudInit/sources.ts";
+import { contentHash } from "../fleet/contentHash.ts";
+import { fleetTag } from "../fleet/tags.ts";
+import { CLONE_SNIPPETS_TYPE } from "../fleet/urns.ts";
+import { SnippetFiles } from "../providers/snippets/resource.ts";
+import type { FleetContext } from "./fleet.ts";
+import { anySecret } from "./secrets.ts";
+import { statusUrn } from "./statusUrn.ts";
+import { snippetHooks } from "./vmHooks.ts";
+
+/** A text that clones boot with, on a node. */
+interface Text {
+  node: string;
+  kind: SnippetKind;
+  text: string;
+  secret: boolean;
+}
+
+/** A snippet on the datastore. */
+interface Stored {
+  volumeId: pulumi.Output<string>;
+  file: pulumi.Resource;
+}
+
+const keyOf = ({ node, kind, text }: Pick<Text, "node" | "kind" | "text">): string =>
+  `${node}-${kind}-${contentHash(text)}`;
+
+type Config = Pick<Fleet, "templates" | "existing" | "cloneSets">;
+
+/** The first boots of clones that say more than their template, by VMID. */
+export function cloneBoots(config: Config): Map<number, CloneBoot> {
+  const sources = sourcesIn(config);
+  return new Map(
+    Object.values(config.cloneSets).flatMap((set) =>
+      set.clones.flatMap((clone, index): [number, CloneBoot][] => {
+        const template = sources[set.template];
+        const boot = template && cloneBoot(clone, index + 1, template);
+        return boot ? [[clone.vmId, boot]] : [];
+      }),
+    ),
+  );
+}
+
+/** The places of the config that a clone's first boot is made from. */
+const placesOf = (kind: SnippetKind, key: string, set: CloneSet, path: string, config: Config): string[] =>
+  [sourcesIn(config)[set.template]?.path ?? "", `cloneSets.${key}`, path].flatMap((at) => snippetSources(kind, at));
+
+/** Every text once for each node that it is needed on: clones are many, and mostly alike. */
+function textsOf(config: Config, boots: ReadonlyMap<number, CloneBoot>, { secrets }: FleetContext): Map<string, Text> {
+  const all = new Map<string, Text>();
+  for (const [key, set] of Object.entries(config.cloneSets)) {
+    const nodes = Object.keys(replicasOf(sourcesIn(config), set.template));
+    for (const { vmId, path } of set.clones)
+      for (const { kind, text } of boots.get(vmId)?.snippets ?? [])
+        for (const node of nodes) {
+          const id = keyOf({ node, kind, text });
+          const secret = all.get(id)?.secret || anySecret(secrets, placesOf(kind, key, set, path, config));
+          all.set(id, { node, kind, text, secret });
+        }
+  }
+  return all;
+}
+
+/**
+ * The snippets of clones whose first boot is not their template's. Files are named by what is in them: a clone keeps the one that it
+ * was made with, and `SnippetFiles` removes it when no VM names it any more.
+ */
+export class CloneSnippets extends pulumi.ComponentResource {
+  readonly #stored = new Map<string, Stored>();
+
+  constructor(
+    name: string,
+    config: Config,
+    boots: ReadonlyMap<number, CloneBoot>,
+    fleet: FleetContext,
+    opts: pulumi.ComponentResourceOptions,
+  ) {
+    super(CLONE_SNIPPETS_TYPE, name, {}, opts);
+    const byNode = Map.groupBy(textsOf(config, boots, fleet), ([, { node }]) => node);
+    for (const [node, texts] of byNode) this.#upload(node, new Map(texts), fleet);
+    this.registerOutputs({});
+  }
+
+  #upload(node: string, texts: ReadonlyMap<string, Text>, { cluster, fleetId }: FleetContext): void {
+    const datastore = cluster.datastores.snippets;
+    const prefix = fleetId.apply((id) => `${fleetTag(id)}-${node}-`);
+    const named = [...texts].map(([id, one]) => ({
+      id,
+      ...one,
+      fileName: pulumi.interpolate`${prefix}${one.kind}-${contentHash(one.text)}.yaml`,
+    }));
+    const urn = statusUrn("SnippetFiles", `${node}-snippets`, CLONE_SNIPPETS_TYPE);
+    const current = named.map(({ fileName }) => fileName);
+    const files = new SnippetFiles(
+      `${node}-snippets`,
+      { statusUrn: urn, node, datastore, prefix, current },
+      { parent: this },
+    );
+    // One after the other.
+    let last: pulumi.Resource = files;
+    for (const { id, text, secret, fileName } of named) {
+      const file = new proxmox.FileLegacy(
+        id,
+        {
+          nodeName: node,
+          datastoreId: datastore,
+          contentType: "snippets",
+          uploadMode: "sftp",
+          sourceRaw: { fileName, data: secret ? pulumi.secret(text) : text },
+        },
+        {
+          parent: this,
+          ...(secret && { additionalSecretOutputs: ["sourceRaw"] }),
+          // Clones may still name the file: SnippetFiles removes it when none does.
+          retainOnDelete: true,
+          // A file that is gone is uploaded again.
+          replacementTrigger: pulumi.all([files.restored, fileName]).apply(([restored, name]) => restored?.[name] ?? 0),
+          dependsOn: [files, last],
+          hooks: snippetHooks(id, { node, datastore }),
+        },
+      );
+      last = file;
+      this.#stored.set(id, { volumeId: pulumi.interpolate`${datastore}:snippets/${fileName}`, file });
+    }
+  }
+
+  /** The snippets of a clone on a node, by kind. */
+  of({ snippets }: CloneBoot, node: string): Map<SnippetKind, Stored> {
+    return new Map(
+      snippets.flatMap(({ kind, text }): [SnippetKind, Stored][] => {
+        const stored = this.#stored.get(keyOf({ node, kind, text }));
+        return stored ? [[kind, stored]] : [];
+      }),
+    );
+  }
+}

@@ -1,0 +1,93 @@
+import type { Gpu } from "../../config/devices.ts";
+import type { TemplateFacts } from "../../config/existing.ts";
+import { contentHash } from "../../fleet/contentHash.ts";
+import { parseMark } from "../../fleet/ownership.ts";
+import { cloudInitVolume, datastoreOf, diskVolumes, sizeOf } from "../../proxmox/disks.ts";
+import type { GuestConfig } from "../../proxmox/guests.ts";
+import { parseProperties } from "../../proxmox/propertyString.ts";
+
+const GIB = 2 ** 30;
+const DRIVE = /^(scsi|virtio|sata|ide|efidisk|tpmstate)\d+$/;
+const DISK = /^(scsi|virtio|sata|ide)\d+$/;
+
+/** The values of `<name>0`, `<name>1`, … of a VM. */
+const numbered = (config: GuestConfig, name: string): unknown[] =>
+  Array.from({ length: 32 }, (_none, index) => config[`${name}${index}`]).filter((value) => value !== undefined);
+
+/** The drive that a VM boots from: the first disk of its boot order. */
+function bootDisk(config: GuestConfig, drives: readonly string[]): string | undefined {
+  const order = parseProperties(config.boot).get("order")?.split(";") ?? [String(config.bootdisk ?? "")];
+  return order.find((device) => drives.includes(device)) ?? drives[0];
+}
+
+function gpuOf(value: unknown): Gpu {
+  const fields = parseProperties(value);
+  const [mapping, id, mdev] = [fields.get("mapping"), fields.get("host") ?? fields.get(""), fields.get("mdev")];
+  return {
+    ...(mapping === undefined ? { id: id ?? "" } : { mapping }),
+    ...(mdev !== undefined && { mdev }),
+    pcie: fields.get("pcie") === "1",
+    primary: fields.get("x-vga") === "1",
+    romBar: fields.get("rombar") !== "0",
+  };
+}
+
+/**
+ * What tells this template from another one of the same VMID: a golden template's content, else its UUID and the time of its
+ * making. A tool that makes it anew gives it others.
+ */
+function contentOf(config: GuestConfig, vmId: number): string {
+  const mark = parseMark(config.description, vmId);
+  if (mark?.vmId === vmId) return mark.content;
+  const uuid = parseProperties(config.smbios1).get("uuid");
+  const made = parseProperties(config.meta).get("ctime");
+  return contentHash(uuid === undefined && made === undefined ? { disks: diskVolumes(config) } : { uuid, made });
+}
+
+/** A template as Proxmox VE has it. */
+export function templateFacts({ vmId, node }: { vmId: number; node: string }, config: GuestConfig): TemplateFacts {
+  const volumes = diskVolumes(config);
+  const isDisk = (drive: string) => DISK.test(drive) && datastoreOf(volumes[drive] ?? "") !== "";
+  const drives = Object.keys(volumes).filter(isDisk).sort();
+  const first = bootDisk(config, drives);
+  const sorted = first === undefined ? [] : [first, ...drives.filter((drive) => drive !== first)];
+  const [efi, tpm] = [volumes.efidisk0, volumes.tpmstate0];
+  const [cloudInit] = Object.values(cloudInitVolume(config));
+  const { agent, vga } = { agent: parseProperties(config.agent), vga: parseProperties(config.vga) };
+  const display = vga.get("") ?? vga.get("type");
+  return {
+    vmId,
+    name: String(config.name ?? `VM ${vmId}`),
+    node,
+    content: contentOf(config, vmId),
+    disks: sorted.map((drive) => ({
+      drive,
+      datastore: datastoreOf(volumes[drive] ?? ""),
+      sizeGiB: Math.ceil((sizeOf(config[drive]) ?? 0) / GIB),
+    })),
+    datastores: {
+      ...(efi !== undefined && { efi: datastoreOf(efi) }),
+      ...(tpm !== undefined && { tpm: datastoreOf(tpm) }),
+      ...(cloudInit !== undefined && { cloudInit: datastoreOf(cloudInit) }),
+    },
+    drives: Object.keys(config).filter((key) => DRIVE.test(key)),
+    ...(config.cicustom !== undefined && { cicustom: String(config.cicustom) }),
+    // PVE keeps an empty one as a blank.
+    ...(String(config.ciuser ?? "").trim() !== "" && { user: String(config.ciuser).trim() }),
+    nics: numbered(config, "net").map((value) => {
+      const fields = parseProperties(value);
+      const tag = fields.get("tag");
+      return { bridge: fields.get("bridge") ?? "", ...(tag !== undefined && { vlan: Number(tag) }) };
+    }),
+    gpus: numbered(config, "hostpci").map(gpuOf),
+    cores: Number(config.cores ?? 1),
+    sockets: Number(config.sockets ?? 1),
+    numa: Number(config.numa ?? 0) === 1,
+    memoryMiB: Number(config.memory ?? 512),
+    ...(config.balloon !== undefined && { balloonMiB: Number(config.balloon) }),
+    isQ35: String(config.machine ?? "").includes("q35"),
+    hasAgent: (agent.get("") ?? agent.get("enabled")) === "1",
+    osType: String(config.ostype ?? "other"),
+    ...(display !== undefined && { vga: display }),
+  };
+}
