@@ -47,7 +47,7 @@ export function templateSnippets(
   }));
   const kinds: Kind[] = [
     ...snippetKinds(template),
-    ...(makeTemplate && knowsSerial(template) ? ["clones" as const] : []),
+    ...(makeTemplate && knowsSerial(template) && !template.cloudInit.raw ? ["clones" as const] : []),
   ];
   const prefix = templateNames.apply((names) => `${firstKey(key, vmId, names)}-${vmId}-`);
   const snippets = kinds.map((kind) => {
@@ -94,9 +94,9 @@ export function templateSnippets(
     snippets.map(({ kind, fileName }) => [kind, pulumi.interpolate`${datastore}:snippets/${fileName}`] as const),
   );
   const own = stays ? there : ids;
-  const [clones, user, network] = [own.get("clones"), own.get("user"), own.get("network")];
+  const [clones, user, meta, network] = (["clones", "user", "meta", "network"] as const).map((kind) => own.get(kind));
   const cloneCicustom =
     clones &&
-    pulumi.interpolate`user=${user},vendor=${clones}${network ? pulumi.interpolate`,network=${network}` : ""}`;
+    pulumi.interpolate`user=${user},vendor=${clones}${meta ? pulumi.interpolate`,meta=${meta}` : ""}${network ? pulumi.interpolate`,network=${network}` : ""}`;
   return { ids, resources, cloneCicustom };
 }

@@ -128,7 +128,9 @@ export class VmTemplate extends pulumi.ComponentResource {
       { ...guardPart.opts, dependsOn: snippets.resources },
     );
     const account = usesSnippets(template) ? undefined : templateAccount(template, fleet);
-    const networkId = snippets.ids.get("network");
+    const [vendorId, metaId, networkId] = (["vendor", "meta", "network"] as const).map((kind) =>
+      snippets.ids.get(kind),
+    );
     const disks = diskNames(template);
     const [bootDisk = "scsi0"] = disks;
     const vmPart = part("vm");
@@ -139,7 +141,8 @@ export class VmTemplate extends pulumi.ComponentResource {
         imageVolumeId: image.volumeId,
         cloudInit: account ?? {
           userDataFileId: snippets.ids.get("user") ?? "",
-          vendorDataFileId: snippets.ids.get("vendor") ?? "",
+          ...(vendorId && { vendorDataFileId: vendorId }),
+          ...(metaId && { metaDataFileId: metaId }),
           ...(networkId && { networkDataFileId: networkId }),
         },
         ...mark,

@@ -31,6 +31,18 @@ const networkConfig = cloudConfig.check(({ value, issues }) => {
   issues.push({ code: "custom", path: ["version"], message: `expected 1 or 2${around}`, input: value });
 });
 
+/** A text of the user's, here or in a file; it goes to the guest as it is. */
+const wholeText = z
+  .strictObject({
+    text: z.string().min(1).optional().describe("the text itself"),
+    file: localFile.optional().describe("file that holds it"),
+  })
+  .refine(({ text, file }) => (text === undefined) !== (file === undefined), {
+    error: "expected exactly one of text and file",
+  });
+
+export type WholeText = z.output<typeof wholeText>;
+
 /** What a guest becomes at its first boot. */
 const fields = {
   user: z
@@ -85,6 +97,12 @@ const fields = {
   vendor: cloudConfig.describe("more cloud-config for the vendor-data snippet"),
   userData: cloudConfig.describe(
     "more cloud-config for the user-data snippet; in the guest its keys win over the fields above, lists as a whole",
+  ),
+  raw: wholeText.describe(
+    "the whole user-data, for guests that are not cloud-init's, as Ignition, Talos or NixOS; in the place of everything above (PVE: cicustom user=)",
+  ),
+  meta: wholeText.describe(
+    "the whole meta-data, instance-id included, in the place of what PVE makes (PVE: cicustom meta=)",
   ),
   network: networkConfig.describe("network-config (version 1 or 2) that replaces what PVE makes of ip and gateway"),
   dns: dns.describe("DNS; default: cluster.network.dns"),

@@ -22,6 +22,7 @@ import { knownTemplates, uniqueNames } from "./rules/names.ts";
 import { rotatable } from "./rules/rotateKeys.ts";
 import { chooseSnippets, snippetProblems } from "./rules/snippets.ts";
 import { uniqueVmIds } from "./rules/vmIds.ts";
+import { wholeTexts } from "./rules/wholeTexts.ts";
 import { holdsSecret, type SecretValue } from "./secrets.ts";
 import { spellOut } from "./spellOut.ts";
 import { type Template, templateSchema } from "./template.ts";
@@ -186,6 +187,7 @@ export function loadConfig(
       ...hardware(template, path, usableLogin),
       ...importable(template, path, hidden),
       ...publicKeys(template.cloudInit, `${path}.cloudInit`).problems,
+      ...wholeTexts(template.cloudInit, `${path}.cloudInit`),
     );
     if (!template.image.checksum && !template.image.checksumUrl) {
       warnings.push({

@@ -39,9 +39,9 @@ export const holdsSecret = (secrets: readonly SecretValue[], place: string): boo
 const HIDDEN = [
   /^(apiToken|username|password)$/,
   /^templates\.[^.]+\.(description|image\.url|image\.checksumUrl)$/,
-  /^templates\.[^.]+\.cloudInit\.(password|sshPublicKeys|packages|timezone|locale|runCommands|writeFiles|vendor|userData|network)($|[.[])/,
+  /^templates\.[^.]+\.cloudInit\.(password|sshPublicKeys|packages|timezone|locale|runCommands|writeFiles|vendor|userData|raw|meta|network)($|[.[])/,
   /^cloneSets\.[^.]+(\.clones\[\d+\])?\.description$/,
-  /^cloneSets\.[^.]+(\.clones\[\d+\])?\.cloudInit\.(password|sshPublicKeys|packages|timezone|locale|runCommands|writeFiles|vendor|userData|network)($|[.[])/,
+  /^cloneSets\.[^.]+(\.clones\[\d+\])?\.cloudInit\.(password|sshPublicKeys|packages|timezone|locale|runCommands|writeFiles|vendor|userData|raw|meta|network)($|[.[])/,
 ];
 
 /** Whether the value at a place is kept secret. Everything else shows in names, in the state or in messages. */

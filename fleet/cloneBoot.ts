@@ -3,6 +3,7 @@ import { type CloneWords, fill } from "../config/fill.ts";
 import type { CloneSource, PlacedClone } from "../config/fleet.ts";
 import { ownAccount, ownSnippets, type SnippetKind } from "../config/rules/firstBoot.ts";
 import { publicKeys } from "../config/rules/keys.ts";
+import { inlined, wholeText } from "../config/rules/wholeTexts.ts";
 import { renderNetworkConfig } from "./cloudInit/networkConfig.ts";
 import { over } from "./cloudInit/over.ts";
 import { hashPassword } from "./cloudInit/password.ts";
@@ -67,7 +68,10 @@ function accountOf(own: FirstBoot, template: CloneSource): Account {
 
 function render(kind: SnippetKind, cloudInit: CloudInit, template: CloneSource): string {
   const { agent } = template;
-  if (kind === "network") return renderNetworkConfig(cloudInit.network ?? {});
+  const { raw, meta, network } = cloudInit;
+  if (kind === "network") return renderNetworkConfig(network ?? {});
+  if (kind === "meta") return meta ? wholeText(meta) : "";
+  if (kind === "user" && raw) return wholeText(raw);
   if (kind === "vendor")
     return (knowsSerial(template) ? renderCloneVendorData : renderVendorData)(cloudInit, { agent });
   const { password } = cloudInit;
@@ -99,7 +103,7 @@ export const firstBootOf = (
  * @param n its place in its set, from 1
  */
 export function cloneBoot(clone: PlacedClone, n: number, template: CloneSource): CloneBoot | undefined {
-  const { cloudInit: layers = [] } = clone;
+  const layers = (clone.cloudInit ?? []).map(inlined);
   if (layers.length === 0) return undefined;
   const filled = layers.map((layer) => fill(layer, wordsOf(clone, n)));
   const own = filled.reduce<FirstBoot>((under, above) => over(under, above), {});

@@ -26,7 +26,7 @@ const DYNAMIC = {
   guard: "VmGuard",
   conversion: "TemplateConversion",
 } as const;
-const SNIPPETS = ["vendor", "user", "network", "clones"];
+const SNIPPETS = ["vendor", "user", "meta", "network", "clones"];
 /** Types of the plugin's resources among them. */
 const SNIPPET = "proxmoxve:index/fileLegacy:FileLegacy";
 const VM = "proxmoxve:index/vmLegacy:VmLegacy";

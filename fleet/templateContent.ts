@@ -3,6 +3,7 @@ import { withoutLogin } from "../config/credentials.ts";
 import type { PlacedTemplate } from "../config/fleet.ts";
 import { publicKeys } from "../config/rules/keys.ts";
 import { usesSnippets } from "../config/rules/snippets.ts";
+import { wholeText } from "../config/rules/wholeTexts.ts";
 import { renderNetworkConfig } from "./cloudInit/networkConfig.ts";
 import { hashPassword } from "./cloudInit/password.ts";
 import { renderUserData } from "./cloudInit/userData.ts";
@@ -13,15 +14,18 @@ import { vmArgs } from "./vmArgs.ts";
 
 /** The cloud-init snippets of a template. */
 export interface Snippets {
-  vendor: string;
+  /** Missing with user-data that is not cloud-init's. */
+  vendor?: string;
   user: string;
+  meta?: string;
   network?: string;
 }
 
 /** The snippets that a template has, in the order in which they go to the datastore. */
 export const snippetKinds = ({ cloudInit }: PlacedTemplate): (keyof Snippets)[] => [
-  "vendor",
+  ...(cloudInit.raw ? [] : (["vendor"] as const)),
   "user",
+  ...(cloudInit.meta ? (["meta"] as const) : []),
   ...(cloudInit.network ? (["network"] as const) : []),
 ];
 
@@ -39,9 +43,11 @@ export function accountOf(template: PlacedTemplate, names: TemplateNames = {}) {
 /** The texts of a template's snippets: the user with its keys is in the user-data. */
 export function renderSnippets(template: PlacedTemplate, names: TemplateNames = {}): Snippets {
   const { cloudInit, agent } = template;
+  const { raw, meta } = cloudInit;
   return {
-    vendor: renderVendorData(cloudInit, { agent }),
-    user: renderUserData(cloudInit, accountOf(template, names)),
+    ...(raw === undefined && { vendor: renderVendorData(cloudInit, { agent }) }),
+    user: raw ? wholeText(raw) : renderUserData(cloudInit, accountOf(template, names)),
+    ...(meta && { meta: wholeText(meta) }),
     ...(cloudInit.network && { network: renderNetworkConfig(cloudInit.network) }),
   };
 }

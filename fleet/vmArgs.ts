@@ -10,7 +10,9 @@ type Initialization = types.input.VmLegacyInitialization;
 /** Volume ids of the cloud-init snippets. */
 export interface SnippetIds {
   userDataFileId: pulumi.Input<string>;
-  vendorDataFileId: pulumi.Input<string>;
+  /** Missing with user-data that is not cloud-init's. */
+  vendorDataFileId?: pulumi.Input<string>;
+  metaDataFileId?: pulumi.Input<string>;
   networkDataFileId?: pulumi.Input<string>;
 }
 

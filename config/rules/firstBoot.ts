@@ -7,11 +7,13 @@ import { oncePerPlace, type Problem } from "../problem.ts";
 import { list } from "../text.ts";
 import { publicKeys } from "./keys.ts";
 import { hasSsh, isPlain, usesSnippets } from "./snippets.ts";
+import { inlined, wholeTexts } from "./wholeTexts.ts";
 
 /** The snippets of cloud-init, with the keys of `cloudInit` that go into each. */
 export const SNIPPET_SOURCES = {
   vendor: ["packages", "packageUpgrade", "timezone", "locale", "runCommands", "writeFiles", "vendor"],
-  user: ["user", "password", "sshPublicKeyFile", "sshPublicKeys", "userData"],
+  user: ["user", "password", "sshPublicKeyFile", "sshPublicKeys", "userData", "raw"],
+  meta: ["meta"],
   network: ["network"],
 } as const satisfies Record<string, readonly (keyof FirstBoot)[]>;
 
@@ -20,7 +22,9 @@ export type SnippetKind = keyof typeof SNIPPET_SOURCES;
 /** Whether the clones of a template inherit a snippet of this kind. */
 function inherits({ existing, ...template }: CloneSource, kind: SnippetKind): boolean {
   if (existing) return new RegExp(`(^|,)${kind}=`).test(existing.cicustom ?? "");
-  return usesSnippets(template) && (kind !== "network" || template.cloudInit.network !== undefined);
+  const { raw, meta, network } = template.cloudInit;
+  const isThere = { user: true, vendor: raw === undefined, meta: meta !== undefined, network: network !== undefined };
+  return usesSnippets(template) && isThere[kind];
 }
 
 const says = (layers: readonly FirstBoot[], kind: SnippetKind): boolean =>
@@ -29,8 +33,9 @@ const says = (layers: readonly FirstBoot[], kind: SnippetKind): boolean =>
 /** What goes by a snippet of the clone's own; what is not here is its template's, or goes by PVE's own fields. */
 export function ownSnippets(layers: readonly FirstBoot[], template: CloneSource): SnippetKind[] {
   const isOdd = layers.some(
-    ({ userData, password, ...layer }) =>
+    ({ userData, raw, password, ...layer }) =>
       userData !== undefined ||
+      raw !== undefined ||
       // For Windows PVE hands on what it has as the password itself, and so the hash.
       (password !== undefined && /^w/.test(template.osType)) ||
       !publicKeys(layer, "").keys.every(isPlain),
@@ -38,6 +43,7 @@ export function ownSnippets(layers: readonly FirstBoot[], template: CloneSource)
   return [
     ...(says(layers, "vendor") ? (["vendor"] as const) : []),
     ...(says(layers, "user") && (inherits(template, "user") || isOdd) ? (["user"] as const) : []),
+    ...(says(layers, "meta") ? (["meta"] as const) : []),
     ...(says(layers, "network") ? (["network"] as const) : []),
   ];
 }
@@ -65,7 +71,7 @@ function problemsOf(
   withSsh: boolean,
 ): Problem[] {
   const keys = publicKeys(layer, path).problems;
-  const needsIp = wordsIn(layer).has("ip");
+  const needsIp = wordsIn(inlined(layer)).has("ip");
   const without = needsIp ? clones.filter(({ ip, ip6 }) => !isStatic(ip) && !isStatic(ip6)) : [];
   const [first] = without;
   const words = first
@@ -103,7 +109,7 @@ function problemsOf(
           },
         ]
       : [];
-  return [...keys, ...words, ...replaced, ...snippets];
+  return [...keys, ...wholeTexts(layer, path), ...words, ...replaced, ...snippets];
 }
 
 /** What clone sets and clones say of their first boot. */

@@ -18,6 +18,8 @@ const SNIPPET_KEYS = [
   "writeFiles",
   "vendor",
   "userData",
+  "raw",
+  "meta",
   "network",
 ] as const satisfies (keyof CloudInit)[];
 

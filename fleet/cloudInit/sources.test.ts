@@ -20,6 +20,8 @@ const VALUES: Required<Omit<CloudInit, "sshPublicKeyFile">> = {
   writeFiles: [{ path: "/a", content: "b" }],
   vendor: { ntp: { enabled: true } },
   userData: { final_message: "x" },
+  raw: { text: "{}" },
+  meta: { text: "instance-id: one" },
   network: { version: 2 },
   dns: { servers: ["10.0.0.1"] },
   drive: "ide",
@@ -39,8 +41,8 @@ const snippets = (cloudInit: CloudInit) => {
 
 test.each(Object.keys(VALUES) as (keyof typeof VALUES)[])("what %s changes is known", (key) => {
   const [before, after] = [snippets({}), snippets({ [key]: VALUES[key] })];
-  for (const kind of ["vendor", "user", "network"] as const) {
-    const changed = before[kind] !== after[kind];
+  for (const kind of ["vendor", "user", "meta", "network"] as const) {
+    const changed = after[kind] !== undefined && before[kind] !== after[kind];
     expect(snippetSources(kind, "templates.noble").includes(`templates.noble.cloudInit.${key}`), kind).toBe(changed);
   }
 });

@@ -10,8 +10,8 @@ export const installsAgent = ({
   cloudInit,
 }: {
   agent: boolean;
-  cloudInit: Pick<CloudInit, "packages">;
-}): boolean => agent && cloudInit.packages.includes(AGENT);
+  cloudInit: Pick<CloudInit, "packages" | "raw">;
+}): boolean => agent && cloudInit.raw === undefined && cloudInit.packages.includes(AGENT);
 
 export interface VendorDataOptions {
   /** Whether the VM has the guest agent's channel (PVE: `agent`). */
