@@ -83,6 +83,12 @@ test.each([
   expect(of(template, set)).toEqual([`cloneSets.web.rotateKeys: found true${reason}`]);
 });
 
+test("user-data of its own says who logs in, and not the config", () => {
+  expect(of({}, { cloudInit: { raw: { text: "variant: fcos" } } })).toEqual([
+    "cloneSets.web.rotateKeys: found true, but raw in cloudInit gives guests other keys at their first boot; expected user and sshPublicKeys instead of it",
+  ]);
+});
+
 test("a key that is none is one problem, not two", () => {
   expect(of({ cloudInit: { user: "ops", sshPublicKeys: ["ssh-rsa"] } })).toEqual([
     'templates.noble.cloudInit.sshPublicKeys[0]: expected one SSH public key, for example "ssh-ed25519 AAAA… me@home"',

@@ -61,7 +61,8 @@ function loginReasons(layers: readonly FirstBoot[], { template: key }: CloneSet)
   const whose = layers.findLast((one) => one.sshPublicKeyFile !== undefined || one.sshPublicKeys !== undefined) ?? {};
   const { keys, problems } = publicKeys(whose, "");
   const length = lengthOf(keys);
-  const others = (["userData", "vendor"] as const).flatMap((part) =>
+  const raw = layers.some((layer) => layer.raw !== undefined) ? ["raw"] : [];
+  const inParts = (["userData", "vendor"] as const).flatMap((part) =>
     OTHER_KEYS[part].filter((one) => layers.some((layer) => one in (layer[part] ?? {}))).map((one) => `${part}.${one}`),
   );
   return [
@@ -78,7 +79,7 @@ function loginReasons(layers: readonly FirstBoot[], { template: key }: CloneSet)
           `, but the ${keys.length} keys of ${at} take ${length} characters; expected at most ${MOST_CHARACTERS}, or false here`,
         ]
       : []),
-    ...others.map(
+    ...[...raw, ...inParts].map(
       (one) =>
         `, but ${one} in cloudInit gives guests other keys at their first boot; expected user and sshPublicKeys instead of it`,
     ),
