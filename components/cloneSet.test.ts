@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { load, noble } from "../config/testing.ts";
+import { load, noble, PUBLIC_KEY } from "../config/testing.ts";
 import type { CloneInputs, Place } from "../providers/clone/inputs.ts";
 import { CloneSet } from "./cloneSet.ts";
 
@@ -36,6 +36,7 @@ function cloneSet(
   set: Record<string, unknown>,
   template: Record<string, unknown> = {},
   there?: ReadonlySet<number>,
+  source: { stays?: boolean } = {},
 ): CloneSet {
   const config = load({
     templates: { noble: { ...noble, ...template } },
@@ -47,6 +48,7 @@ function cloneSet(
     template: one,
     vmId: one.vmId,
     content: "0123456789ab",
+    ...source,
   }));
   const [first, ...more] = sources;
   const { cluster, cloneSets } = config;
@@ -111,6 +113,19 @@ describe("a clone set", () => {
     expect(made.get("vm-9101")).toMatchObject({ memoryMiB: 8192, balloonMiB: 2048, diskGiB: 40, bootDisk: "scsi0" });
     cloneSet(counted(1, { memoryMiB: 8192 }), { gpus: [{ mapping: "gpu" }] });
     expect(made.get("vm-9101")).toMatchObject({ balloonMiB: 0 });
+  });
+
+  it("has the keys of its template's user to rotate, and days to keep snapshots, only where it says so", () => {
+    const cloudInit = { user: "ops", sshPublicKeys: [PUBLIC_KEY] };
+    cloneSet(counted(1, { mode: "full" }), { cloudInit });
+    expect(Object.keys(made.get("vm-9101") ?? {})).not.toEqual(expect.arrayContaining(["rotateKeys", "snapshotDays"]));
+    cloneSet(counted(1, { mode: "full", rotateKeys: true, snapshotBefore: "update" }), { cloudInit });
+    const rotateKeys = { user: "ops", keys: [PUBLIC_KEY] };
+    expect(made.get("vm-9101")).toMatchObject({ rotateKeys, snapshotDays: 7 });
+    expect(made.get("vm-9101")?.rotateKeys).toEqual(rotateKeys);
+    // A template that the run leaves as it is may be of before these keys.
+    cloneSet(counted(1, { rotateKeys: true }), { cloudInit }, undefined, { stays: true });
+    expect(made.get("vm-9101")?.rotateKeys).toEqual({ ...rotateKeys, older: true });
   });
 
   it("tells the configured address until the guest has told its own", async () => {

@@ -10,6 +10,7 @@ import { cloneOptions } from "../fleet/cloneOptions.ts";
 import { ipConfig } from "../fleet/cloudInit/ipConfig.ts";
 import { snippetSources } from "../fleet/cloudInit/sources.ts";
 import { installsAgent } from "../fleet/cloudInit/vendorData.ts";
+import { loginKeys } from "../fleet/loginKeys.ts";
 import { CLONE_SET_TYPE, cloneName } from "../fleet/urns.ts";
 import { staticAddress } from "../providers/clone/booted.ts";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
@@ -30,6 +31,8 @@ export interface Source {
   content: pulumi.Input<string>;
   /** PVE's `cicustom` of clones that are made of it; undefined: they keep the template's. */
   cicustom?: pulumi.Input<string> | undefined;
+  /** The run leaves it as it is, whatever its config says. */
+  stays?: boolean;
 }
 
 /** A template and its replicas, or one that was made elsewhere, as sources of clones; the config sees to it that there is one. */
@@ -46,8 +49,8 @@ export function sourcesOf(
   const [first, ...more] = Object.values(replicasOf(templates, key)).flatMap((replica): Source[] => {
     const [template, resource] = [templates[replica], made.get(replica)];
     if (!template || !resource) return [];
-    const { vmId, contentHash: content, cloneCicustom: cicustom } = resource;
-    return [{ node: template.node, template, vmId, content, cicustom }];
+    const { vmId, contentHash: content, cloneCicustom: cicustom, stays } = resource;
+    return [{ node: template.node, template, vmId, content, cicustom, stays }];
   });
   if (!first) throw new Error(`there is no template "${key}"`);
   return [first, ...more];
@@ -152,6 +155,14 @@ function placesOf(clone: PlacedClone, index: number, { set, sources, boots, snip
   });
 }
 
+/** The keys that a clone is to have, if they are changed where it is. */
+function rotatedKeys({ set, sources }: CloneSetArgs, cloudInit: CloneSource["cloudInit"]): CloneInputs["rotateKeys"] {
+  const login = set.rotateKeys ? loginKeys({ cloudInit }) : undefined;
+  // What a template that was made elsewhere has on its disks, nobody knows.
+  const older = sources.some(({ template, stays }) => stays || template.existing);
+  return login && { ...login, ...(older && { older: true as const }) };
+}
+
 /** Whether PVE makes a clone's user-data from the fields of its VM. */
 const makesUserData = (template: CloneSource, boot: CloneBoot | undefined): boolean =>
   !usesSnippets(template) && !boot?.snippets.some(({ kind }) => kind === "user");
@@ -184,6 +195,7 @@ export class CloneSet extends pulumi.ComponentResource {
       const { agent } = template;
       const { cloudInit } = boot ?? template;
       const dns = cloudInit.dns ?? cluster.network.dns;
+      const rotateKeys = rotatedKeys(args, cloudInit);
       const described = [`${clone.path}.description`, `cloneSets.${key}.description`];
       const wish = {
         stack,
@@ -221,6 +233,8 @@ export class CloneSet extends pulumi.ComponentResource {
             onTemplateChange: set.onTemplateChange,
             maxUnavailable: set.maxUnavailable,
             rebootOnChange: set.rebootOnChange,
+            rotateKeys,
+            snapshotDays: set.snapshotBefore && set.snapshotKeepDays,
             adopt: clone.adopt,
             keep: set.keep,
             firstBoot: boot?.content,
@@ -257,6 +271,7 @@ export class CloneSet extends pulumi.ComponentResource {
           places,
           ...given({
             description: hide(fleet.secrets, described, wish.description),
+            rotateKeys: rotateKeys && hide(fleet.secrets, accounts, rotateKeys),
             account: wish.account && (hasSecretAccount ? pulumi.secret(wish.account) : wish.account),
           }),
         },
@@ -267,7 +282,9 @@ export class CloneSet extends pulumi.ComponentResource {
           // The engine refuses what would delete the VM at preview, before anything is done.
           ...(clone.protection && { protect: true }),
           // Inputs are in the state as `spec`, where the engine does not know them again.
-          ...((anySecret(fleet.secrets, described) || hasSecretAccount) && { additionalSecretOutputs: ["spec"] }),
+          ...((anySecret(fleet.secrets, [...described, ...(rotateKeys ? accounts : [])]) || hasSecretAccount) && {
+            additionalSecretOutputs: ["spec"],
+          }),
           ...(files.length > 0 && { dependsOn: files }),
         },
       );
@@ -280,11 +297,12 @@ export class CloneSet extends pulumi.ComponentResource {
           resource.address,
           resource.addresses,
           resource.pendingReboot,
+          resource.oldKeys,
           resource.error,
           resource.stateVersion,
         ])
         .apply(
-          ([node, status, address, addresses, pendingReboot, error, stateVersion]): CloneInfo => ({
+          ([node, status, address, addresses, pendingReboot, oldKeys, error, stateVersion]): CloneInfo => ({
             name,
             vmId,
             node: node ?? "",
@@ -294,6 +312,7 @@ export class CloneSet extends pulumi.ComponentResource {
               address: address ?? (stateVersion === undefined ? configured : undefined),
               addresses,
               pendingReboot,
+              oldKeys,
               error,
             }),
           }),

@@ -15,6 +15,12 @@ test("names those that failed, and those alone", () => {
   );
 });
 
+test("names those whose guests may have old keys", () => {
+  expect(failedClones([clone(1, "ready"), { ...clone(2, "ready"), oldKeys: "it does not run" }])).toContain(
+    "1 of 2 clones failed: web-2 (VM 9102).",
+  );
+});
+
 test("of very many, counts the rest", () => {
   const text = failedClones(Array.from({ length: 500 }, (_, index) => clone(index, "failed")));
   expect(text).toContain("500 of 500 clones failed: web-0 (VM 9100), ");

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { load, noble } from "../config/testing.ts";
+import { keysHash } from "../fleet/loginKeys.ts";
 import { Part } from "../fleet/part.ts";
 import { EVERYTHING, type Selection } from "../fleet/selection.ts";
 import { cloneUrn } from "../fleet/urns.ts";
@@ -9,6 +10,7 @@ import type { CloneState } from "../providers/clone/state.ts";
 import { Before } from "./before.ts";
 import { plot } from "./foretell.ts";
 import type { Plan } from "./plan.ts";
+import { story } from "./story.ts";
 
 const scope = { project: "golden", stack: "test" };
 const cloneOf = (n: number, change: Partial<CloneInputs> = {}) =>
@@ -111,6 +113,21 @@ it("of clones that are changed: what of them, and what else that does", () => {
     ],
     unchanged: { template: 1, clone: 0 },
   });
+});
+
+it("of clones that get other keys: whose, and that those added by hand go", () => {
+  const rotateKeys = { user: "ops", keys: ["ssh-ed25519 AAAA new"] };
+  const states = [stateOf(1), stateOf(2, { givenKeys: keysHash(rotateKeys) })];
+  const { events } = told([cloneOf(1, { rotateKeys }), cloneOf(2, { rotateKeys })], {
+    states,
+    clones: { 9101: "update" },
+  });
+  expect(events).toEqual(["clone web-1: rekeyed (user ops)"]);
+  expect(
+    story({ events: [{ what: "clone", name: "web-1", effect: "rekeyed" }], unchanged: { template: 0, clone: 0 } }),
+  ).toBe(
+    "What happens to the fleet\n  ~  1 clone gets the SSH keys of the config, and loses those that were added by hand: web-1",
+  );
 });
 
 it("of what is in the state and not in the config: it is deleted, unless it was never made", () => {

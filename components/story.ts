@@ -42,7 +42,13 @@ const WORDS: Record<Event["effect"], { sign: string; one: string; many: string }
     one: "loses disks of its own, with all that is on them",
     many: "lose disks of their own, with all that is on them",
   },
+  snapshotted: { sign: "~", one: "gets a snapshot before that", many: "get a snapshot before that" },
   relocated: { sign: "~", one: "has its disks moved", many: "have their disks moved" },
+  rekeyed: {
+    sign: "~",
+    one: "gets the SSH keys of the config, and loses those that were added by hand",
+    many: "get the SSH keys of the config, and lose those that were added by hand",
+  },
   regrouped: { sign: "~", one: "moves to another set, with its VM", many: "move to another set, with their VMs" },
   changed: { sign: "~", one: "is changed in place", many: "are changed in place" },
   informed: { sign: "~", one: "gets changes into its guest later", many: "get changes into their guests later" },

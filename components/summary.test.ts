@@ -50,6 +50,19 @@ describe("the summary", () => {
     ]);
   });
 
+  it("names those whose guests may have old keys, with why", () => {
+    const [good, old] = clones(2) as [CloneInfo, CloneInfo];
+    const text = lines(
+      summary([noble], { web: [good, { ...old, oldKeys: "its guest agent does not answer" }] }, () => "ubuntu"),
+    );
+    expect(text.slice(text.indexOf("Running, perhaps with old SSH keys"))).toEqual([
+      "Running, perhaps with old SSH keys",
+      "  web-2 (VM 9102)",
+      "    its guest agent does not answer",
+      "  pulumi up tries these again; until then, whoever has an old key can still log in",
+    ]);
+  });
+
   it("of an empty stack is about nothing that does not exist", () => {
     const text = summary([], {}, () => undefined);
     expect(lines(text)[0]).toBe("no templates and no clones yet");

@@ -115,6 +115,7 @@ const cause = ({ error = "no cause is known" }: CloneInfo) => error.split("\n").
 function troubles(clones: readonly CloneInfo[]): string[][] {
   const failed = clones.filter(({ status }) => status === "failed");
   const unready = clones.filter((clone) => stateOf(clone) === "not ready");
+  const unkeyed = clones.filter(({ oldKeys }) => oldKeys !== undefined);
   const pending = clones.filter(({ pendingReboot = [] }) => pendingReboot.length > 0);
   return [
     trouble(
@@ -128,6 +129,12 @@ function troubles(clones: readonly CloneInfo[]): string[][] {
       unready,
       cause,
       "they keep running and may still become ready; their consoles show what cloud-init is doing",
+    ),
+    trouble(
+      "Running, perhaps with old SSH keys",
+      unkeyed,
+      ({ oldKeys = "" }) => oldKeys,
+      "pulumi up tries these again; until then, whoever has an old key can still log in",
     ),
     trouble("Failed", failed, cause, "pulumi up tries only these again"),
   ];

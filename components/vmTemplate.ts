@@ -97,6 +97,8 @@ export class VmTemplate extends pulumi.ComponentResource {
   readonly cloneCicustom: pulumi.Output<string> | undefined;
   /** Hash of all that the template is made from. */
   readonly contentHash: pulumi.Output<string>;
+  /** The run leaves the template as it is, whatever its config says. */
+  readonly stays: boolean;
   /** What the engine is going to do with it; told at preview. */
   readonly plan: () => Promise<Plan>;
 
@@ -165,6 +167,7 @@ export class VmTemplate extends pulumi.ComponentResource {
       },
     );
 
+    this.stays = stays !== undefined;
     this.name = vm.name;
     this.nodeName = vm.nodeName;
     this.contentHash = content.apply((hash) => stays?.content ?? hash);

@@ -53,6 +53,8 @@ test("defaults of a set", () => {
     onTemplateChange: "ignore",
     maxUnavailable: 1,
     rebootOnChange: false,
+    snapshotKeepDays: 7,
+    rotateKeys: false,
     clones: [],
   });
 });
@@ -302,4 +304,21 @@ test("property: a range gives its addresses one by one, in order", () => {
     }),
     { numRuns: 30 },
   );
+});
+
+test("a snapshot is taken before updates of full clones alone", () => {
+  const set = { clones: [], mode: "full", snapshotBefore: "update", snapshotKeepDays: 30 };
+  expect(setOf(set)).toMatchObject({ snapshotBefore: "update", snapshotKeepDays: 30 });
+  expect(setProblems({ ...set, mode: "linked" })).toEqual([
+    'cloneSets.web.snapshotBefore: found "update" with mode "linked"; expected mode: full, whose disks are its own, or no snapshotBefore',
+  ]);
+  expect(setProblems({ ...set, snapshotBefore: "replace" })).toEqual([
+    'cloneSets.web.snapshotBefore: found "replace"; a snapshot is a part of its VM, and PVE deletes it with the VM that is replaced; expected "update", and for what clones hold a backup job of PVE (Datacenter > Backup)',
+  ]);
+  expect(setProblems({ ...set, snapshotBefore: "always" })).toEqual([
+    'cloneSets.web.snapshotBefore: found "always"; expected "update"',
+  ]);
+  expect(setProblems({ ...set, snapshotKeepDays: 0 })).toEqual([
+    "cloneSets.web.snapshotKeepDays: found 0; expected at least 1",
+  ]);
 });

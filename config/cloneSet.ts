@@ -208,6 +208,29 @@ const common = {
     .boolean()
     .default(false)
     .describe("true: reboot a running clone for a change that needs it; false: the change waits for its next reboot"),
+  snapshotBefore: z
+    .enum(["update"], {
+      error: ({ input }) =>
+        input === "replace"
+          ? 'a snapshot is a part of its VM, and PVE deletes it with the VM that is replaced; expected "update", and for what clones hold a backup job of PVE (Datacenter > Backup)'
+          : undefined,
+    })
+    .optional()
+    .describe(
+      "update: PVE takes a snapshot, without memory, of a clone that exists before its hardware, addresses or disk size change, or it is rebooted for that; only with mode: full; default: none",
+    ),
+  snapshotKeepDays: z
+    .int()
+    .min(1)
+    .max(365)
+    .default(7)
+    .describe("days that these snapshots are kept; older ones go when the next one is taken"),
+  rotateKeys: z
+    .boolean()
+    .default(false)
+    .describe(
+      "true: the login user of clones that exist gets exactly the SSH keys of the config, by the guest agent; keys that were added by hand are removed",
+    ),
 };
 
 /** What a set and a clone may change of their hardware, apart from network interfaces. */

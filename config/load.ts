@@ -19,6 +19,7 @@ import { importable } from "./rules/image.ts";
 import { publicKeys } from "./rules/keys.ts";
 import { uniqueMacs } from "./rules/macs.ts";
 import { knownTemplates, uniqueNames } from "./rules/names.ts";
+import { rotatable } from "./rules/rotateKeys.ts";
 import { chooseSnippets, snippetProblems } from "./rules/snippets.ts";
 import { uniqueVmIds } from "./rules/vmIds.ts";
 import { wholeTexts } from "./rules/wholeTexts.ts";
@@ -175,6 +176,7 @@ export function loadConfig(
     ...validAddresses(partial),
     ...effectiveAddresses(partial),
     ...fitting(partial, usableLogin),
+    ...rotatable(partial),
     ...uniqueMacs(partial),
     ...carried(partial),
     ...firstBoots(partial, cluster, usableLogin),

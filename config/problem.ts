@@ -81,6 +81,8 @@ function expectation(issue: z.core.$ZodIssue): string {
       if (issue.origin === "string") return `expected at most ${counted(issue.maximum, "character")}`;
       return `expected at most ${issue.origin === "array" ? counted(issue.maximum, "item") : issue.maximum}`;
     case "invalid_value":
+      // A schema that knows more of a value says so.
+      if (!issue.message.startsWith("Invalid ")) return issue.message;
       return `expected ${list(
         issue.values.map((value) => JSON.stringify(value)),
         "or",

@@ -35,6 +35,12 @@ export function spellOut(
       message: `found "${config.datastore}" with mode "linked", whose disks stay with the template's; expected mode: full, or no datastore`,
     });
   }
+  if (config.snapshotBefore !== undefined && config.mode === "linked") {
+    problems.push({
+      path: `${at}.snapshotBefore`,
+      message: `found "${config.snapshotBefore}" with mode "linked"; expected mode: full, whose disks are its own, or no snapshotBefore`,
+    });
+  }
   const drafts =
     "count" in config
       ? countedClones(config, at, problems)

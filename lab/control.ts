@@ -67,6 +67,8 @@ export interface GuestState {
   readonly name: string | null;
   readonly nameserver: string | null;
   readonly searchdomain: string | null;
+  /** Lines of authorized_keys by user: those of its user-data, and what was made of them since. */
+  readonly keys: Readonly<Record<string, readonly string[]>>;
   readonly ipconfigs: Readonly<Record<string, string>>;
 }
 
@@ -159,7 +161,7 @@ export interface GuestBehaviour {
   readonly acpi?: boolean;
   /**
    * Answers of the guest agent by command (`network-get-interfaces`; of `exec` by command line: `{exec: {"id -u":
-   * {exitcode: 0, "out-data": "0"}}}`); null: no agent but what the snippets install.
+   * {exitcode: 0, "out-data": "0"}}}`, or by program, whatever its arguments: `{exec: {sh: {exitcode: 1}}}`); null: no agent but what the snippets install.
    */
   readonly agent?: Readonly<Record<string, unknown>> | null;
   /**
@@ -522,6 +524,16 @@ export class LabControl {
   /** A guest reboots from the inside: PVE does not notice, and its cloud-init drive stays as it was last written. */
   guestReboot(vmid: number): Promise<null> {
     return this.#do("guest_reboot", { vmid });
+  }
+
+  /** Makes a snapshot look as if it had been taken so many days ago. */
+  ageSnapshot(vmid: number, name: string, days: number): Promise<null> {
+    return this.#do("age_snapshot", { vmid, name, days });
+  }
+
+  /** Somebody adds a line to a user's authorized_keys, in the guest. */
+  addKey(vmid: number, user: string, line: string): Promise<null> {
+    return this.#do("add_key", { vmid, user, line });
   }
 
   /** How a guest behaves: one that is there, one that will be made with this VMID, or (`new`) all that will be made. */

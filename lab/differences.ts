@@ -7,7 +7,6 @@ export const acceptedDifferences: Readonly<Record<string, string>> = {
   "h-dump-net": "the name server of the recording's host",
   "h-create-cpu": "the lab takes any CPU type; the program asks the node which there are",
   "h-create-path": "the line number of PVE's own Perl file",
-  "h-snap": "snapshots are fakepve's; what qmsnapshot logs is not modelled, and the program makes none",
   "h-tasks": "the recorder sorted the list's tasks, which have one and the same id, by their texts",
   "h-map-start": "the recording's host has no PCI device of this mapping; in the lab every mapped device is there",
   "provider-157": "QEMU's own message about the missing CD-ROM drive is shortened in the middle of the task's log",

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Params } from "./conformance/replay.ts";
 import { openProbe, type Probe } from "./probe.ts";
@@ -107,6 +108,42 @@ describe("the guest agent", () => {
     expect(await probe.refusal("POST", `${one}/agent/exec`, params, "root-token")).toMatch(
       /^500 Agent error: .*failed to execute child process/i,
     );
+  });
+
+  test("runs the program's own script, and no other: what it gets is bytes, and its end is told once", {
+    timeout: testMs,
+  }, async () => {
+    await running({ ciuser: "ops", sshkeys: encodeURIComponent("ssh-rsa AAAA old\n") });
+    await probe.lab.control.guest(700, { agentAfter: 0, cloudInit: { seconds: 0 } });
+    const keys = async () => (await probe.lab.control.vms())["700"]?.guest?.keys;
+    expect(await keys()).toEqual({ ops: ["ssh-rsa AAAA old"] });
+    const script = readFileSync(`${import.meta.dirname}/../providers/clone/keys/setKeys.sh`, "utf8");
+    const sh = (text: string, input: string, user = "ops") => ({
+      command: ["/bin/sh", "-c", text, "sh", user],
+      "input-data": input,
+    });
+    const send = (params: Params) => probe.session.send("root-token", "POST", `${one}/agent/exec`, params);
+    const end = (pid: unknown) =>
+      probe.session.send("root-token", "GET", `${one}/agent/exec-status`, { pid: Number(pid) });
+    const ends = async (params: Params) => {
+      const { pid } = (await send(params)).data as { pid: number };
+      return { pid, ...((await end(pid)).data as Record<string, unknown>) };
+    };
+    expect(await ends(sh("touch /tmp/pwned", ""))).toMatchObject({ exitcode: 127 });
+    expect(await ends(sh(script, "ssh-rsa AAAA new\nend\n", "nobody"))).toMatchObject({
+      exitcode: 1,
+      "err-data": "there is no user nobody\n",
+    });
+    expect(await keys()).toEqual({ ops: ["ssh-rsa AAAA old"] });
+    const { pid, ...status } = await ends(sh(script, "ssh-rsa AAAA J\\0303\\0274rgen\nend\n"));
+    expect(status).toEqual({ exited: 1, exitcode: 0, "out-data": "given 1\n" });
+    expect(await keys()).toEqual({ ops: ["ssh-rsa AAAA Jürgen"] });
+    expect((await end(pid)).reason).toContain("Invalid parameter 'pid'");
+    expect((await send(sh(script, "ssh-rsa AAAA ключ\nend\n"))).reason).toContain("Wide character");
+    expect((await send(sh(script, "x".repeat(64 * 1024 + 1)))).status).toBe(400);
+    expect(await send({ command: "no-such-program" })).toMatchObject({ status: 596, reason: "Broken pipe" });
+    await probe.lab.control.guest(700, { cloudInit: { seconds: 1e9 } });
+    expect(await ends(sh(script, "ssh-rsa AAAA new\nend\n"))).toMatchObject({ exitcode: 75 });
   });
 
   test("takes VM.GuestAgent.Audit, for exec VM.GuestAgent.Unrestricted, on PVE 8 VM.Monitor", {

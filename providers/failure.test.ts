@@ -31,6 +31,8 @@ describe("a failure", () => {
     [answered("cfs-lock 'storage-local' error: no quorum!"), /lost quorum/],
     [new ConnectionError("refused", "pve1:8006 refused the connection"), /endpoint and network/],
     [answered("Cannot create new thin volume, free space in thin pool pve/data reached threshold."), /Make room/],
+    [answered("you can't move a disk with snapshots and delete the source"), /qm delsnapshot/],
+    [answered("can't migrate local disk 'x': non-migratable snapshot exists"), /qm delsnapshot/],
     [answered("something new"), /Run `pulumi up` again when the cause is mended/],
   ])("%s: says what to do", (error, todo) => {
     expect(failure(error, where).message).toMatch(todo);

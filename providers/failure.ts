@@ -21,6 +21,10 @@ const HINTS: readonly [RegExp, string][] = [
     "Run `pulumi preview`: preflight lists the missing privileges with the pveum lines that grant them.",
   ],
   [
+    /move a disk with snapshots|snapshot exists/i,
+    "PVE moves no disk that has snapshots, and migrates none from a local datastore. See `qm listsnapshot <VMID>`, remove them with `qm delsnapshot <VMID> <name>`, and run `pulumi up` again.",
+  ],
+  [
     /no quorum/i,
     "The cluster has lost quorum and is read-only; bring the nodes back (`pvecm status`) and run `pulumi up` again.",
   ],

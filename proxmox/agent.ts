@@ -51,12 +51,27 @@ export async function guestInterfaces(client: PveClient, node: string, vmId: num
   return Array.isArray(told) ? (told as GuestInterface[]) : [];
 }
 
+/** The most characters that a command may get on its standard input. */
+export const MOST_INPUT = 64 * 1024;
+
 /**
  * Starts a command in the guest, as root and without a shell; gives its process id for `execStatus`. Both take
  * VM.GuestAgent.Unrestricted (PVE 8: VM.Monitor).
+ *
+ * @param input for its standard input (PVE: input-data), at most `MOST_INPUT` characters: ASCII alone, as PVE makes other
+ *   ones one byte each or fails
  */
-export async function exec(client: PveClient, node: string, vmId: number, command: readonly string[]): Promise<number> {
-  const { pid } = await client.post<{ pid: number }>(path`/nodes/${node}/qemu/${vmId}/agent/exec`, { command });
+export async function exec(
+  client: PveClient,
+  node: string,
+  vmId: number,
+  command: readonly string[],
+  input?: string,
+): Promise<number> {
+  const { pid } = await client.post<{ pid: number }>(path`/nodes/${node}/qemu/${vmId}/agent/exec`, {
+    command,
+    ...(input !== undefined && { "input-data": input }),
+  });
   return pid;
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import re
@@ -11,12 +12,18 @@ from fakepve import agent as answers
 from fakepve.model import PveError
 from fakepve.routing import die
 
+from . import shell
+
 # PVE seconds: from start until the agent answers, and from start until cloud-init has done its work.
 BOOT_SECONDS = 8
 CLOUD_INIT_SECONDS = 15
 # How long PVE waits for an agent that does not answer a ping, and for one that answers nothing else.
 PING_PATIENCE = 3.0
 COMMAND_PATIENCE = 10.0
+# What the agent's channel does when a program is not there (measured), after so many PVE seconds.
+NO_PROGRAM_SECONDS = 5.0
+# Programs of every guest that end well and say nothing.
+SILENT = ("id", "true")
 # What `cloud-init status` says and ends with when it is through.
 OUTCOMES = {"done": ("done", "done", 0), "degraded": ("done", "degraded done", 2), "error": ("error", "error", 1),
             "disabled": ("disabled", "disabled", 0)}
@@ -73,7 +80,7 @@ class AgentApi:
         if command in given and command != "exec":
             return {"result": given[command]}
         if command == "exec":
-            return self._agent_exec(vm, values)
+            return await self._agent_exec(vm, values)
         if command == "exec-status":
             return self._agent_exec_status(vm, int(values["pid"]))
         before, vm.agent = vm.agent, {"interfaces": self.agent_interfaces(vm), **given}
@@ -119,26 +126,51 @@ class AgentApi:
 
     # ----------------------------------------------------------------- exec
 
-    def _agent_exec(self, vm, values: dict) -> dict:
+    async def _agent_exec(self, vm, values: dict) -> dict:
         command = values.get("command") or []
         argv = [command] if isinstance(command, str) else list(command)
-        if argv and argv[0].rsplit("/", 1)[-1] == "cloud-init" and (vm.cloud_init or {}).get("missing"):
+        program = argv[0].rsplit("/", 1)[-1] if argv else ""
+        if program == "cloud-init" and (vm.cloud_init or {}).get("missing"):
             raise die(f"Agent error: Guest agent command failed, error was 'Failed to execute child process “{argv[0]}” "
                       "(No such file or directory)'")
+        try:
+            # As Perl's encode_base64, which PVE passes it through, takes it.
+            data = str(values.get("input-data", "")).encode("latin-1")
+        except UnicodeEncodeError:
+            raise die("Wide character in subroutine entry at /usr/share/perl5/PVE/QemuServer/Agent.pm line 142.") from None
+        ended: dict | None = None
+        if self._exec_answer(vm, argv, program) is None and program not in ("cloud-init", *SILENT):
+            if program != "sh":
+                await self.pause(NO_PROGRAM_SECONDS)
+                raise PveError(596, "Broken pipe")
+            says = None if (vm.cloud_init or {}).get("missing") else self._cloud_init_status(vm, [])["out-data"].strip()
+            keys = (vm.guest_memory or {}).get("keys") or {}
+            ended = await asyncio.to_thread(shell.run, argv[1:], data, keys, says)
         vm.agent_pid += 1
-        vm.agent_execs[vm.agent_pid] = argv
+        vm.agent_execs[vm.agent_pid] = (argv, ended)
         return {"pid": vm.agent_pid}
 
+    @staticmethod
+    def _exec_answer(vm, argv: list[str], program: str) -> dict | None:
+        """What a test wants a command line, or a program whatever comes after it, to end with."""
+        given = (vm.agent or {}).get("exec") or {}
+        return given.get(" ".join(argv), given.get(program))
+
     def _agent_exec_status(self, vm, pid: int) -> dict:
-        argv = vm.agent_execs.get(pid)
-        if argv is None:
+        """Of a process that has ended, the agent tells once."""
+        argv, ended = vm.agent_execs.get(pid, ([], None))
+        if not argv:
             raise die("Agent error: Invalid parameter 'pid'")
-        known = ((vm.agent or {}).get("exec") or {}).get(" ".join(argv))
+        known = self._exec_answer(vm, argv, argv[0].rsplit("/", 1)[-1])
         if known is not None:
-            return {"exited": 1, "exitcode": 0, **known}
-        if [word.rsplit("/", 1)[-1] for word in argv[:2]] == ["cloud-init", "status"]:
-            return self._cloud_init_status(vm, argv[2:])
-        return {"exited": 1, "exitcode": 0}
+            status = {"exited": 1, "exitcode": 0, **known}
+        elif [word.rsplit("/", 1)[-1] for word in argv[:2]] == ["cloud-init", "status"]:
+            status = self._cloud_init_status(vm, argv[2:])
+        else:
+            status = ended or {"exited": 1, "exitcode": 0}
+        if status["exited"]:
+            vm.agent_execs.pop(pid, None)
+        return status
 
     def _cloud_init_status(self, vm, options: list[str]) -> dict:
         """`cloud-init status`, with --wait, --long and --format json."""

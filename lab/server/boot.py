@@ -45,6 +45,7 @@ class BootApi:
             "localHostname": clouddata.top_level(meta, "local-hostname"),
             "hostname": clouddata.top_level(user, "hostname") or clouddata.top_level(vendor, "hostname")
             or (fqdn and fqdn.partition(".")[0]),
+            "user": clouddata.top_level(user, "user"), "keys": clouddata.listed(user, "ssh_authorized_keys"),
             # User-data wins over vendor-data.
             "networkWhen": clouddata.network_events(user) or clouddata.network_events(vendor) or []}
 
@@ -70,11 +71,21 @@ class BootApi:
         if now["instanceId"] not in now["seen"]:
             # Per-instance modules leave their marks by instance-id, and never run twice for one.
             now["seen"].append(now["instanceId"])
+            self._first_boot_keys(now, drive.get("user"), drive.get("keys", []))
         if is_new or "boot" in before["networkWhen"]:
             now["network"] = network
         now["networkWhen"] = drive.get("networkWhen", [])
         now["name"] = drive.get("hostname") or serial.get("local-hostname") or drive.get("localHostname")
         vm.guest_memory = now
+
+    @staticmethod
+    def _first_boot_keys(guest: dict, user: str | None, keys: list[str]) -> None:
+        """As cloud-init's ssh_util.py: keys are added to those that are there, once for each instance."""
+        if user is None:
+            return
+        there = guest.setdefault("keys", {})
+        had = there.get(user, "").splitlines()
+        there[user] = "".join(f"{line}\n" for line in [*had, *(key for key in keys if key not in had)])
 
     @staticmethod
     def guest_view(vm) -> dict | None:
@@ -84,6 +95,7 @@ class BootApi:
             return None
         network = guest["network"]
         return {"instanceId": guest["instanceId"], "instances": len(guest["seen"]), "boots": guest["boots"],
-                "name": guest["name"], "nameserver": network.get("nameserver"),
+                "name": guest["name"], "keys": {user: text.splitlines() for user, text in guest.get("keys", {}).items()},
+                "nameserver": network.get("nameserver"),
                 "searchdomain": network.get("searchdomain"),
                 "ipconfigs": {k: v for k, v in sorted(network.items()) if k.startswith("ipconfig")}}

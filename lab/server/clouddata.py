@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import ipaddress
+import json
 import re
 import urllib.parse
 
@@ -99,6 +100,13 @@ def top_level(text: str, key: str) -> str | None:
     """A plain value at the top of a YAML text."""
     found = re.search(rf"^{re.escape(key)}:[ \t]*([^\s#]+)", text, re.MULTILINE)
     return found.group(1).strip("'\"") if found else None
+
+
+def listed(text: str, key: str) -> list[str]:
+    """The texts of a list at the top of a YAML text, in block style."""
+    block = re.search(rf"^{re.escape(key)}:[ \t]*\n((?:[ \t]*-[ \t]+.*\n?)*)", text, re.MULTILINE)
+    items = re.findall(r"^[ \t]*-[ \t]+(.*?)[ \t]*$", block.group(1), re.MULTILINE) if block else []
+    return [json.loads(item) if item.startswith('"') else item.strip("'") for item in items]
 
 
 def network_events(text: str) -> list[str] | None:

@@ -407,6 +407,15 @@ class Control:
             raise ValueError(f"VM {vmid} does not run")
         self.pve.guest_boots(vm)
 
+    def do_age_snapshot(self, vmid: int, name: str, days: float) -> None:
+        """Make a snapshot look as if it had been taken so many days ago."""
+        self._vm(vmid).snapshots[name]["snaptime"] = int(time.time() - days * 86_400)
+
+    def do_add_key(self, vmid: int, user: str, line: str) -> None:
+        """Somebody adds a line to a user's authorized_keys, in the guest."""
+        keys = (self._vm(vmid).guest_memory or {}).setdefault("keys", {})
+        keys[user] = keys.get(user, "") + line + "\n"
+
     def do_guest(self, vmid: int | str, **behaviour) -> None:
         """How a guest behaves: one that is there, one that will be there, or (`new`) all that will be."""
         names = {"acpi": "acpi", "agent": "agent", "agentHangs": "agent_hangs", "startError": "start_error",

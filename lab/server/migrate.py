@@ -177,6 +177,9 @@ class MigrateApi:
             return f"owned by other VM (owner = VM {volume.vmid})"
         if self.base_in_use(drive.volume, vm.node):
             return "referenced by linked clone(s)"
+        why = self.snapshot_stays(vm, drive)
+        if why:
+            return why
         if vm.status == "running" and not with_local_disks and not drive.key.startswith("tpmstate"):
             return "can't live migrate attached local disks without with-local-disks option"
         return None

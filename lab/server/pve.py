@@ -30,13 +30,14 @@ from .power import PowerApi
 from .reassign import ReassignApi
 from .seed import SEEDS, make_folders
 from .settings import ROOT_PASSWORD, Settings
+from .snapshots import SnapshotApi
 from .state import StateStore
 from .tasks import TaskApi
 from .volumes import VolumeApi
 
 
 class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, DownloadApi, ConfigApi, CloneApi, PowerApi,
-             AgentApi, MigrateApi, MoveApi, ReassignApi, CloudInitApi, BootApi, GuestApi, DiskApi, CheckApi, HaApi, NodeApi,
+             AgentApi, MigrateApi, MoveApi, ReassignApi, SnapshotApi, CloudInitApi, BootApi, GuestApi, DiskApi, CheckApi, HaApi, NodeApi,
              ClusterApi, StateStore, FakePve):
     """A cluster that starts from the saved state, or from a seed."""
 

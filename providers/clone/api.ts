@@ -6,10 +6,12 @@ import { intoPool, outOfPool } from "../../proxmox/pools.ts";
 import { rebootVm, requestStart, startVm } from "../../proxmox/power.ts";
 import { reassignDisk } from "../../proxmox/reassignDisk.ts";
 import { isTransient, withRetry } from "../../proxmox/retry.ts";
+import { canSnapshot, listSnapshots, removeSnapshot, takeSnapshot } from "../../proxmox/snapshots.ts";
 import { waitForTask } from "../../proxmox/task.ts";
 import { lookUp } from "../guest/lookUp.ts";
 import type { Run } from "../run/run.ts";
 import { cannotLook, elsewhere } from "./holders.ts";
+import { giveKeys } from "./keys/giveKeys.ts";
 import { atRest, targetOf } from "./leftovers.ts";
 import { volumeOf } from "./ownDisks.ts";
 import { waitUntilReady } from "./readiness/ready.ts";
@@ -23,6 +25,8 @@ import type { MigrateApi } from "./steps/migrate.ts";
 import type { MoveDisksApi } from "./steps/moveDisks.ts";
 import type { PlaceApi } from "./steps/place.ts";
 import type { PowerApi } from "./steps/power.ts";
+import type { KeysApi } from "./steps/setKeys.ts";
+import type { SnapshotApi } from "./steps/snapshot.ts";
 import type { ReadyApi } from "./steps/waitUntilReady.ts";
 import type { Work } from "./steps/work.ts";
 
@@ -37,7 +41,9 @@ export type StepsApi = PlaceApi &
   GrowDiskApi &
   ExtraDisksApi &
   PowerApi &
-  ReadyApi;
+  ReadyApi &
+  KeysApi &
+  SnapshotApi;
 
 export function stepsApi(
   { client, nodeMemory, limiter, holders }: Run,
@@ -88,5 +94,10 @@ export function stepsApi(
     requestStart: (vm) => requestStart(client, vm),
     reboot: (vm, seconds) => rebootVm(client, vm, seconds),
     waitUntilReady: (guest, options, who) => waitUntilReady(client, guest, options, who),
+    canSnapshot: (vm) => canSnapshot(client, vm),
+    snapshots: (vm) => listSnapshots(client, vm),
+    takeSnapshot: (vm, snapshot) => takeSnapshot(client, vm, snapshot),
+    removeSnapshot: (vm, name) => removeSnapshot(client, vm, name),
+    giveKeys: (guest, login, seconds, who) => giveKeys(client, guest, login, seconds, who),
   };
 }

@@ -16,6 +16,8 @@ export interface CloneInfo {
   addresses?: Record<string, string[]>;
   /** Options that a running guest gets at its next reboot by PVE. */
   pendingReboot?: string[];
+  /** Why its login user may still have other SSH keys than those of the config, with `rotateKeys`. */
+  oldKeys?: string;
   /** Why the clone is not what the config says. */
   error?: string;
 }
@@ -29,6 +31,7 @@ export function storedClone(outputs: Record<string, unknown>): { set: string; in
     address,
     addresses,
     pendingReboot,
+    oldKeys,
     error,
   } = migrated(VERSIONS, outputs) as unknown as CloneState;
   const { vmId, name = `vm-${vmId}`, set = "" } = spec;
@@ -40,6 +43,7 @@ export function storedClone(outputs: Record<string, unknown>): { set: string; in
     ...(address !== undefined && { address }),
     ...(addresses && { addresses }),
     ...(pendingReboot && { pendingReboot }),
+    ...(oldKeys !== undefined && { oldKeys }),
     ...(error !== undefined && { error }),
   };
   return { set, info };

@@ -54,6 +54,11 @@ vi.mock("./api.ts", () => ({
       requestStart: call("requestStart", () => undefined),
       reboot: call("reboot", () => undefined),
       waitUntilReady: call("waitUntilReady", () => ready),
+      canSnapshot: call("canSnapshot", () => true),
+      snapshots: call("snapshots", () => []),
+      takeSnapshot: call("takeSnapshot", () => undefined),
+      removeSnapshot: call("removeSnapshot", () => undefined),
+      giveKeys: call("giveKeys", () => undefined),
     };
     return api;
   },

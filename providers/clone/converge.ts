@@ -17,6 +17,8 @@ import { migrate } from "./steps/migrate.ts";
 import { moveDisks } from "./steps/moveDisks.ts";
 import { place } from "./steps/place.ts";
 import { power } from "./steps/power.ts";
+import { forgetKeys, setKeys } from "./steps/setKeys.ts";
+import { checkSnapshot, snapshot } from "./steps/snapshot.ts";
 import { waitUntilReady } from "./steps/waitUntilReady.ts";
 import type { Work } from "./steps/work.ts";
 
@@ -42,6 +44,8 @@ async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void
     work.holder = await stage(at("look for the disks of"), () => api.findHolder());
   if (before.made) {
     await stage(at("find"), () => find(api, work));
+    forgetKeys(work, before);
+    await stage(at("take a snapshot of"), () => checkSnapshot(api, work, before));
     if (movesAway(state, inputs)) await stage(at("migrate"), async () => migrate(api, work, await place(api, inputs)));
   } else {
     const to: Place = await stage(at("find a node for"), () => place(api, inputs, work.holder));
@@ -58,11 +62,14 @@ async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void
   }
   await stage(at("set the pool of"), () => intoPool(api, work));
   await stage({ ...at("move the disks of"), datastore }, () => moveDisks(api, work));
+  // PVE moves no disk that has snapshots.
+  await stage(at("take a snapshot of"), () => snapshot(api, work, before));
   await stage(at("configure"), () => configure(api, work));
   await stage(at("grow the disk of"), () => growDisk(api, work));
   await stage(at("set up the disks of"), () => extraDisks(api, work));
   await stage({ ...at("start"), datastore }, () => power(api, work, before));
   await stage(at("wait for"), () => waitUntilReady(api, work, before));
+  await stage(at("set the SSH keys of"), () => setKeys(api, work));
 }
 
 /** Lines of a warning by which it is alike: the task log below them has times and numbers. */

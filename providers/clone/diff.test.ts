@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { keysHash } from "../../fleet/loginKeys.ts";
 import { changedOptions, diff, movesAway, movesDisks } from "./diff.ts";
 import { fakeClone, fakeMade, fakeState } from "./fakeClone.ts";
 import type { CloneInputs } from "./inputs.ts";
@@ -155,6 +156,33 @@ describe("the reason why a clone is updated", () => {
     expect(reasons(pending, { rebootOnChange: true })).toEqual(["rebooted: old ipconfig0, memory"]);
   });
 
+  it("is that its guest is not known to have the keys of the config", () => {
+    const rotateKeys = { user: "ops", keys: ["ssh-ed25519 AAAA a", "ssh-ed25519 AAAA b"] };
+    expect(reasons(fakeState(), { rotateKeys })).toEqual(["rekeyed: user ops"]);
+    expect(reasons(fakeState({ givenKeys: "0123456789ab" }), { rotateKeys })).toEqual(["rekeyed: user ops"]);
+    expect(changes(fakeState({ givenKeys: keysHash(rotateKeys) }), { rotateKeys })).toBe(false);
+    // A clone that is made gets them by its first boot.
+    const { made: _, ...never } = fakeState();
+    expect(reasons(never, { rotateKeys })).toEqual([]);
+  });
+
+  it("is a snapshot before changes that may cost the guest data, where the set asks for one", () => {
+    const snapshotDays = 7;
+    const hardware = { cores: 8, hostname: "db-1", diskGiB: 40, bootDisk: "scsi0", tags: [] };
+    expect(reasons(fakeState(), { ...hardware, snapshotDays })).toContain("snapshotted: host name, cores, diskGiB");
+    expect(reasons(fakeState(), hardware).join()).not.toContain("snapshotted");
+    const pending = fakeState({ pendingReboot: ["memory"] });
+    expect(reasons(pending, { rebootOnChange: true, snapshotDays })).toContain("snapshotted: reboot");
+    for (const harmless of [
+      { name: "db-1", tags: [], description: "the first", onBoot: true, pool: "web", set: "app" },
+      { options: { protection: "1", cpulimit: "2" } },
+      { places: places("pve2") },
+    ])
+      expect(reasons(fakeState(), { ...harmless, snapshotDays }).join()).not.toContain("snapshotted");
+    expect(reasons(pending, { snapshotDays })).toEqual(["pending: old memory"]);
+    expect(changes(fakeState(), { snapshotDays })).toBe(false);
+  });
+
   it("is that it moves to another set, or its set has another name: its VM stays", () => {
     expect(reasons(fakeState(), { set: "app" })).toEqual(["regrouped: from cloneSets.web to cloneSets.app"]);
   });
@@ -194,6 +222,12 @@ describe("the changed options", () => {
       changed: "",
       treated: "shutdownSeconds, waitFor",
     });
+  });
+
+  it("name rotateKeys when it goes, and nothing is changed for that but the state", () => {
+    expect(options(fakeState({ givenKeys: "0123456789ab" }), {}).treated).toBe("rotateKeys");
+    expect(options(fakeState({ oldKeys: "it does not run" }), {}).treated).toBe("rotateKeys");
+    expect(options(fakeState(), {}).treated).toBe("");
   });
 
   it("of the VM are named as PVE names them, and those that need a start are a reason for a reboot", () => {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { dynamic } from "@pulumi/pulumi";
 import { guestChanges } from "../../fleet/cloudInit/guestChanges.ts";
+import { keysHash } from "../../fleet/loginKeys.ts";
 import { changedKeys } from "../dynamic/diff.ts";
 import { causeOf } from "./cause.ts";
 import { type CloneInputs, CONFIGURED, waits, waitsOtherwise } from "./inputs.ts";
@@ -13,8 +14,9 @@ const UPDATING = [...CONFIGURED, "pool", "diskGiB", "disks"] as const satisfies 
 /** These say how the clone is treated; `delete` reads them from the state, so a change has to get there. */
 const TREATING = ["start", "shutdownSeconds", "firstBoot", "keepDisks"] as const satisfies (keyof CloneInputs)[];
 
-const treatedOtherwise = ({ spec, made }: CloneState, news: CloneInputs): string[] => [
+const treatedOtherwise = ({ spec, made, givenKeys, oldKeys }: CloneState, news: CloneInputs): string[] => [
   ...changedKeys<CloneInputs>(spec, news, TREATING),
+  ...((givenKeys ?? oldKeys) !== undefined && !news.rotateKeys ? ["rotateKeys"] : []),
   ...(waitsOtherwise(spec, news, made) ? ["waitFor"] : []),
 ];
 
@@ -64,6 +66,8 @@ export type Effect =
   | "migrated"
   | "relocated"
   | "losing"
+  | "rekeyed"
+  | "snapshotted"
   | "informed"
   | "kept";
 
@@ -88,7 +92,8 @@ function changedNames(state: CloneState, news: CloneInputs): string[] {
 
 /** What is still to be done although the config has not changed. */
 function unfinished(state: CloneState, news: CloneInputs): Reason[] {
-  const { spec, status, error, made, pendingReboot = [] } = state;
+  const { spec, status, error, made, pendingReboot = [], givenKeys } = state;
+  const { rotateKeys } = news;
   const reason = (effect: Effect, detail: string): Reason[] => [{ effect, detail }];
   return [
     ...(status === "failed"
@@ -101,6 +106,7 @@ function unfinished(state: CloneState, news: CloneInputs): Reason[] {
     ...(pendingReboot.length > 0
       ? reason(news.rebootOnChange ? "rebooted" : "pending", `old ${pendingReboot.join(", ")}`)
       : []),
+    ...(made && rotateKeys && givenKeys !== keysHash(rotateKeys) ? reason("rekeyed", `user ${rotateKeys.user}`) : []),
   ];
 }
 
@@ -111,6 +117,7 @@ function moves(state: CloneState, news: CloneInputs): Reason[] {
   const changed = changedNames(state, news);
   const guest = made && guestChanges(changed, made);
   const lost = made && replacedFor(state, news).length === 0 ? lostDisks(spec.disks, news.disks) : [];
+  const risks = news.snapshotDays === undefined ? [] : riskyChanges(state, news);
   const starting = changed.filter((key) => NEEDS_START.test(key));
   const runs = made && (status === "ready" || status === "running") && pendingReboot.length === 0;
   const reason = (effect: Effect, detail: string): Reason[] => [{ effect, detail }];
@@ -127,6 +134,7 @@ function moves(state: CloneState, news: CloneInputs): Reason[] {
       : []),
     ...(runs && news.rebootOnChange && starting.length > 0 ? reason("rebooted", optionNames(starting)) : []),
     ...(lost.length > 0 ? reason("losing", diskNamesText(lost)) : []),
+    ...(risks.length > 0 ? reason("snapshotted", risks.join(", ")) : []),
     ...(movesDisks(state, news) ? reason("relocated", `from datastore ${made?.datastore} to ${news.datastore}`) : []),
   ];
 }
@@ -145,6 +153,24 @@ const OPTION_NAMES: Record<string, string> = {
 
 const optionNames = (keys: readonly string[]): string =>
   [...new Set(keys.map((key) => OPTION_NAMES[key] ?? key))].join(", ");
+
+/** Options that change what PVE notes of a VM, or how its node treats it: to the guest's data that is nothing. */
+const HARMLESS = new Set([
+  ...["set", "name", "description", "tags", "onBoot", "pool"],
+  ...["protection", "startup", "cpulimit", "cpuunits", "affinity"],
+]);
+
+/**
+ * The changes by which a guest that exists may lose data, as the config calls them: another identity, other hardware, a larger
+ * disk, a reboot. Migrations and moves of disks are not among them: PVE deletes what it has copied only when the copy is whole,
+ * and it moves no disk that has snapshots.
+ */
+export function riskyChanges(state: CloneState, news: CloneInputs): string[] {
+  if (!state.made) return [];
+  const changed = changedNames(state, news).filter((name) => !HARMLESS.has(name));
+  const reboots = news.rebootOnChange && (state.pendingReboot ?? []).length > 0;
+  return [...(changed.length > 0 ? optionNames(changed).split(", ") : []), ...(reboots ? ["reboot"] : [])];
+}
 
 /** The options of a clone that are changed, in words; `treated` are those that nothing is done to its VM for. */
 export function changedOptions(state: CloneState, news: CloneInputs): { changed: string; treated: string } {

@@ -1,6 +1,7 @@
 import type { Account } from "../../fleet/cloneBoot.ts";
 import type { CloneDisk } from "../../fleet/cloneDisks.ts";
 import type { PveOptions } from "../../fleet/cloneOptions.ts";
+import type { LoginKeys } from "../../fleet/loginKeys.ts";
 import { fleetTag } from "../../fleet/tags.ts";
 
 /** Where a clone can be, and what it is cloned from there. */
@@ -98,6 +99,13 @@ export interface CloneInputs {
   maxUnavailable?: number;
   /** Reboots a running guest for options that need it. Default: they wait. */
   rebootOnChange?: boolean;
+  /** PVE takes a snapshot before changes by which the guest may lose data, and keeps it so long, in days. Default: none. */
+  snapshotDays?: number;
+  /** The keys that its login user is to have, whatever there were; default: those of its first boot, and what came since. */
+  rotateKeys?: LoginKeys & {
+    /** The template may be of before these keys: a clone that is made now does not get them by its first boot. */
+    older?: true;
+  };
   /** It stays as it is, whatever the config says. */
   keep?: true;
   /** Take over a VM that is not ours. */

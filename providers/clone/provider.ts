@@ -162,7 +162,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
 };
 
 /** The spec with what the config says of how the clone is treated, which nobody has to bring to the VM. */
-function withTreatment(state: CloneState, news: CloneInputs): CloneState {
+function withTreatment({ givenKeys, oldKeys, ...state }: CloneState, news: CloneInputs): CloneState {
   const { start, waitFor, addressByAgent, shutdownSeconds, firstBoot, keepDisks } = news;
   const {
     start: _s,
@@ -171,8 +171,9 @@ function withTreatment(state: CloneState, news: CloneInputs): CloneState {
     shutdownSeconds: _d,
     firstBoot: _f,
     keepDisks: _k,
-    ...rest
+    ...others
   } = state.spec;
+  const { rotateKeys, ...rest } = others;
   const treatment = {
     start,
     ...(waitFor && { waitFor }),
@@ -181,7 +182,10 @@ function withTreatment(state: CloneState, news: CloneInputs): CloneState {
     ...(keepDisks && { keepDisks }),
     ...(firstBoot !== undefined && { firstBoot }),
   };
-  return { ...state, spec: { ...rest, ...treatment } };
+  // Whoever wants a guest's keys set again takes `rotateKeys` out of the config and puts it back.
+  const keys = { ...(givenKeys && { givenKeys }), ...(oldKeys && { oldKeys }) };
+  const rotated = news.rotateKeys && rotateKeys && { rotateKeys };
+  return { ...state, ...(news.rotateKeys && keys), spec: { ...rest, ...treatment, ...rotated } };
 }
 
 /** What the engine compares the config with after a refresh, and shows: also that the VM does not run any more. */

@@ -20,6 +20,7 @@ export class Clone extends DynamicResource {
   declare readonly address: pulumi.Output<CloneState["address"]>;
   declare readonly addresses: pulumi.Output<CloneState["addresses"]>;
   declare readonly pendingReboot: pulumi.Output<CloneState["pendingReboot"]>;
+  declare readonly oldKeys: pulumi.Output<CloneState["oldKeys"]>;
   declare readonly error: pulumi.Output<CloneState["error"]>;
   declare readonly stateVersion: pulumi.Output<number | undefined>;
 
@@ -31,6 +32,7 @@ export class Clone extends DynamicResource {
       address: undefined,
       addresses: undefined,
       pendingReboot: undefined,
+      oldKeys: undefined,
       error: undefined,
       stateVersion: undefined,
     };

@@ -42,6 +42,10 @@ export interface CloneState {
   /** Options that a running guest gets when PVE starts it next. */
   pendingReboot?: string[];
   booted?: Booted;
+  /** Hash of the SSH keys that its login user was last given; missing: it is not known. Only with `rotateKeys`. */
+  givenKeys?: string;
+  /** Why its login user may still have other SSH keys than those of the config. */
+  oldKeys?: string;
   /** Why the clone is not what the config says. */
   error?: string;
 }

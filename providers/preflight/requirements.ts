@@ -154,8 +154,9 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
         : []),
       ...(nodes.length > 1 ? ["VM.Migrate"] : []),
       ...(set.waitFor === "agent" ? [agent] : []),
-      // That the first boot has ended is asked by a command in the guest.
-      ...(set.waitFor === "cloud-init" ? [old ? "VM.Monitor" : "VM.GuestAgent.Unrestricted"] : []),
+      ...(set.snapshotBefore === undefined ? [] : ["VM.Snapshot"]),
+      // That the first boot has ended is asked, and keys are set, by a command in the guest.
+      ...(set.waitFor === "cloud-init" || set.rotateKeys ? [old ? "VM.Monitor" : "VM.GuestAgent.Unrestricted"] : []),
     ]);
     needs.push(onVm(vm, surroundings, "VM.Config.Cloudinit", "VM.Config.Network"));
     if (clone.keepDisks && clone.extraDisks?.length) for (const one of HOLDER) needs.push(onHolder(set.pool, one));

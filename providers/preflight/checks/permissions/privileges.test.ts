@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { PUBLIC_KEY } from "../../../../config/testing.ts";
 import type { Permissions } from "../../../../proxmox/cluster.ts";
 import type { GuestEntry } from "../../../../proxmox/guests.ts";
 import { privilegesOn } from "../../../../proxmox/permissions.ts";
@@ -19,6 +20,7 @@ const everything = fakeFleet({
       nics: [{ vlan: 7 }],
     },
     plain: { vmId: 9001, image: { url: "http://m/n.img" }, makeTemplate: false },
+    keyed: { vmId: 9002, image: { url: "http://m/n.img" }, cloudInit: { user: "ops", sshPublicKeys: [PUBLIC_KEY] } },
   },
   cloneSets: {
     web: {
@@ -34,6 +36,8 @@ const everything = fakeFleet({
       clones: [{ name: "web-1", vmId: 9101 }],
     },
     db: { template: "noble", waitFor: "cloud-init", clones: [{ name: "db-1", vmId: 9201 }] },
+    app: { template: "noble", mode: "full", snapshotBefore: "update", clones: [{ name: "app-1", vmId: 9301 }] },
+    key: { template: "keyed", rotateKeys: true, clones: [{ name: "key-1", vmId: 9401 }] },
   },
 });
 const at9 = {
@@ -97,9 +101,12 @@ test("what only some configs need", () => {
     ),
     "/vms/9101 VM.GuestAgent.Audit",
     "/vms/9201 VM.GuestAgent.Unrestricted",
+    "/vms/9301 VM.Snapshot",
+    "/vms/9401 VM.GuestAgent.Unrestricted",
   ])
     expect(needs).toContain(one);
   expect(needs.filter((one) => one.startsWith("/vms/9201 "))).not.toContain("/vms/9201 VM.Migrate");
+  expect(needs.filter((one) => one.endsWith("VM.Snapshot"))).toEqual(["/vms/9301 VM.Snapshot"]);
   expect(needs).not.toContain("/vms/9000 VM.GuestAgent.Audit");
   const at8 = needsOf(everything, { ...at9, version: { version: "8.4.1", release: "8.4" } });
   expect(at8).toContain("/vms/9001 VM.Monitor");
