@@ -22,13 +22,21 @@ async function working(
     config = {},
     fails,
     holder,
+    isUnfinished,
     ...inputs
-  }: { have?: CloneDisk[]; config?: GuestConfig; fails?: string; holder?: GuestConfig } & Partial<CloneInputs> = {},
+  }: {
+    have?: CloneDisk[];
+    config?: GuestConfig;
+    fails?: string;
+    holder?: GuestConfig;
+    isUnfinished?: boolean;
+  } & Partial<CloneInputs> = {},
 ) {
   const asked: string[] = [];
   const held = { ...holder };
   const spec = fakeClone(have && { disks: have });
-  const work = fakeWork({ ...inputs, ...(wanted && { disks: wanted }) }, { state: fakeState({ spec }) });
+  const had = isUnfinished && { holder: { node: "pve1", vmId: 105, config: held } };
+  const work = fakeWork({ ...inputs, ...(wanted && { disks: wanted }) }, { state: fakeState({ spec }), ...had });
   const ask = (text: string) => {
     asked.push(text);
     if (text === fails) throw new Error("refused");
@@ -136,6 +144,15 @@ describe("a clone's own disks", () => {
       ...["add virtio0 local-lvm:8", "release"],
     ]);
     expect(disks).toEqual(wanted);
+  });
+
+  it("that a killed run has got back, and no more, become what the config says", async () => {
+    const config = { scsi1: value(1, "size=20G") };
+    const options = { holder: { description: mark("scsi0") }, config };
+    expect((await working([disk("scsi1")], { ...options, isUnfinished: true })).asked).toEqual([
+      ...["read", `set {"scsi1":"${value(1, "size=20G,discard=on")}"}`, "grow scsi1 to 8", "release"],
+    ]);
+    expect((await working([disk("scsi1")], options)).error).toMatch(/^scsi1 of VM 9101 is taken by/);
   });
 
   it("that a killed task has lost on the way are not replaced by empty ones, and the holder stays", async () => {

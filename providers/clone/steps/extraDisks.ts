@@ -141,7 +141,9 @@ async function bring(
       messages.report(`adding disk ${diskName(disk)} to ${inputs.name}`);
       await api.addDisk(vm, disk, { onSilence: () => messages.report(`waiting for an answer of ${vm.node}`) });
     } else {
-      const isKnown = (there.get(slot)?.sizeGiB ?? 0) > 0 || inputs.adopt === true;
+      // A killed run may have got it back from the holder, and not yet to what the config says.
+      const wasHeld = work.holder !== undefined && slotsOfHolder(work.holder).includes(slot);
+      const isKnown = (there.get(slot)?.sizeGiB ?? 0) > 0 || wasHeld || inputs.adopt === true;
       const isDisk = volumeOf(config, drive) !== undefined;
       if (!isDisk || !(isKnown || isDeepStrictEqual(observedOwnDisk({ ...disk, sizeGiB: 0 }, config), disk)))
         throw inTheWay(work, disk, config);
