@@ -26,7 +26,7 @@ export default async () => {
   const { config, resolved } = await resolveConfig(
     loadStackConfig(),
     loadStackConfig,
-    async () => (await readBefore()).chosen,
+    async () => (await readBefore()).past,
   );
   const run = await runPart(config);
   const { part, before } = run;

@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Choices } from "../config/resolved.ts";
 import { parseMark } from "../fleet/ownership.ts";
 import { type CloneInfo, storedClone } from "../providers/clone/cloneInfo.ts";
 import { type CloneState, VERSIONS } from "../providers/clone/state.ts";
 import { migrated } from "../providers/dynamic/states.ts";
-import { given } from "../providers/resolve/given.ts";
+import type { PreflightState } from "../providers/preflight/provider.ts";
+import type { Past } from "../providers/resolve/past.ts";
 
 type Outputs = Readonly<Record<string, unknown>>;
 
@@ -83,13 +83,11 @@ export class Before {
     return [...this.#resources].flatMap(([urn, outputs]) => (urn.split("::")[2]?.endsWith(type) ? [outputs] : []));
   }
 
-  /** What clones have of the ranges of their sets, by set and name. */
-  get chosen(): Choices {
-    const [preflight] = this.#ofType(":dynamic/golden-fleet:Preflight");
-    return given(
-      preflight?.chosen as Choices | undefined,
-      this.cloneStates.map(({ spec }) => spec),
-    );
+  /** What is known of earlier runs where the config leaves something to the cluster. */
+  get past(): Past {
+    const [preflight = {}] = this.#ofType(":dynamic/golden-fleet:Preflight");
+    const { fleetId, chosen = {}, existing = {} } = preflight as Partial<PreflightState>;
+    return { fleetId, remembered: chosen, existing, clones: this.cloneStates.map(({ spec }) => spec) };
   }
 
   /** An output of the stack, as the last run left it. */

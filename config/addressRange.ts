@@ -7,8 +7,8 @@ export interface AddressRange {
   size: number;
   /** The one at `index`, with the prefix: `10.0.0.21/24`. */
   at(index: number): string;
-  /** Whether an address with its prefix, such as `10.0.0.21/24`, is one of them. */
-  includes(cidr: string): boolean;
+  /** An address as one of them, with the range's prefix; undefined: it is none, whatever its own prefix. */
+  asOneOf(cidr: string): string | undefined;
 }
 
 const FAMILIES = {
@@ -33,11 +33,11 @@ export function parseRange(text: string, family: keyof typeof FAMILIES): Address
   return {
     size: Number(last - first) + 1,
     at: (index) => `${ipaddr.fromByteArray(toBytes(first + BigInt(index), bytes))}/${prefix}`,
-    includes: (cidr) => {
-      const [address = "", own] = cidr.split("/");
-      if (Number(own) !== prefix || !isAddress(address)) return false;
+    asOneOf: (cidr) => {
+      const [address = ""] = cidr.split("/");
+      if (!isAddress(address)) return undefined;
       const value = toNumber(ipaddr.parse(address).toByteArray());
-      return value >= first && value <= last;
+      return value >= first && value <= last ? `${address}/${prefix}` : undefined;
     },
   };
 }

@@ -45,6 +45,8 @@ export interface TemplateFacts {
   node: string;
   /** Hash of what tells this template from another one of the same VMID. */
   content: string;
+  /** Why it is not found any more; the rest is as it was found last. */
+  missing?: string;
   /** Its disks, the one that it boots from first. */
   disks: { drive: string; datastore: string; sizeGiB: number }[];
   /** Datastores of its other volumes: EFI, TPM, cloud-init. */
@@ -104,6 +106,7 @@ export function existingTemplate(path: string, found: TemplateFacts): ExistingTe
     },
     existing: {
       content,
+      ...(found.missing !== undefined && { missing: found.missing }),
       drives,
       bootDisk: disks[0]?.drive ?? "",
       diskDrives: disks.map(({ drive }) => drive),

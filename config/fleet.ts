@@ -26,6 +26,8 @@ export interface ExistingTemplate extends Omit<PlacedTemplate, "image"> {
   existing: {
     /** Hash of what tells this template from another one of the same VMID. */
     content: string;
+    /** Why it is not found any more; the rest is as it was found last, and no clone has to be made of it. */
+    missing?: string;
     /** The drive that it boots from, for example `scsi0`. */
     bootDisk: string;
     /** The drives of its disks, in the order of `disk` and `extraDisks`. */
@@ -50,6 +52,9 @@ export interface PlacedClone extends Omit<CloneConfig, "vmId" | "ip" | "cloudIni
   ip: string;
   /** The place in the config of a VMID that was chosen from a range. */
   vmIdFrom?: string;
+  /** The place in the config of an address that was chosen from a range. */
+  ipFrom?: string;
+  ip6From?: string;
   /** First-boot configurations over its template's: its set's, its own. */
   cloudInit?: readonly FirstBoot[];
   description: string;

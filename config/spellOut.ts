@@ -4,6 +4,7 @@ import type { CloneSet, PlacedClone } from "./fleet.ts";
 import { vmId as vmIdSchema } from "./formats.ts";
 import type { Problem } from "./problem.ts";
 import type { Chosen, OpenSet } from "./resolved.ts";
+import { hostOf } from "./rules/addresses.ts";
 
 /** A clone with what its set says, before anything is chosen from ranges. */
 type Draft = Omit<PlacedClone, "vmId" | "ip"> & { vmId?: number; ip?: string };
@@ -67,24 +68,35 @@ function common(config: CloneSetConfig) {
 
 const isStatic = (address: string | undefined): boolean => address?.includes("/") ?? false;
 
-/** A clone with what was chosen for it; undefined while it has no VMID. */
+/** A clone with what was chosen for it; undefined while anything is still to be chosen. */
 function finished(draft: Draft, set: CloneSetConfig, at: string, chosen: Chosen = {}): PlacedClone | undefined {
-  const vmId = draft.vmId ?? (set.vmIds === undefined ? undefined : chosen.vmId);
-  if (vmId === undefined) return undefined;
-  const ip = draft.ip ?? (set.ips === undefined ? undefined : chosen.ip) ?? "dhcp";
-  const ip6 = draft.ip6 ?? (set.ip6s === undefined ? undefined : chosen.ip6);
+  const { vmId = chosen.vmId, ip = set.ips === undefined ? "dhcp" : chosen.ip } = draft;
+  const { ip6 = set.ip6s === undefined ? undefined : chosen.ip6 } = draft;
+  if (vmId === undefined || ip === undefined || (ip6 === undefined && set.ip6s !== undefined)) return undefined;
   const { gateway = isStatic(ip) ? set.gateway : undefined, gateway6 = isStatic(ip6) ? set.gateway6 : undefined } =
     draft;
   return {
     ...draft,
     vmId,
     ...(draft.vmId === undefined && { vmIdFrom: `${at}.vmIds` }),
+    ...(draft.ip === undefined && set.ips !== undefined && { ipFrom: `${at}.ips` }),
+    ...(draft.ip6 === undefined && set.ip6s !== undefined && { ip6From: `${at}.ip6s` }),
     ip,
     ...(gateway !== undefined && { gateway }),
     ...(ip6 !== undefined && { ip6 }),
     ...(gateway6 !== undefined && { gateway6 }),
   };
 }
+
+/** What a clone has of addresses beside those that may be chosen: its gateways, and further interfaces. */
+const ownAddresses = ({ gateway, gateway6, nics }: Draft): (string | undefined)[] => [
+  gateway,
+  gateway6,
+  ...nics
+    .slice(1)
+    .flatMap((nic) => [nic.ip, nic.ip6, nic.gateway, nic.gateway6])
+    .filter((one) => one && /[.:]/.test(one)),
+];
 
 /** What a set leaves to the cluster; undefined: nothing. */
 function openSet(config: CloneSetConfig, drafts: readonly Draft[], at: string): OpenSet | undefined {
@@ -98,18 +110,18 @@ function openSet(config: CloneSetConfig, drafts: readonly Draft[], at: string): 
   if (!isOpen) return undefined;
   return {
     path: at,
-    clones: drafts.map(({ name, vmId, ip, ip6 }) => ({
+    clones: drafts.map(({ name, vmId, ip, ip6 }, index) => ({
       name,
+      ...("count" in config && { n: index + 1 }),
       ...(vmId !== undefined && { vmId }),
       ...(ip !== undefined && { ip }),
       ...(ip6 !== undefined && { ip6 }),
     })),
-    isCounted: "count" in config,
-    isClosed: createClones !== true,
+    makesNone: createClones !== true,
     ...(vmIds !== undefined && { vmIds }),
     ...(ips !== undefined && { ips }),
     ...(ip6s !== undefined && { ip6s }),
-    reserved: [gateway, gateway6].flatMap((one) => one ?? []),
+    reserved: [gateway, gateway6, ...drafts.flatMap(ownAddresses)].flatMap((one) => (one ? hostOf(one) : [])),
   };
 }
 

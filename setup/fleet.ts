@@ -10,7 +10,7 @@ import { plainLines } from "./fleet/line.ts";
 import { type Options, readOptions, runOf, UsageError } from "./fleet/options.ts";
 import { partOf } from "./fleet/part.ts";
 import { type ChosenStack, findStack, needed } from "./fleet/stack.ts";
-import { choicesOf } from "./fleet/stored.ts";
+import { pastOf } from "./fleet/stored.ts";
 import { USAGE } from "./fleet/usage.ts";
 
 /** What a command works with. */
@@ -56,7 +56,7 @@ async function selected(options: Options, stack: ChosenStack, { root, project, a
   const raw = { root, project, stack: stack.name, ...(await readConfig(ask, stack.name)) };
   const state = await readState(ask, stack.name);
   const load = (resolved?: Resolved) => stackConfigOf(raw, resolved);
-  const { config } = await resolveConfig(load(), load, () => choicesOf(state));
+  const { config } = await resolveConfig(load(), load, () => pastOf(state));
   const urns = state.map(({ urn }) => urn);
   const { args, notes } = partOf(run, options, config, urns);
   say(notes.map((note) => `# ${note}`));

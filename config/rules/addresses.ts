@@ -30,8 +30,8 @@ export function addressedOf({ templates, cloneSets }: Sources): Addressed[] {
 
 const isStatic = (address: string | undefined): address is string => address?.includes("/") ?? false;
 
-/** The address of `address/prefix` in its one canonical spelling. */
-export const hostOf = (cidr: string): string => ipaddr.parse(cidr.slice(0, cidr.indexOf("/"))).toNormalizedString();
+/** The address of `address/prefix`, or of an address alone, in its one canonical spelling. */
+export const hostOf = (cidr: string): string => ipaddr.parse(cidr.split("/")[0] ?? "").toNormalizedString();
 
 /** The network and the broadcast address of an IPv4 subnet; none where every address is a host's. */
 function notForHosts(address: ipaddr.IPv4 | ipaddr.IPv6, cidr: string, prefix: number): string[] {

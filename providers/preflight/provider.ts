@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import type { TemplateFacts } from "../../config/existing.ts";
 import type { Fleet } from "../../config/fleet.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { Choices, Resolved } from "../../config/resolved.ts";
@@ -33,6 +34,8 @@ export interface PreflightInputs {
   resolved?: Resolved;
   /** What clones were given from the ranges of their sets. */
   chosen?: Choices;
+  /** Templates that were made elsewhere, as they were found last. */
+  existing?: Record<string, TemplateFacts>;
   /** Random identity of this stack's state, chosen once and kept for ever. */
   fleetId?: string;
   /** The VMIDs of the config that were found to be free or ours. */
@@ -102,6 +105,7 @@ export async function preflight(
       ...wanted,
       fleetId,
       ...(resolved?.chosen && { chosen: resolved.chosen }),
+      ...(resolved?.existing && { existing: resolved.existing }),
       ...memoryOf(olds, { whole, work, part }),
       // Those that the run is not about have not been looked at.
       ...(part.isWhole ? { claims } : olds.claims !== undefined && { claims: olds.claims }),
@@ -135,6 +139,7 @@ export const provider: Handlers<PreflightInputs, PreflightState> = {
       "claims",
       "templateNames",
       "chosen",
+      "existing",
     ]);
     return { changes: changed.length > 0, replaces: [] };
   },

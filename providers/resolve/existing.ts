@@ -30,7 +30,7 @@ function matches({ vmId, name, node, tags = [] }: ExistingQuery, guest: GuestEnt
   );
 }
 
-const named = ({ vmid, name = "", node }: GuestEntry): string => `${vmid} "${name}" on node ${node}`;
+const named = ({ vmid, name, node }: GuestEntry): string => `${vmid}${name ? ` "${name}"` : ""} on node ${node}`;
 
 /** The one guest that is meant, or why there is none. */
 function meant(query: ExistingQuery, guests: readonly GuestEntry[]): GuestEntry | string {
@@ -46,6 +46,7 @@ function meant(query: ExistingQuery, guests: readonly GuestEntry[]): GuestEntry 
   return `found ${said(query)}, which ${found.length} templates have: ${list(found.slice(0, NAMED).map(named))}${rest}; expected what one alone has, for example its vmId`;
 }
 
+/** @returns a text: why it is not found */
 async function lookUp(
   client: PveClient,
   query: ExistingQuery,
@@ -66,18 +67,25 @@ async function lookUp(
   }
 }
 
-/** The templates that were made elsewhere. Nothing is changed on them, now or later. */
+/**
+ * The templates that were made elsewhere. Nothing is changed on them, now or later.
+ *
+ * @param last those of which no clone has to be made, as they were found last: they may be gone, or on a node that is down
+ */
 export async function existingTemplates(
   client: PveClient,
   wanted: Open["existing"],
   guests: readonly GuestEntry[],
+  last: Readonly<Record<string, TemplateFacts>> = {},
 ): Promise<{ existing: Record<string, TemplateFacts>; problems: Problem[] }> {
   const existing: Record<string, TemplateFacts> = {};
   const problems: Problem[] = [];
   for (const [key, { path, query }] of Object.entries(wanted)) {
     const found = await lookUp(client, query, guests);
-    if (typeof found === "string") problems.push({ path, message: found });
-    else existing[key] = found;
+    const known = last[key];
+    if (typeof found !== "string") existing[key] = found;
+    else if (known) existing[key] = { ...known, missing: found };
+    else problems.push({ path, message: found });
   }
   return { existing, problems };
 }

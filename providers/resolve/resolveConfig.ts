@@ -1,8 +1,10 @@
 import type { LoadedConfig } from "../../config/load.ts";
 import type { Problem } from "../../config/problem.ts";
-import type { Choices, Open, Resolved } from "../../config/resolved.ts";
+import type { Open, Resolved } from "../../config/resolved.ts";
+import { ProxmoxError } from "../../proxmox/errors.ts";
 import { clientOf } from "../run/connect.ts";
 import { connectionOf } from "../run/connection.ts";
+import { NOTHING_BEFORE, type Past } from "./past.ts";
 import { resolve } from "./resolve.ts";
 
 /** What is said where the cluster could not be asked. */
@@ -17,22 +19,23 @@ function unasked({ existing, sets }: Open, { message }: Error): Problem[] {
  * found is among its problems.
  *
  * @param reload reads the config again with that
- * @param before what clones were given from ranges in earlier runs
+ * @param past what the state says of earlier runs
  */
 export async function resolveConfig<T extends LoadedConfig>(
   config: T,
   reload: (resolved: Resolved) => T,
-  before: () => Choices | Promise<Choices>,
+  past: () => Past | Promise<Past>,
 ): Promise<{ config: T; resolved: Resolved }> {
   const { open, cluster, login } = config;
   if (!open || !cluster || !login) return { config, resolved: {} };
-  try {
-    const had = Object.keys(open.sets).length > 0 ? await before() : {};
-    const client = clientOf(connectionOf({ cluster, login }));
-    const { resolved, problems } = await resolve(client, { ...config, open }, had);
-    const whole = reload(resolved);
-    return { config: { ...whole, problems: [...whole.problems, ...problems] }, resolved };
-  } catch (error) {
-    return { config: { ...config, problems: [...config.problems, ...unasked(open, error as Error)] }, resolved: {} };
-  }
+  const client = clientOf(connectionOf({ cluster, login }));
+  const before = (await past()) ?? NOTHING_BEFORE;
+  const found = await resolve(client, { ...config, open }, before).catch((error: Error) => {
+    if (error instanceof ProxmoxError) return unasked(open, error);
+    throw error;
+  });
+  if (Array.isArray(found)) return { config: { ...config, problems: [...config.problems, ...found] }, resolved: {} };
+  const { resolved, problems } = found;
+  const whole = reload(resolved);
+  return { config: { ...whole, problems: [...whole.problems, ...problems] }, resolved };
 }

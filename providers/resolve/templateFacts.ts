@@ -1,7 +1,6 @@
 import type { Gpu } from "../../config/devices.ts";
 import type { TemplateFacts } from "../../config/existing.ts";
 import { contentHash } from "../../fleet/contentHash.ts";
-import { parseMark } from "../../fleet/ownership.ts";
 import { cloudInitVolume, datastoreOf, diskVolumes, sizeOf } from "../../proxmox/disks.ts";
 import type { GuestConfig } from "../../proxmox/guests.ts";
 import { parseProperties } from "../../proxmox/propertyString.ts";
@@ -33,12 +32,10 @@ function gpuOf(value: unknown): Gpu {
 }
 
 /**
- * What tells this template from another one of the same VMID: a golden template's content, else its UUID and the time of its
- * making. A tool that makes it anew gives it others.
+ * What tells this template from another one of the same VMID: its UUID and the time of its making. Whoever makes it anew gives it
+ * others. Its notes, which anybody may edit, do not count.
  */
-function contentOf(config: GuestConfig, vmId: number): string {
-  const mark = parseMark(config.description, vmId);
-  if (mark?.vmId === vmId) return mark.content;
+function contentOf(config: GuestConfig): string {
   const uuid = parseProperties(config.smbios1).get("uuid");
   const made = parseProperties(config.meta).get("ctime");
   return contentHash(uuid === undefined && made === undefined ? { disks: diskVolumes(config) } : { uuid, made });
@@ -59,7 +56,7 @@ export function templateFacts({ vmId, node }: { vmId: number; node: string }, co
     vmId,
     name: String(config.name ?? `VM ${vmId}`),
     node,
-    content: contentOf(config, vmId),
+    content: contentOf(config),
     disks: sorted.map((drive) => ({
       drive,
       datastore: datastoreOf(volumes[drive] ?? ""),

@@ -6,7 +6,7 @@ import { hasFailed, wholeReport } from "../../providers/preflight/report.ts";
 import { resolveConfig } from "../../providers/resolve/resolveConfig.ts";
 import type { PlainConfig, StoredResource } from "./cli.ts";
 import { shortName } from "./stack.ts";
-import { choicesOf } from "./stored.ts";
+import { pastOf } from "./stored.ts";
 
 export interface DoctorArgs {
   /** Folder of Pulumi.yaml. */
@@ -35,7 +35,7 @@ export async function examine({
   const scope = { project, stack: shortName(stack) };
   const statusUrn = resourceUrn(scope, "Preflight", "preflight");
   const load = (found?: Resolved) => stackConfigOf({ root, ...scope, ...config }, found);
-  const { config: whole, resolved } = await resolveConfig(load(), load, () => choicesOf(state));
+  const { config: whole, resolved } = await resolveConfig(load(), load, () => pastOf(state));
   const { problems } = whole;
   const reader = { get: (key: string) => config.values[`${project}:${key}`] };
   const { results } = await preflight(reader, memory(state, statusUrn), { statusUrn, problems, resolved });

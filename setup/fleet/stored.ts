@@ -1,5 +1,5 @@
-import type { Choices } from "../../config/resolved.ts";
-import { type GivenClone, given } from "../../providers/resolve/given.ts";
+import type { PreflightInputs } from "../../providers/preflight/provider.ts";
+import type { Past, PastClone } from "../../providers/resolve/past.ts";
 import type { StoredResource } from "./cli.ts";
 import type { Stage } from "./stages.ts";
 
@@ -40,10 +40,11 @@ export function inState(urns: readonly string[]): InState {
   };
 }
 
-/** What clones have of the ranges of their sets. */
-export function choicesOf(state: readonly StoredResource[]): Choices {
+/** What is known of earlier runs where the config leaves something to the cluster. */
+export function pastOf(state: readonly StoredResource[]): Past {
   const inputsOf = (type: string) =>
     state.flatMap(({ urn, inputs }) => (urn.includes(`dynamic/golden-fleet:${type}::`) && inputs ? [inputs] : []));
-  const [preflight] = inputsOf("Preflight");
-  return given(preflight?.chosen as Choices | undefined, inputsOf("Clone") as unknown as GivenClone[]);
+  const [preflight = {}] = inputsOf("Preflight");
+  const { fleetId, chosen = {}, existing = {} } = preflight as Partial<PreflightInputs>;
+  return { fleetId, remembered: chosen, existing, clones: inputsOf("Clone") as unknown as PastClone[] };
 }

@@ -1,5 +1,5 @@
 import { ownerOf } from "../../../../fleet/ownership.ts";
-import { type Check, each, fail, orPass } from "../../finding.ts";
+import { type Check, each, fail, orPass, warn } from "../../finding.ts";
 
 /** A template that was made elsewhere is not this stack's own, which is deleted when its key leaves the config. */
 export const existingTemplate: Check = {
@@ -9,7 +9,9 @@ export const existingTemplate: Check = {
     const wanted = Object.values(facts.whole.existing);
     if (wanted.length === 0) return [];
     const guests = new Map((await facts.guests()).map((guest) => [guest.vmid, guest]));
-    const problems = await each(wanted, async ({ vmId, path }) => {
+    const problems = await each(wanted, async ({ vmId, path, existing: { missing } }) => {
+      const stays = "its clones stay as they are, and no new one can be made";
+      if (missing !== undefined) return [warn(`${missing}; ${stays}`, { path: `${path}.existing` })];
       const guest = guests.get(vmId);
       const config = guest && (await facts.guestConfig(guest));
       if (typeof config !== "object" || ownerOf(config.description, vmId, facts.fleetId) !== "ours") return [];
