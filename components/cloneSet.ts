@@ -31,6 +31,8 @@ export interface Source {
   content: pulumi.Input<string>;
   /** PVE's `cicustom` of clones that are made of it; undefined: they keep the template's. */
   cicustom?: pulumi.Input<string> | undefined;
+  /** PVE's `cicustom` of the template itself, which PVE copies into its clones. */
+  inherited?: pulumi.Input<string> | undefined;
   /** The run leaves it as it is, whatever its config says. */
   stays?: boolean;
 }
@@ -44,13 +46,14 @@ export function sourcesOf(
   const elsewhere = existing[key];
   if (elsewhere) {
     const { node, vmId } = elsewhere;
-    return [{ node, template: elsewhere, vmId, content: elsewhere.existing.content }];
+    const { content, cicustom: inherited } = elsewhere.existing;
+    return [{ node, template: elsewhere, vmId, content, inherited }];
   }
   const [first, ...more] = Object.values(replicasOf(templates, key)).flatMap((replica): Source[] => {
     const [template, resource] = [templates[replica], made.get(replica)];
     if (!template || !resource) return [];
-    const { vmId, contentHash: content, cloneCicustom: cicustom, stays } = resource;
-    return [{ node: template.node, template, vmId, content, cicustom, stays }];
+    const { vmId, contentHash: content, cloneCicustom: cicustom, cicustom: inherited, stays } = resource;
+    return [{ node: template.node, template, vmId, content, cicustom, inherited, stays }];
   });
   if (!first) throw new Error(`there is no template "${key}"`);
   return [first, ...more];
@@ -130,11 +133,15 @@ function ownDisks({ extraDisks = [], keepDisks }: PlacedClone, template: CloneSo
 }
 
 /** What clones of a source boot with; undefined: what PVE copies of the template. */
-function cicustomOf({ node, cicustom }: Source, boot: CloneBoot | undefined, snippets: CloneSnippets | undefined) {
+function cicustomOf(
+  { node, cicustom, inherited }: Source,
+  boot: CloneBoot | undefined,
+  snippets: CloneSnippets | undefined,
+) {
   const own = boot && snippets ? snippets.of(boot, node) : undefined;
   if (!own || own.size === 0) return cicustom;
   const volumes = Object.fromEntries([...own].map(([kind, { volumeId }]) => [kind, volumeId]));
-  return pulumi.all([cicustom, volumes]).apply(([inherited, mine]) => withSnippets(inherited, mine));
+  return pulumi.all([cicustom ?? inherited, volumes]).apply(([template, mine]) => withSnippets(template, mine));
 }
 
 /** The nodes that a clone may be on. With `spread` each clone of a set begins with another one. */
@@ -237,6 +244,7 @@ export class CloneSet extends pulumi.ComponentResource {
             snapshotDays: set.snapshotBefore && set.snapshotKeepDays,
             adopt: clone.adopt,
             keep: set.keep,
+            staysOnNode: template.existing && !set.namesNodes && clone.node === undefined ? (true as const) : undefined,
             firstBoot: boot?.content,
             account: boot?.account,
             pveInstanceId: takesNewInstances(sources, boot) ? (true as const) : undefined,
@@ -282,7 +290,7 @@ export class CloneSet extends pulumi.ComponentResource {
           // The engine refuses what would delete the VM at preview, before anything is done.
           ...(clone.protection && { protect: true }),
           // Inputs are in the state as `spec`, where the engine does not know them again.
-          ...((anySecret(fleet.secrets, [...described, ...(rotateKeys ? accounts : [])]) || hasSecretAccount) && {
+          ...(anySecret(fleet.secrets, [...described, ...(rotateKeys ? accounts : [])]) && {
             additionalSecretOutputs: ["spec"],
           }),
           ...(files.length > 0 && { dependsOn: files }),

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type CloneSet, type Fleet, sourcesIn } from "../config/fleet.ts";
 import { replicasOf } from "../config/replicas.ts";
 import type { SnippetKind } from "../config/rules/firstBoot.ts";
-import { type CloneBoot, cloneBoot } from "../fleet/cloneBoot.ts";
+import { type CloneBoot, CloneBoots } from "../fleet/cloneBoot.ts";
 import { snippetSources } from "../fleet/cloudInit/sources.ts";
 import { contentHash } from "../fleet/contentHash.ts";
 import { fleetTag } from "../fleet/tags.ts";
@@ -36,14 +36,17 @@ type Config = Pick<Fleet, "templates" | "existing" | "cloneSets">;
 /** The first boots of clones that say more than their template, by VMID. */
 export function cloneBoots(config: Config): Map<number, CloneBoot> {
   const sources = sourcesIn(config);
+  // A set that is kept as it is boots nothing.
+  const sets = Object.values(config.cloneSets).filter(({ keep }) => !keep);
   return new Map(
-    Object.values(config.cloneSets).flatMap((set) =>
-      set.clones.flatMap((clone, index): [number, CloneBoot][] => {
+    sets.flatMap((set) => {
+      const boots = new CloneBoots();
+      return set.clones.flatMap((clone, index): [number, CloneBoot][] => {
         const template = sources[set.template];
-        const boot = template && cloneBoot(clone, index + 1, template);
+        const boot = template && boots.of(clone, index + 1, template);
         return boot ? [[clone.vmId, boot]] : [];
-      }),
-    ),
+      });
+    }),
   );
 }
 
@@ -51,14 +54,19 @@ export function cloneBoots(config: Config): Map<number, CloneBoot> {
 const placesOf = (kind: SnippetKind, key: string, set: CloneSet, path: string, config: Config): string[] =>
   [sourcesIn(config)[set.template]?.path ?? "", `cloneSets.${key}`, path].flatMap((at) => snippetSources(kind, at));
 
+/** The nodes of the template that clones on some nodes are made from. */
+function templateNodes(config: Config, template: string, nodes: readonly string[]): string[] {
+  const all = Object.keys(replicasOf(sourcesIn(config), template));
+  return [...new Set(nodes.flatMap((node) => (all.includes(node) ? node : (all[0] ?? []))))];
+}
+
 /** Every text once for each node that it is needed on: clones are many, and mostly alike. */
 function textsOf(config: Config, boots: ReadonlyMap<number, CloneBoot>, { secrets }: FleetContext): Map<string, Text> {
   const all = new Map<string, Text>();
   for (const [key, set] of Object.entries(config.cloneSets)) {
-    const nodes = Object.keys(replicasOf(sourcesIn(config), set.template));
-    for (const { vmId, path } of set.clones)
+    for (const { vmId, path, node: own } of set.clones)
       for (const { kind, text } of boots.get(vmId)?.snippets ?? [])
-        for (const node of nodes) {
+        for (const node of templateNodes(config, set.template, own === undefined ? set.nodes : [own])) {
           const id = keyOf({ node, kind, text });
           const secret = all.get(id)?.secret || anySecret(secrets, placesOf(kind, key, set, path, config));
           all.set(id, { node, kind, text, secret });

@@ -22,6 +22,8 @@ export interface TemplateSnippets {
   ids: ReadonlyMap<Kind, pulumi.Output<string>>;
   /** All resources that make the files. */
   resources: pulumi.Resource[];
+  /** PVE's `cicustom` of the template; undefined: it has none. */
+  cicustom: pulumi.Output<string> | undefined;
   /** PVE's `cicustom` of the clones; undefined: it is the template's. */
   cloneCicustom: pulumi.Output<string> | undefined;
 }
@@ -39,7 +41,7 @@ export function templateSnippets(
   stays: boolean,
 ): TemplateSnippets {
   const { vmId, node, path, makeTemplate } = template;
-  if (!usesSnippets(template)) return { ids: new Map(), resources: [], cloneCicustom: undefined };
+  if (!usesSnippets(template)) return { ids: new Map(), resources: [], cicustom: undefined, cloneCicustom: undefined };
   const datastore = cluster.datastores.snippets;
   const texts = templateNames.apply((names) => ({
     ...renderSnippets(template, names),
@@ -98,5 +100,9 @@ export function templateSnippets(
   const cloneCicustom =
     clones &&
     pulumi.interpolate`user=${user},vendor=${clones}${meta ? pulumi.interpolate`,meta=${meta}` : ""}${network ? pulumi.interpolate`,network=${network}` : ""}`;
-  return { ids, resources, cloneCicustom };
+  const named = [...own].filter(([kind]) => kind !== "clones");
+  const cicustom = pulumi
+    .all(named.map(([, id]) => id))
+    .apply((all) => all.map((id, index) => `${named[index]?.[0]}=${id}`).join(","));
+  return { ids, resources, cicustom, cloneCicustom };
 }

@@ -93,6 +93,8 @@ export class VmTemplate extends pulumi.ComponentResource {
   /** Volume ids of the snippets. */
   readonly snippetIds: pulumi.Output<string[]>;
   readonly isTemplate: pulumi.Output<boolean>;
+  /** PVE's `cicustom` of it; undefined: it has no snippets. */
+  readonly cicustom: pulumi.Output<string> | undefined;
   /** PVE's `cicustom` of clones that are made of it; undefined: they keep the template's. */
   readonly cloneCicustom: pulumi.Output<string> | undefined;
   /** Hash of all that the template is made from. */
@@ -171,6 +173,7 @@ export class VmTemplate extends pulumi.ComponentResource {
     this.name = vm.name;
     this.nodeName = vm.nodeName;
     this.contentHash = content.apply((hash) => stays?.content ?? hash);
+    this.cicustom = snippets.cicustom;
     this.cloneCicustom = snippets.cloneCicustom;
     this.snippetIds = pulumi.all([...snippets.ids.values()]);
     this.image = pulumi

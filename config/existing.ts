@@ -45,6 +45,8 @@ export interface TemplateFacts {
   node: string;
   /** Hash of what tells this template from another one of the same VMID. */
   content: string;
+  /** By what it was found. */
+  query?: ExistingQuery;
   /** Why it is not found any more; the rest is as it was found last. */
   missing?: string;
   /** Its disks, the one that it boots from first. */
@@ -57,6 +59,10 @@ export interface TemplateFacts {
   cicustom?: string;
   /** PVE's `ciuser` of it. */
   user?: string;
+  /** PVE's `sshkeys` of it, a line each. */
+  publicKeys?: string[];
+  /** It has a password (PVE: `cipassword`), which PVE shows to nobody. */
+  hasPassword?: true;
   nics: { bridge: string; vlan?: number }[];
   gpus: Gpu[];
   cores: number;
@@ -103,6 +109,7 @@ export function existingTemplate(path: string, found: TemplateFacts): ExistingTe
       ...defaults.cloudInit,
       snippets: /(^|,)user=/.test(cicustom ?? ""),
       ...(found.user !== undefined && { user: found.user }),
+      ...(found.publicKeys && { sshPublicKeys: found.publicKeys }),
     },
     existing: {
       content,
@@ -112,6 +119,7 @@ export function existingTemplate(path: string, found: TemplateFacts): ExistingTe
       diskDrives: disks.map(({ drive }) => drive),
       ...(datastores.cloudInit !== undefined && { cloudInitDatastore: datastores.cloudInit }),
       ...(cicustom !== undefined && { cicustom }),
+      ...(found.hasPassword && { hasPassword: true as const }),
     },
   };
 }

@@ -38,6 +38,8 @@ export interface ExistingTemplate extends Omit<PlacedTemplate, "image"> {
     cloudInitDatastore?: string;
     /** PVE's `cicustom` of it, which its clones inherit. */
     cicustom?: string;
+    /** It has a password (PVE: `cipassword`), which PVE shows to nobody. */
+    hasPassword?: true;
   };
 }
 
@@ -87,6 +89,8 @@ export interface CloneSet
   keep?: true;
   /** Nodes that clones without a node of their own may run on: the set's, or else the template's. */
   nodes: string[];
+  /** The config itself says `nodes`. */
+  namesNodes?: true;
   clones: PlacedClone[];
 }
 

@@ -12,7 +12,7 @@ import { originals, placed, replicasOf } from "./replicas.ts";
 import type { Open, Resolved } from "./resolved.ts";
 import { effectiveAddresses, validAddresses } from "./rules/addresses.ts";
 import { fitting } from "./rules/cloneSets.ts";
-import { carried } from "./rules/existing.ts";
+import { carried, coveredBoots } from "./rules/existing.ts";
 import { firstBoots } from "./rules/firstBoot.ts";
 import { hardware } from "./rules/hardware.ts";
 import { importable } from "./rules/image.ts";
@@ -179,6 +179,7 @@ export function loadConfig(
     ...rotatable(partial),
     ...uniqueMacs(partial),
     ...carried(partial),
+    ...coveredBoots(partial),
     ...firstBoots(partial, cluster, usableLogin),
   );
   for (const [, template] of originals(templates)) {

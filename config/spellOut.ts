@@ -48,9 +48,15 @@ export function spellOut(
       : config.clones.map((clone, index) => placed(clone, config, `${at}.clones[${index}]`));
   problems.push(...withoutVmId(config, drafts), ...idleGateways(config, drafts, at));
   const clones = drafts.flatMap((draft) => finished(draft, config, at, chosen[draft.name]) ?? []);
-  const { createClones, nodes = [...templateNodes], ...rest } = common(config);
+  const { createClones, nodes, ...rest } = common(config);
   const kept = createClones === "keep" && ({ keep: true, onTemplateChange: "ignore" } as const);
-  const set = { ...rest, ...kept, nodes, clones };
+  const set = {
+    ...rest,
+    ...kept,
+    nodes: nodes ?? [...templateNodes],
+    ...(nodes && { namesNodes: true as const }),
+    clones,
+  };
   const open = openSet(config, drafts, at);
   return { set, problems, ...(open && { open }) };
 }

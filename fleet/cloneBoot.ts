@@ -1,5 +1,5 @@
 import type { CloudInit, FirstBoot } from "../config/cloudInit.ts";
-import { type CloneWords, fill } from "../config/fill.ts";
+import { type CloneWords, filled, wordsOf } from "../config/fill.ts";
 import type { CloneSource, PlacedClone } from "../config/fleet.ts";
 import { ownAccount, ownSnippets, type SnippetKind } from "../config/rules/firstBoot.ts";
 import { publicKeys } from "../config/rules/keys.ts";
@@ -16,7 +16,7 @@ export interface Account {
   ciuser?: string;
   /** SHA-512 crypt hash. */
   cipassword?: string;
-  /** Lines of authorized_keys, URL-encoded, as PVE wants them. */
+  /** Lines of authorized_keys, URL-encoded, as PVE wants them; empty: the template's are taken away. */
   sshkeys?: string;
 }
 
@@ -27,8 +27,8 @@ export interface CloneBoot {
   /** The snippets of its own. */
   snippets: { kind: SnippetKind; text: string }[];
   account?: Account;
-  /** Hash of what the config says, whatever stands for the clone's own name and address in it. */
-  content: string;
+  /** Hash of what the config says, whatever stands for the clone's own name and address in it; missing: nothing but DNS. */
+  content?: string;
 }
 
 /** Windows' cloudbase-init does not read the SMBIOS serial, by which a clone keeps its instance. */
@@ -38,7 +38,7 @@ const hostOf = (address: string | undefined): string | undefined =>
   address?.includes("/") ? address.slice(0, address.indexOf("/")) : undefined;
 
 /** @param n its place in its set, from 1 */
-export function wordsOf({ name, vmId, ip, ip6 }: PlacedClone, n: number): CloneWords {
+function cloneWords({ name, vmId, ip, ip6 }: PlacedClone, n: number): CloneWords {
   const address = hostOf(ip) ?? hostOf(ip6);
   return { name, vmId, n, ...(address !== undefined && { ip: address }) };
 }
@@ -47,12 +47,14 @@ export function wordsOf({ name, vmId, ip, ip6 }: PlacedClone, n: number): CloneW
 const hashes = new Map<string, string>();
 
 /** The salt has nothing of the password, and stays when keys of the config change. */
-function hashOf(password: string, { vmId }: CloneSource): string {
-  const key = `${vmId} ${password}`;
-  const hash = hashes.get(key) ?? hashPassword(password, `clones of VM ${vmId}`);
+function hashOf(password: string, salt: string): string {
+  const key = `${salt} ${password}`;
+  const hash = hashes.get(key) ?? hashPassword(password, salt);
   hashes.set(key, hash);
   return hash;
 }
+
+const saltOf = ({ vmId }: Pick<CloneSource, "vmId">): string => `clones of VM ${vmId}`;
 
 const keysOf = (own: FirstBoot): string[] => publicKeys(own, "").keys;
 
@@ -61,7 +63,7 @@ function accountOf(own: FirstBoot, template: CloneSource): Account {
   const hasKeys = own.sshPublicKeys !== undefined || own.sshPublicKeyFile !== undefined;
   return {
     ...(own.user !== undefined && { ciuser: own.user }),
-    ...(own.password !== undefined && { cipassword: hashOf(own.password, template) }),
+    ...(own.password !== undefined && { cipassword: hashOf(own.password, saltOf(template)) }),
     ...(hasKeys && { sshkeys: encodeURIComponent(keysOf(own).join("\n")) }),
   };
 }
@@ -77,18 +79,29 @@ function render(kind: SnippetKind, cloudInit: CloudInit, template: CloneSource):
   const { password } = cloudInit;
   return renderUserData(cloudInit, {
     publicKeys: keysOf(cloudInit),
-    ...(password !== undefined && { passwordHash: hashOf(password, template) }),
+    ...(password !== undefined && { passwordHash: hashOf(password, saltOf(template)) }),
   });
 }
 
-/** What the config says of a first boot, with nothing in it that is a secret in plain text, and files as what is in them. */
-function contentOf(layers: readonly FirstBoot[], template: CloneSource): string {
-  const own = layers.map(({ password, sshPublicKeyFile: _file, sshPublicKeys: _keys, dns: _dns, ...rest }, index) => ({
-    ...rest,
-    password: password === undefined ? undefined : hashOf(password, template),
-    keys: keysOf(layers[index] ?? {}),
-  }));
-  return contentHash(own);
+const saysNothing = (value: unknown): boolean =>
+  value === undefined || (typeof value === "object" && value !== null && Object.keys(value).length === 0);
+
+/**
+ * Hash of what set and clone say together, with nothing in it that is a secret in plain text, and files as what is in them. DNS is not
+ * of the first boot: a guest takes it over later, too.
+ *
+ * @returns undefined if they say nothing
+ */
+function contentOf(own: FirstBoot): string | undefined {
+  const { password, sshPublicKeyFile, sshPublicKeys, dns: _dns, ...rest } = own;
+  const hasKeys = sshPublicKeyFile !== undefined || sshPublicKeys !== undefined;
+  const said = Object.entries(rest).filter(([, value]) => !saysNothing(value));
+  if (said.length === 0 && password === undefined && !hasKeys) return undefined;
+  return contentHash({
+    ...Object.fromEntries(said),
+    ...(password !== undefined && { password: hashOf(password, "first boot") }),
+    ...(hasKeys && { keys: keysOf(own) }),
+  });
 }
 
 /** A clone's first-boot configuration: its template's, with its set's and its own over it. */
@@ -97,22 +110,38 @@ export const firstBootOf = (
   clone: Pick<PlacedClone, "cloudInit">,
 ): CloudInit => (clone.cloudInit ?? []).reduce<CloudInit>((under, above) => over(under, above), cloudInit);
 
-/**
- * What a clone's first boot is where its set or itself says more than its template; undefined: it is the template's.
- *
- * @param n its place in its set, from 1
- */
-export function cloneBoot(clone: PlacedClone, n: number, template: CloneSource): CloneBoot | undefined {
-  const layers = (clone.cloudInit ?? []).map(inlined);
-  if (layers.length === 0) return undefined;
-  const filled = layers.map((layer) => fill(layer, wordsOf(clone, n)));
-  const own = filled.reduce<FirstBoot>((under, above) => over(under, above), {});
+function bootOf(layers: readonly FirstBoot[], words: CloneWords, template: CloneSource): CloneBoot {
+  const said = layers.reduce<FirstBoot>((under, above) => over(under, above), {});
+  const own = filled(said, words);
   const cloudInit = over(template.cloudInit, own);
   const account = ownAccount(layers, template) ? accountOf(own, template) : undefined;
+  const content = contentOf(said);
   return {
     cloudInit,
     snippets: ownSnippets(layers, template).map((kind) => ({ kind, text: render(kind, cloudInit, template) })),
     ...(account && { account }),
-    content: contentOf(layers, template),
+    ...(content !== undefined && { content }),
   };
+}
+
+/** First boots by what set and clone say of them: most clones of a set have the same one. */
+export class CloneBoots {
+  readonly #alike = new Map<FirstBoot, CloneBoot>();
+
+  /**
+   * What a clone's first boot is where its set or itself says more than its template; undefined: it is the template's.
+   *
+   * @param n its place in its set, from 1
+   */
+  of(clone: PlacedClone, n: number, template: CloneSource): CloneBoot | undefined {
+    const { cloudInit = [] } = clone;
+    const [set, own] = cloudInit;
+    if (set === undefined) return undefined;
+    const layers = cloudInit.map(inlined);
+    const words = cloneWords(clone, n);
+    if (own !== undefined || layers.some((layer) => wordsOf(layer).size > 0)) return bootOf(layers, words, template);
+    const known = this.#alike.get(set) ?? bootOf(layers, words, template);
+    this.#alike.set(set, known);
+    return known;
+  }
 }

@@ -48,7 +48,7 @@ describe("a template that was made elsewhere", () => {
 
   it("of another make is another template to its clones, who move to it if their set says so", async () => {
     await control().patchConfig(900, { set: { smbios1: "uuid=11111111-2222-4333-8444-555555555555" }, delete: [] });
-    expect(stepsOf(await up())).toEqual([]);
+    expect(stepsOf(await up())).toEqual(["update preflight"]);
     const disks = { extraDisks: [{ sizeGiB: 2 }], keepDisks: true };
     await configure({ debian }, set({ diskGiB: 8, memoryMiB: 2048, ...disks }));
     expect(stepsOf(await up())).toContain("update vm-9301");
@@ -101,6 +101,38 @@ describe("a template that was made elsewhere", () => {
     await project.configure((config) => {
       config.cluster.endpoint = endpoint;
     });
+  });
+
+  it("that has snippets and notes of its own keeps them; its notes are nobody's identity", async () => {
+    await configure({ debian }, set({ diskGiB: 8, memoryMiB: 2048, onTemplateChange: "replace" }));
+    await up();
+    const cicustom = "network=local:snippets/net.yaml";
+    await control().patchConfig(900, { set: { description: "Ask Mia first." }, delete: [] });
+    expect(stepsOf(await up())).toEqual([]);
+    await control().patchConfig(900, { set: { cicustom }, delete: [] });
+    const refused = await project.pulumi("preview");
+    expect([refused.code === 0, refused.output]).toEqual([false, expect.stringMatching(/10\.0\.0\.31\/24.*net\.yaml/)]);
+    await control().patchConfig(900, { set: {}, delete: ["cicustom", "description"] });
+  });
+
+  it("that is gone stops nothing, as long as no clone has to be made of it", async () => {
+    const { name, config } = (await vms())[900] ?? {};
+    await control().patchConfig(900, { set: {}, delete: ["template"] });
+    await configure({ debian: { existing: { vmId: 900 } } }, set({ diskGiB: 8, memoryMiB: 3072 }));
+    const run = await up();
+    expect(run.code, run.output).toBe(0);
+    expect(run.output).toMatch(/no template; expected one.*its clones stay as they are, and no new one can be made/);
+    expect(stepsOf(run)).toContain("update vm-9301");
+    await configure(
+      { debian: { existing: { vmId: 900 } } },
+      {
+        db: { template: "debian", clones: [{ name: "db-2", vmId: 9302 }] },
+      },
+    );
+    expect((await project.pulumi("preview")).output).toMatch(/FAIL config: templates\.debian\.existing: found VM 900/);
+    await control().patchConfig(900, { set: { template: 1 }, delete: [] });
+    expect((await vms())[900]).toMatchObject({ name, config: { scsi0: config?.scsi0 } });
+    await configure({ debian }, set({ diskGiB: 8, memoryMiB: 3072 }));
   });
 
   it("without a cloud-init drive carries no addresses", async () => {
@@ -198,6 +230,18 @@ describe("VMIDs and addresses from ranges", () => {
       [0, 1, 2, 3, 4, 5].map((n) => `${9400 + n} kill-${n + 1}`),
     );
     expect(stepsOf(await up())).toEqual([]);
+  });
+
+  it("stay as they are when a range is changed, nothing is made, and it is changed back", async () => {
+    const before = await made();
+    const config = ranged({ count: 6, namePattern: "kill-{n}" });
+    await configure({ debian }, { kill: { ...config.web, vmIds: "9500-9549" } });
+    // Pulumi refuses what would delete the clones, after preflight has stored its choice.
+    const part = await up(["--target", "**Preflight::preflight"]);
+    expect(part.output).toContain("kill-1 VMID 9500");
+    await configure({ debian }, { kill: { ...config.web, vmIds: "9400-9449" } });
+    expect(stepsOf(await up()).filter((step) => !step.endsWith("preflight"))).toEqual([]);
+    expect(await made()).toEqual(before);
   });
 
   it("that are too few are told before anything is changed", async () => {

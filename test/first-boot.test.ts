@@ -191,6 +191,18 @@ describe("by Proxmox VE's own fields, without SSH", () => {
     expect(refresh.changes.update, refresh.output).toBeUndefined();
   });
 
+  it("are in no state any more when the config does not have them", async () => {
+    await project.configure((config) => {
+      const { cloudInit: _, ...rest } = db({}).db;
+      Object.assign(config, { templates, cloneSets: { db: rest } });
+    });
+    const run = await up();
+    expect(run.code, run.output).toBe(0);
+    expect(run.output).not.toContain("made anew");
+    expect(await project.state()).not.toContain("$6$");
+    expect(stepsOf(await up())).toEqual([]);
+  });
+
   it("are all that there is: more needs SSH, and is refused", async () => {
     await project.configure((config) => Object.assign(config, { templates, cloneSets: db({ packages: ["nginx"] }) }));
     const run = await project.pulumi("preview");

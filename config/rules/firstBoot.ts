@@ -1,6 +1,6 @@
 import type { FirstBoot } from "../cloudInit.ts";
 import type { Cluster } from "../cluster.ts";
-import { wordsIn } from "../fill.ts";
+import { wordsIn, wordsOf } from "../fill.ts";
 import { type CloneSet, type CloneSource, type Fleet, type PlacedClone, placeOf, sourcesIn } from "../fleet.ts";
 import type { Login } from "../login.ts";
 import { oncePerPlace, type Problem } from "../problem.ts";
@@ -71,7 +71,7 @@ function problemsOf(
   withSsh: boolean,
 ): Problem[] {
   const keys = publicKeys(layer, path).problems;
-  const needsIp = wordsIn(inlined(layer)).has("ip");
+  const needsIp = wordsOf(inlined(layer)).has("ip");
   const without = needsIp ? clones.filter(({ ip, ip6 }) => !isStatic(ip) && !isStatic(ip6)) : [];
   const [first] = without;
   const words = first

@@ -113,7 +113,9 @@ export async function converge(
     if (run.outage) throw new ProxmoxError("not-tried", `not tried: ${run.outage.message.split("\n", 2).join("; ")}`);
     await takeSteps(run, work, before);
     // The template's datastore and content are what a clone is made from; the rest has been brought to the VM.
-    state.spec = state.spec.disks ? { ...inputs, disks: state.spec.disks } : inputs;
+    // User, password and keys are of the first boot: no later run asks for them.
+    const { account: _ofNew, ...brought } = inputs;
+    state.spec = state.spec.disks ? { ...brought, disks: state.spec.disks } : brought;
     messages.report(`${name}: ${state.status}`);
     if (waits(inputs, state.made) && state.status !== "ready") rollout.unhealthy(vmId, "not ready in time");
     else rollout.healthy(vmId);

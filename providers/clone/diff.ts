@@ -34,7 +34,7 @@ const nodesOf = (places: unknown): string[] =>
  */
 export function movesAway({ spec, node }: CloneState, news: CloneInputs): boolean {
   const nodes = nodesOf(news.places);
-  const isElsewhere = node !== undefined && nodes.length > 0 && !nodes.includes(node);
+  const isElsewhere = node !== undefined && nodes.length > 0 && !nodes.includes(node) && !news.staysOnNode;
   return isElsewhere && !isDeepStrictEqual(nodesOf(spec.places), nodes);
 }
 

@@ -55,6 +55,8 @@ export interface CloneInputs {
   datastore?: string;
   /** Where it may be, the best place first. */
   places: Place[];
+  /** The places are the template's, which somebody else may move: a clone that is made stays where it is. */
+  staysOnNode?: true;
   /** How one of the places is chosen. Default: `spread`, which takes the first. */
   placement?: "spread" | "packed" | "memory";
   /** PVE's `ipconfig0`, `ipconfig1`, …; empty: none. */

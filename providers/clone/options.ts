@@ -87,11 +87,20 @@ export function options(inputs: CloneInputs, current: Current): Params {
     ...Object.fromEntries(nics),
     ...Object.fromEntries(more),
   };
-  const unset = [...Object.keys(values).filter((key) => values[key] === undefined), ...extraIps, ...lostNics];
+  const { sshkeys, ...others } = account ?? {};
+  // PVE takes an empty value for no change.
+  const takenAccount = { ...others, ...(sshkeys && { sshkeys }) };
+  const lostKeys = sshkeys === "" ? ["sshkeys"] : [];
+  const unset = [
+    ...lostKeys,
+    ...Object.keys(values).filter((key) => values[key] === undefined),
+    ...extraIps,
+    ...lostNics,
+  ];
   return {
     ...values,
     ...(cicustom !== undefined && { cicustom }),
-    ...account,
+    ...takenAccount,
     ...(cores !== undefined && { cores }),
     ...(memoryMiB !== undefined && { memory: memoryMiB, balloon: balloonMiB }),
     ...(unset.length > 0 && { delete: unset.join(",") }),

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ExistingQuery, TemplateFacts } from "../../config/existing.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { Open } from "../../config/resolved.ts";
@@ -83,8 +84,9 @@ export async function existingTemplates(
   for (const [key, { path, query }] of Object.entries(wanted)) {
     const found = await lookUp(client, query, guests);
     const known = last[key];
-    if (typeof found !== "string") existing[key] = found;
-    else if (known) existing[key] = { ...known, missing: found };
+    if (typeof found !== "string") existing[key] = { ...found, query };
+    // Another query is another template that is meant.
+    else if (known && isDeepStrictEqual(known.query, query)) existing[key] = { ...known, missing: found };
     else problems.push({ path, message: found });
   }
   return { existing, problems };

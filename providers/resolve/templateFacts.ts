@@ -41,6 +41,18 @@ function contentOf(config: GuestConfig): string {
   return contentHash(uuid === undefined && made === undefined ? { disks: diskVolumes(config) } : { uuid, made });
 }
 
+/** PVE keeps keys URL-encoded; whoever set them otherwise has none that can be read. */
+function keysOf(value: unknown): string[] {
+  try {
+    return decodeURIComponent(String(value ?? ""))
+      .split("\n")
+      .map((line) => line.trim())
+      .filter(Boolean);
+  } catch {
+    return [];
+  }
+}
+
 /** A template as Proxmox VE has it. */
 export function templateFacts({ vmId, node }: { vmId: number; node: string }, config: GuestConfig): TemplateFacts {
   const volumes = diskVolumes(config);
@@ -51,6 +63,7 @@ export function templateFacts({ vmId, node }: { vmId: number; node: string }, co
   const [efi, tpm] = [volumes.efidisk0, volumes.tpmstate0];
   const [cloudInit] = Object.values(cloudInitVolume(config));
   const { agent, vga } = { agent: parseProperties(config.agent), vga: parseProperties(config.vga) };
+  const keys = keysOf(config.sshkeys);
   const display = vga.get("") ?? vga.get("type");
   return {
     vmId,
@@ -71,6 +84,8 @@ export function templateFacts({ vmId, node }: { vmId: number; node: string }, co
     ...(config.cicustom !== undefined && { cicustom: String(config.cicustom) }),
     // PVE keeps an empty one as a blank.
     ...(String(config.ciuser ?? "").trim() !== "" && { user: String(config.ciuser).trim() }),
+    ...(keys.length > 0 && { publicKeys: keys }),
+    ...(config.cipassword !== undefined && { hasPassword: true as const }),
     nics: numbered(config, "net").map((value) => {
       const fields = parseProperties(value);
       const tag = fields.get("tag");

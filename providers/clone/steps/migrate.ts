@@ -46,6 +46,11 @@ export async function migrate(api: MigrateApi, work: Work, place: Place): Promis
   if (had === undefined || sourceNode !== undefined) return;
   const { instanceId, firstBoot } = state.made ?? {};
   const own = (instanceId ?? firstBoot) === undefined ? undefined : place.cicustom;
+  // Those that it was made with are on its old node, and PVE would not start it without any.
+  if (own !== undefined && firstBoot !== inputs.firstBoot)
+    messages.warn(
+      `${name} gets the first-boot snippets of the config, as those that it was made with are not on ${target}`,
+    );
   const cicustom = own ?? (await api.readConfig(target, sourceVmId))?.cicustom;
   if (cicustom !== undefined && cicustom !== had)
     await api.setOptions({ node: target, vmId }, { cicustom: String(cicustom) });
