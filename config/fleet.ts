@@ -82,6 +82,26 @@ export function placeOf(path: string, field: keyof CloneConfig): string {
 export const vmIdPlace = ({ path, vmIdFrom }: Pick<PlacedClone, "path" | "vmIdFrom">): string =>
   vmIdFrom ?? placeOf(path, "vmId");
 
+/** Something that gets addresses, with its place in the config. */
+export interface Addressed {
+  path: string;
+  ip?: string | undefined;
+  gateway?: string | undefined;
+  ip6?: string | undefined;
+  gateway6?: string | undefined;
+  ipFrom?: string | undefined;
+  ip6From?: string | undefined;
+}
+
+/** The place in the config that an address of a clone, or of one of its interfaces, comes from. */
+export function addressPlace(
+  { path, ipFrom, ip6From }: Pick<Addressed, "path" | "ipFrom" | "ip6From">,
+  field: "ip" | "gateway" | "ip6" | "gateway6",
+): string {
+  const from = { ip: ipFrom, ip6: ip6From, gateway: undefined, gateway6: undefined };
+  return from[field] ?? placeOf(path, field);
+}
+
 /** A clone set as the program uses it. Of a counted set, too, every clone is in the list. */
 export interface CloneSet
   extends Omit<CloneSetConfig, "createClones" | "nodes" | "vmIds" | "ips" | "ip6s" | "gateway" | "gateway6"> {

@@ -1,4 +1,5 @@
 import { type LoadedConfig, loadConfig } from "./load.ts";
+import type { Resolved } from "./resolved.ts";
 import type { SecretValue } from "./secrets.ts";
 
 /** For tests of the config: a key that would pass as one. */
@@ -20,6 +21,7 @@ export function load(
   config: Record<string, unknown> = {},
   env: NodeJS.ProcessEnv = {},
   secrets: readonly SecretValue[] = [],
+  resolved: Resolved = {},
 ): LoadedConfig {
   const all: Record<string, unknown> = { cluster, apiToken, templates: { noble }, ...config };
   const texts = new Map(
@@ -27,7 +29,7 @@ export function load(
       value === undefined ? [] : [[name, typeof value === "string" ? value : JSON.stringify(value)] as const],
     ),
   );
-  return loadConfig((name) => texts.get(name), [...texts.keys()], env, secrets);
+  return loadConfig((name) => texts.get(name), [...texts.keys()], env, secrets, resolved);
 }
 
 /** The problems of a stack config as lines `path: message`. */

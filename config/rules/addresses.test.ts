@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { noble, problems, setProblems } from "../testing.ts";
+import { load, noble, problems, setProblems } from "../testing.ts";
+import { effectiveAddresses, validAddresses } from "./addresses.ts";
 
 const of = (...clones: Record<string, unknown>[]) =>
   setProblems({ clones: clones.map((clone, index) => ({ name: `web-${index}`, vmId: 9100 + index, ...clone })) });
@@ -122,6 +123,53 @@ test("an address that a network-config would make void is refused", () => {
   expect(problems({ templates: { noble: { ...noble, cloudInit: own } } })).toEqual([
     "templates.noble.cloudInit.ip6: found auto, but templates.noble.cloudInit.network replaces it; expected one of the two",
   ]);
+});
+
+test("an address stays where the clone, or its set, has a network-config of its own that has it", () => {
+  const templates = { noble: { ...noble, nics: [{}, {}], cloudInit: { network: { version: 2 } } } };
+  const clone = { name: "web", vmId: 9100, ip: "10.0.0.21/24", gateway: "10.0.0.1" };
+  const own = { cloudInit: { network: { version: 2, ethernets: { eth0: { addresses: ["{ip}/24"] } } } } };
+  const of = (set: object, ...clones: object[]) =>
+    problems({ templates, cloneSets: { web: { template: "noble", clones, ...set } } });
+  expect(of({}, { ...clone, ...own })).toEqual([]);
+  expect(of(own, clone)).toEqual([]);
+  expect(of({}, { ...clone, ...own }, { name: "web-2", vmId: 9101, ip: "10.0.0.22/24" })).toEqual([
+    "cloneSets.web.clones[1].ip: found 10.0.0.22/24, but templates.noble.cloudInit.network replaces it; expected one of the two",
+  ]);
+});
+
+describe("an address that was chosen from a range", () => {
+  /** Two clones with the places that their addresses come from. */
+  const fleet = (change: object, set: object, template: object = {}) => {
+    const { cloneSets, ...rest } = load({
+      templates: { noble: { ...noble, ...template } },
+      cloneSets: { web: { template: "noble", ...set } },
+    });
+    const { web } = cloneSets;
+    const clones = web?.clones.map((clone) => ({ ...clone, ...change })) ?? [];
+    return { ...rest, cloneSets: web ? { web: { ...web, clones } } : {} };
+  };
+  const from = { ip: "10.0.0.255/24", ipFrom: "cloneSets.web.ips", ip6: "ff02::1/64", ip6From: "cloneSets.web.ip6s" };
+  const sets = [
+    { count: 2, namePattern: "web-{n}", firstVmId: 9100 },
+    { clones: [1, 2].map((n) => ({ name: `web-${n}`, vmId: 9100 + n })) },
+  ];
+  const places = (found: { path: string }[]) => [...new Set(found.map(({ path }) => path))].sort();
+
+  test.each(sets)("is told with the range: %j", (set) => {
+    const both = ["cloneSets.web.ip6s", "cloneSets.web.ips"];
+    expect(places(validAddresses(fleet(from, set)))).toEqual(both);
+    const twice = { ...from, ip: "10.0.0.9/24", ip6: "2001:db8::9/64" };
+    expect(validAddresses(fleet(twice, set)).map(({ path, message }) => `${path}: ${message.split(";")[0]}`)).toEqual([
+      "cloneSets.web.ips: 10.0.0.9 is taken by cloneSets.web.ips",
+      "cloneSets.web.ip6s: 2001:db8:0:0:0:0:0:9 is taken by cloneSets.web.ip6s",
+    ]);
+    const network = { cloudInit: { network: { version: 2 } } };
+    expect(places(effectiveAddresses(fleet(from, set, network)))).toEqual(both);
+    expect(places(effectiveAddresses(fleet({ ...from, gateway: "10.0.0.1" }, set, network)))).toHaveLength(
+      "count" in set ? 3 : 4,
+    );
+  });
 });
 
 test("property: an address between network and broadcast is good with any gateway of its subnet", () => {

@@ -1,18 +1,10 @@
 import ipaddr from "ipaddr.js";
-import { type Fleet, type PlacedClone, placeOf } from "../fleet.ts";
+import { type Addressed, addressPlace, type CloneSource, type Fleet, type PlacedClone, sourcesIn } from "../fleet.ts";
 import { oncePerPlace, type Problem } from "../problem.ts";
 import { originals } from "../replicas.ts";
 import { repeated } from "./vmIds.ts";
 
 type Sources = Pick<Fleet, "templates" | "cloneSets">;
-
-interface Addressed {
-  path: string;
-  ip?: string | undefined;
-  gateway?: string | undefined;
-  ip6?: string | undefined;
-  gateway6?: string | undefined;
-}
 
 /** A clone's network interfaces, the first one's addresses being its own. */
 export const interfacesOf = (clone: PlacedClone): Addressed[] => [
@@ -49,13 +41,14 @@ const NOT_FOR_GUESTS: Readonly<Record<string, string>> = {
 };
 
 /** What is wrong with one address and its gateway. */
-function check(path: string, family: "ip" | "ip6", cidr: string | undefined, gateway: string | undefined): Problem[] {
+function check(one: Addressed, family: "ip" | "ip6"): Problem[] {
   const gatewayKey = family === "ip" ? "gateway" : "gateway6";
+  const { [family]: cidr, [gatewayKey]: gateway } = one;
   if (!isStatic(cidr)) {
     return gateway
       ? [
           {
-            path: placeOf(path, gatewayKey),
+            path: addressPlace(one, gatewayKey),
             message: `found ${gateway}, but ${family} is ${cidr ?? "not set"}; expected a static ${family} with it`,
           },
         ]
@@ -69,12 +62,12 @@ function check(path: string, family: "ip" | "ip6", cidr: string | undefined, gat
   const reserved = NOT_FOR_GUESTS[address.range()];
   if (reserved) {
     problems.push({
-      path: placeOf(path, family),
+      path: addressPlace(one, family),
       message: `found ${cidr}, ${reserved}; expected an address that a guest can have`,
     });
   } else if (special(own)) {
     problems.push({
-      path: placeOf(path, family),
+      path: addressPlace(one, family),
       message: `found ${cidr}, the ${special(own)} address of its subnet; expected an address between ${network} and ${broadcast}`,
     });
   }
@@ -87,17 +80,17 @@ function check(path: string, family: "ip" | "ip6", cidr: string | undefined, gat
     const isReachable = linkLocal || isAlone || (parsed.kind() === address.kind() && parsed.match(address, prefix));
     if (!isReachable) {
       problems.push({
-        path: placeOf(path, gatewayKey),
+        path: addressPlace(one, gatewayKey),
         message: `found ${gateway}; expected an address in the subnet of ${cidr}`,
       });
     } else if (parsed.toNormalizedString() === own) {
       problems.push({
-        path: placeOf(path, gatewayKey),
+        path: addressPlace(one, gatewayKey),
         message: `found ${gateway}, the guest's own address; expected the router's`,
       });
     } else if (special(parsed.toNormalizedString())) {
       problems.push({
-        path: placeOf(path, gatewayKey),
+        path: addressPlace(one, gatewayKey),
         message: `found ${gateway}, the ${special(parsed.toNormalizedString())} address of the subnet; expected the router's`,
       });
     }
@@ -108,14 +101,13 @@ function check(path: string, family: "ip" | "ip6", cidr: string | undefined, gat
 /** Static addresses are host addresses of their subnet, gateways are in it, and no address is given twice. */
 export function validAddresses(fleet: Sources): Problem[] {
   const all = addressedOf(fleet);
-  const shapes = all.flatMap(({ path, ip, gateway, ip6, gateway6 }) => [
-    ...check(path, "ip", ip, gateway),
-    ...check(path, "ip6", ip6, gateway6),
-  ]);
-  const statics = all.flatMap(({ path, ip, ip6 }) => [
-    ...(isStatic(ip) ? [{ path: placeOf(path, "ip"), host: hostOf(ip) }] : []),
-    ...(isStatic(ip6) ? [{ path: placeOf(path, "ip6"), host: hostOf(ip6) }] : []),
-  ]);
+  const shapes = all.flatMap((one) => [...check(one, "ip"), ...check(one, "ip6")]);
+  const statics = all.flatMap((one) =>
+    (["ip", "ip6"] as const).flatMap((field) => {
+      const cidr = one[field];
+      return isStatic(cidr) ? [{ path: addressPlace(one, field), host: hostOf(cidr) }] : [];
+    }),
+  );
   const twice = repeated(statics, ({ host }) => host).map(({ item, first }) => ({
     path: item.path,
     message: `${item.host} is taken by ${first.path}; expected an address that nothing else in the config has`,
@@ -125,24 +117,36 @@ export function validAddresses(fleet: Sources): Problem[] {
 
 const FIELDS = ["ip", "gateway", "ip6", "gateway6"] as const;
 
-/** A network-config of the template takes the place of every address, also of its clones'. */
-export function effectiveAddresses({ templates, cloneSets }: Sources): Problem[] {
-  const replaced = originals(templates)
-    .filter(([, { cloudInit }]) => cloudInit.network)
-    .flatMap(([key, { path, cloudInit }]): (Addressed & { by: string })[] => {
-      const clones = Object.values(cloneSets).flatMap((set) =>
-        set.template === key ? set.clones.flatMap(interfacesOf) : [],
-      );
-      const at = `${path}.cloudInit`;
-      return [{ ...cloudInit, path: at }, ...clones].map((one) => ({ ...one, by: `${at}.network` }));
-    });
-  const problems = replaced.flatMap((one) =>
-    FIELDS.flatMap((field): Problem[] => {
-      const value = one[field];
-      if (value === undefined || value === "dhcp") return [];
-      const message = `found ${value}, but ${one.by} replaces it; expected one of the two`;
-      return [{ path: placeOf(one.path, field), message }];
-    }),
-  );
+/** What takes the place of the addresses of a template and its clones, if there is something. */
+function networkConfigOf({ path, vmId, cloudInit, existing }: CloneSource): string | undefined {
+  if (!existing) return cloudInit.network && `${path}.cloudInit.network`;
+  const [, volume] = /(?:^|,)network=([^,]+)/.exec(existing.cicustom ?? "") ?? [];
+  return volume && `the snippet ${volume} of template ${vmId} (${path})`;
+}
+
+/** A network-config of the template takes the place of every address, also of those clones' that have none of their own. */
+export function effectiveAddresses({ cloneSets, ...all }: Sources & Pick<Fleet, "existing">): Problem[] {
+  const sources = sourcesIn(all);
+  const ofTemplates = originals(all.templates).map(([, template]) => {
+    const { path, cloudInit } = template;
+    return { template, interfaces: [{ ...cloudInit, path: `${path}.cloudInit` }] };
+  });
+  const ofClones = Object.values(cloneSets).flatMap(({ template: key, clones }) => {
+    const template = sources[key];
+    const heirs = clones.filter(({ cloudInit = [] }) => !cloudInit.some(({ network }) => network !== undefined));
+    return template ? [{ template, interfaces: heirs.flatMap(interfacesOf) }] : [];
+  });
+  const problems = [...ofTemplates, ...ofClones].flatMap(({ template, interfaces }) => {
+    const by = networkConfigOf(template);
+    if (by === undefined) return [];
+    return interfaces.flatMap((one: Addressed) =>
+      FIELDS.flatMap((field): Problem[] => {
+        const value = one[field];
+        if (value === undefined || value === "dhcp") return [];
+        const message = `found ${value}, but ${by} replaces it; expected one of the two`;
+        return [{ path: addressPlace(one, field), message }];
+      }),
+    );
+  });
   return oncePerPlace(problems);
 }

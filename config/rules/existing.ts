@@ -1,5 +1,5 @@
 import type { FirstBoot } from "../cloudInit.ts";
-import { type ExistingTemplate, type Fleet, type PlacedClone, placeOf } from "../fleet.ts";
+import { addressPlace, type ExistingTemplate, type Fleet, type PlacedClone } from "../fleet.ts";
 import { oncePerPlace, type Problem } from "../problem.ts";
 import { list } from "../text.ts";
 import { interfacesOf } from "./addresses.ts";
@@ -12,7 +12,7 @@ function byDrive(clone: PlacedClone): { path: string; what: string }[] {
   const addresses = interfacesOf(clone).flatMap((one) =>
     FIELDS.flatMap((field) => {
       const value = one[field];
-      return value === undefined || value === "dhcp" ? [] : [{ path: placeOf(one.path, field), what: value }];
+      return value === undefined || value === "dhcp" ? [] : [{ path: addressPlace(one, field), what: value }];
     }),
   );
   const at = clone.cloudInit ? [{ path: `${clone.path}.cloudInit`, what: "first-boot configuration" }] : [];

@@ -1,10 +1,12 @@
+import ipaddr from "ipaddr.js";
 import type { FirstBoot } from "../cloudInit.ts";
 import type { Cluster } from "../cluster.ts";
 import { wordsIn, wordsOf } from "../fill.ts";
-import { type CloneSet, type CloneSource, type Fleet, type PlacedClone, placeOf, sourcesIn } from "../fleet.ts";
+import { addressPlace, type CloneSet, type CloneSource, type Fleet, type PlacedClone, sourcesIn } from "../fleet.ts";
 import type { Login } from "../login.ts";
 import { oncePerPlace, type Problem } from "../problem.ts";
 import { list } from "../text.ts";
+import { hostOf, interfacesOf } from "./addresses.ts";
 import { publicKeys } from "./keys.ts";
 import { hasSsh, isPlain, usesSnippets } from "./snippets.ts";
 import { inlined, wholeTexts } from "./wholeTexts.ts";
@@ -63,7 +65,7 @@ function layersOf(key: string, set: CloneSet): { path: string; layer: FirstBoot;
   return [...ofSet, ...ofClones].map((one) => ({ ...one, path: `${one.path}.cloudInit` }));
 }
 
-const isStatic = (address: string | undefined): boolean => address?.includes("/") ?? false;
+const isStatic = (address: string | undefined): address is string => address?.includes("/") ?? false;
 
 function problemsOf(
   { path, layer, clones }: ReturnType<typeof layersOf>[number],
@@ -82,22 +84,6 @@ function problemsOf(
         },
       ]
     : [];
-  // A network-config in which the address stands is the way to have both.
-  const replaced =
-    layer.network !== undefined && !wordsIn(layer.network).has("ip")
-      ? clones.flatMap((clone) =>
-          (["ip", "ip6"] as const).flatMap((field): Problem[] =>
-            isStatic(clone[field])
-              ? [
-                  {
-                    path: placeOf(clone.path, field),
-                    message: `found ${clone[field]}, but ${path}.network replaces it; expected one of the two, or {ip} in it`,
-                  },
-                ]
-              : [],
-          ),
-        )
-      : [];
   const kinds = template && !withSsh ? ownSnippets([layer], template) : [];
   const needing = kinds.flatMap((kind) => SNIPPET_SOURCES[kind].filter((key) => layer[key] !== undefined));
   const snippets =
@@ -109,7 +95,41 @@ function problemsOf(
           },
         ]
       : [];
-  return [...keys, ...wholeTexts(layer, path), ...words, ...replaced, ...snippets];
+  return [...keys, ...wholeTexts(layer, path), ...words, ...snippets];
+}
+
+/** What may be an address in the texts of a value. */
+function wordsOfText(value: unknown): string[] {
+  if (typeof value === "string") return value.match(/[\da-fA-F:.]+/g) ?? [];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(wordsOfText) : [];
+}
+
+/** Whether an address stands in a network-config as it is. */
+const isIn = (host: string, network: unknown): boolean =>
+  wordsOfText(network).some((word) => ipaddr.isValid(word) && ipaddr.parse(word).toNormalizedString() === host);
+
+/**
+ * Static addresses that the clone's own network-config, or its set's, takes the place of. One in which the address stands is the
+ * way to have both.
+ */
+function replacedAddresses(key: string, set: CloneSet): Problem[] {
+  return set.clones.flatMap((clone) => {
+    const layer = clone.cloudInit?.findLast(({ network }) => network !== undefined);
+    if (!layer) return [];
+    const at = layer === set.cloudInit ? `cloneSets.${key}` : clone.path;
+    // {ip} is the first address of the first interface.
+    const byWord = isStatic(clone.ip) ? "ip" : "ip6";
+    const hasWord = wordsIn(layer.network).has("ip");
+    return interfacesOf(clone).flatMap((one) =>
+      (["ip", "ip6"] as const).flatMap((field): Problem[] => {
+        const cidr = one[field];
+        const isWord = one === clone && field === byWord;
+        if (!isStatic(cidr) || (isWord && hasWord) || isIn(hostOf(cidr), layer.network)) return [];
+        const message = `found ${cidr}, but ${at}.cloudInit.network replaces it; expected one of the two, or ${isWord ? "{ip}" : "the address"} in it`;
+        return [{ path: addressPlace(one, field), message }];
+      }),
+    );
+  });
 }
 
 /** What clone sets and clones say of their first boot. */
@@ -121,8 +141,9 @@ export function firstBoots(
   const sources = sourcesIn(all);
   // What is wrong with the cluster's section is told there.
   const withSsh = !cluster || !login || hasSsh(cluster, login);
-  const problems = Object.entries(cloneSets).flatMap(([key, set]) =>
-    layersOf(key, set).flatMap((one) => problemsOf(one, sources[set.template], withSsh)),
-  );
+  const problems = Object.entries(cloneSets).flatMap(([key, set]) => [
+    ...layersOf(key, set).flatMap((one) => problemsOf(one, sources[set.template], withSsh)),
+    ...replacedAddresses(key, set),
+  ]);
   return oncePerPlace(problems);
 }

@@ -1,3 +1,4 @@
+import { addressPlace } from "../../../../config/fleet.ts";
 import { addressedOf, hostOf, interfacesOf } from "../../../../config/rules/addresses.ts";
 import { list } from "../../../../config/text.ts";
 import { addressesOf, type Network } from "../../../guest/addresses.ts";
@@ -26,13 +27,11 @@ function wantedAddresses({ fleet }: Facts): Wanted[] {
     for (const [index, { path }] of interfacesOf(clone).entries())
       networks.set(path, networkOf(source, index, clone.nics[index]));
   }
-  return addressedOf(fleet).flatMap(({ path, ip, ip6 }) =>
-    [
-      { key: "ip", cidr: ip },
-      { key: "ip6", cidr: ip6 },
-    ].flatMap(({ key, cidr }): Wanted[] => {
-      const network = networks.get(path);
-      return cidr?.includes("/") && network ? [{ ...network, path: `${path}.${key}`, host: hostOf(cidr) }] : [];
+  return addressedOf(fleet).flatMap((one) =>
+    (["ip", "ip6"] as const).flatMap((field): Wanted[] => {
+      const { [field]: cidr } = one;
+      const network = networks.get(one.path);
+      return cidr?.includes("/") && network ? [{ ...network, path: addressPlace(one, field), host: hostOf(cidr) }] : [];
     }),
   );
 }
