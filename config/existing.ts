@@ -55,8 +55,15 @@ export interface TemplateFacts {
   cicustom?: string;
   /** PVE's `ciuser` of it. */
   user?: string;
-  nics: { bridge: string; vlan?: number }[];
+  /** Options of it that are nothing for its clones, by their name in PVE. */
+  uninherited?: string[];
+  /** By their number in PVE; one that is missing in between is empty. */
+  nics: { bridge?: string; vlan?: number }[];
+  /** Numbers of network interfaces that are missing in between. */
+  missingNics?: number[];
   gpus: Gpu[];
+  /** How many `hostpciN` and `usbN` of PVE are not all unused, counted from the first. */
+  slots?: { hostpci: number; usb: number };
   cores: number;
   sockets: number;
   numa: boolean;
@@ -109,6 +116,9 @@ export function existingTemplate(path: string, found: TemplateFacts): ExistingTe
       diskDrives: disks.map(({ drive }) => drive),
       ...(datastores.cloudInit !== undefined && { cloudInitDatastore: datastores.cloudInit }),
       ...(cicustom !== undefined && { cicustom }),
+      ...(found.missingNics !== undefined && { missingNics: found.missingNics }),
+      ...(found.slots !== undefined && { slots: found.slots }),
+      ...(found.uninherited !== undefined && { uninherited: found.uninherited }),
     },
   };
 }
