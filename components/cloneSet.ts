@@ -1,6 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import { diskNames } from "../config/diskNames.ts";
-import type { CloneSet as CloneSetConfig, CloneSource, Fleet, PlacedClone } from "../config/fleet.ts";
+import {
+  addsNic,
+  type CloneSet as CloneSetConfig,
+  type CloneSource,
+  type Fleet,
+  type PlacedClone,
+} from "../config/fleet.ts";
 import { replicasOf } from "../config/replicas.ts";
 import { usesSnippets } from "../config/rules/snippets.ts";
 import { withSnippets } from "../fleet/cicustom.ts";
@@ -99,9 +105,9 @@ function ipConfigs(clone: PlacedClone): string[] {
 }
 
 /** What is not the template's of the network interfaces, and those that the template does not have. */
-function nicChanges({ nics }: PlacedClone, template: CloneSource, standard: string): CloneInputs["nics"] {
-  const changes = nics.map(({ bridge, vlan, mac }, index) => {
-    if (index < template.nics.length) return given({ bridge, vlan, mac });
+function nicChanges(clone: PlacedClone, template: CloneSource, standard: string): CloneInputs["nics"] {
+  const changes = clone.nics.map(({ bridge, vlan, mac }, index) => {
+    if (!addsNic(template, clone, index)) return given({ bridge, vlan, mac });
     return { added: true as const, ...given({ bridge: bridge ?? standard, vlan, mac }) };
   });
   return changes.some((change) => Object.keys(change).length > 0) ? changes : undefined;
@@ -228,6 +234,7 @@ export class CloneSet extends pulumi.ComponentResource {
             nics: nicChanges(clone, template, cluster.network.bridge),
             description: clone.description,
             pool: set.pool,
+            uninherited: template.existing?.uninherited,
             placement: set.placement,
             waitFor: set.waitFor,
             addressByAgent:

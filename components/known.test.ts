@@ -3,9 +3,10 @@ import { load, noble } from "../config/testing.ts";
 import { markText } from "../fleet/ownership.ts";
 import { Part } from "../fleet/part.ts";
 import { EVERYTHING, type Selection } from "../fleet/selection.ts";
-import { cloneUrn } from "../fleet/urns.ts";
+import { cloneSnippetUrn, cloneUrn } from "../fleet/urns.ts";
 import type { CloneInfo } from "../providers/clone/cloneInfo.ts";
 import { Before } from "./before.ts";
+import { cloneBoots } from "./cloneSnippets.ts";
 import { knownClones, knownTemplates, leftOutLines } from "./known.ts";
 import { lostNote, missingParts } from "./runPart.ts";
 
@@ -176,6 +177,34 @@ describe("what a run needs, and neither makes nor finds", () => {
       expect(missing({ targets }, [PREFLIGHT, [dynamic("TemplateConversion", name), {}]])).toEqual([]);
     // Of a set that is kept nothing is made.
     expect(missing({ targets: ["**::vm-9201"] }, [PREFLIGHT])).toEqual([]);
+  });
+
+  it("is a snippet of its clones' own, on every node that their template is on", () => {
+    const withBoots = load({
+      templates: { noble: { ...noble, nodes: ["pve1", "pve2"] } },
+      cloneSets: {
+        web: { template: "noble", clones: clones(9101, 9102), cloudInit: { runCommands: ["echo {name}"] } },
+        off: { template: "noble", clones: clones(9201) },
+      },
+    });
+    const made: [string, object][] = [PREFLIGHT, [dynamic("TemplateConversion", "9000-conversion"), {}]];
+    const lacking = (targets: string[], more: [string, object][] = []) =>
+      missingParts(withBoots, run({ targets }, [...made, ...more])).map(({ path, message }) => `${path}: ${message}`);
+    const told = (at: string, name: string) =>
+      `${at}.cloudInit: the snippet with the first-boot configuration of ${name} was never made and is not part of this run; expected it among the targets: --target '**:index:CloneSnippets**'`;
+    expect(lacking(["**::vm-9101"])).toEqual([told("cloneSets.web.clones[0]", "web-1")]);
+    expect(lacking(["**::vm-910*"])).toEqual([told("cloneSets.web.clones[0]", "web-1 (and of 1 more)")]);
+    expect(lacking(["**::vm-9201"])).toEqual([]);
+    expect(lacking(["**::vm-9101", "**:index:CloneSnippets**"])).toEqual([]);
+    const files = (name: string, ...nodes: string[]): [string, object][] => {
+      const boot = cloneBoots(withBoots).get(Number(name.slice("vm-".length)));
+      return (boot?.snippets ?? []).flatMap(({ kind, text }) =>
+        nodes.map((node): [string, object] => [cloneSnippetUrn(scope, node, kind, text), {}]),
+      );
+    };
+    expect(lacking(["**::vm-9102"], files("vm-9102", "pve1"))).toEqual([told("cloneSets.web.clones[1]", "web-2")]);
+    expect(lacking(["**::vm-9102"], files("vm-9102", "pve1", "pve2"))).toEqual([]);
+    expect(lacking(["**::vm-9101"], files("vm-9102", "pve1", "pve2"))).toHaveLength(1);
   });
 
   it("is what a template is made from", () => {

@@ -1,11 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { CloneSet, Fleet } from "../config/fleet.ts";
+import { type CloneSet, type Fleet, sourcesIn } from "../config/fleet.ts";
 import type { Problem } from "../config/problem.ts";
+import { replicasOf } from "../config/replicas.ts";
 import { parseChecksum } from "../config/template.ts";
-import { Part, PREFLIGHT_GLOB } from "../fleet/part.ts";
+import { CLONE_SNIPPETS_GLOB, Part, PREFLIGHT_GLOB } from "../fleet/part.ts";
 import { ranges } from "../providers/preflight/ranges.ts";
 import { selection } from "../providers/run/commandLine.ts";
 import { Before, readBefore } from "./before.ts";
+import { cloneBoots } from "./cloneSnippets.ts";
 
 /** What a run is about, and what there was before it. */
 export interface RunPart {
@@ -66,6 +68,32 @@ export const leftOutError = (problems: readonly Problem[]): Error =>
     `${problems.map(({ path, message }) => `${path}: ${message}`).join("\n")}\nNothing was changed. A run of everything (pulumi up) makes what is missing.`,
   );
 
+/** Snippets of their own that clones of the run boot with, where they are not there yet. */
+function missingSnippets(config: Config, run: RunPart, missing: (what: string, glob: string) => string): Problem[] {
+  const { part, before } = run;
+  const sources = sourcesIn(config);
+  const concerned = Object.entries(config.cloneSets).flatMap(([key, set]) => {
+    const clones = set.clones.filter(({ vmId }) => isConcerned(run, key, set, vmId, config));
+    return clones.length > 0 ? [{ set, clones }] : [];
+  });
+  if (concerned.length === 0) return [];
+  const boots = cloneBoots(config);
+  return concerned.flatMap(({ set, clones }) => {
+    const nodes = Object.keys(replicasOf(sources, set.template));
+    const lacking = clones.flatMap(({ path, vmId, name }) => {
+      const urns = (boots.get(vmId)?.snippets ?? []).flatMap(({ kind, text }) =>
+        nodes.map((node) => part.cloneSnippetUrn(node, kind, text)),
+      );
+      return urns.some((urn) => !before.has(urn) && !part.hasCloneSnippet(urn)) ? [{ path, name }] : [];
+    });
+    const [first, ...more] = lacking;
+    if (!first) return [];
+    const others = more.length > 0 ? ` (and of ${more.length} more)` : "";
+    const what = `the snippet with the first-boot configuration of ${first.name}${others}`;
+    return [{ path: `${first.path}.cloudInit`, message: missing(what, CLONE_SNIPPETS_GLOB) }];
+  });
+}
+
 /** What the run needs, was never made, and is not part of the run. */
 export function missingParts(config: Config, run: RunPart): Problem[] {
   const { templates, existing, cloneSets } = config;
@@ -110,5 +138,5 @@ export function missingParts(config: Config, run: RunPart): Problem[] {
     const message = missing(`template ${template} (VM ${vmId})`, `**::${vmId}-*`);
     return [{ path: `cloneSets.${key}.template`, message }];
   });
-  return [...ofTemplates, ...ofImages, ...ofSets];
+  return [...ofTemplates, ...ofImages, ...ofSets, ...missingSnippets(config, run, missing)];
 }

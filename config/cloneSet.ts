@@ -91,7 +91,7 @@ const hardware = (whose: string) => ({
     .boolean()
     .optional()
     .describe(
-      `neither Pulumi nor PVE deletes the VM, and no change that needs a new one is taken; default: ${whose} (PVE: protection, Pulumi: protect)`,
+      `neither Pulumi nor PVE deletes the VM, and no change that needs a new one is taken; default: ${whose === "the set's" ? whose : "the template's, or false where that was made elsewhere"} (PVE: protection, Pulumi: protect)`,
     ),
   startup: startup
     .optional()
@@ -182,7 +182,7 @@ const common = {
   ips: range("ipv4", "10.0.0.21-10.0.0.70/24")
     .optional()
     .describe(
-      "IPv4 addresses for clones that name none, first-last/prefix: the first that no other guest's config has, chosen once and kept",
+      "IPv4 addresses for clones that name none, first-last/prefix: the first that neither the config of another guest, nor a guest agent, nor a node has, chosen once and kept",
     ),
   ip6s: range("ipv6", "2001:db8::21-2001:db8::70/64")
     .optional()

@@ -63,8 +63,15 @@ export interface TemplateFacts {
   publicKeys?: string[];
   /** It has a password (PVE: `cipassword`), which PVE shows to nobody. */
   hasPassword?: true;
-  nics: { bridge: string; vlan?: number }[];
+  /** Options of it that are nothing for its clones, by their name in PVE. */
+  uninherited?: string[];
+  /** By their number in PVE; one that is missing in between is empty. */
+  nics: { bridge?: string; vlan?: number }[];
+  /** Numbers of network interfaces that are missing in between. */
+  missingNics?: number[];
   gpus: Gpu[];
+  /** How many `hostpciN` and `usbN` of PVE are not all unused, counted from the first. */
+  slots?: { hostpci: number; usb: number };
   cores: number;
   sockets: number;
   numa: boolean;
@@ -120,6 +127,9 @@ export function existingTemplate(path: string, found: TemplateFacts): ExistingTe
       ...(datastores.cloudInit !== undefined && { cloudInitDatastore: datastores.cloudInit }),
       ...(cicustom !== undefined && { cicustom }),
       ...(found.hasPassword && { hasPassword: true as const }),
+      ...(found.missingNics !== undefined && { missingNics: found.missingNics }),
+      ...(found.slots !== undefined && { slots: found.slots }),
+      ...(found.uninherited !== undefined && { uninherited: found.uninherited }),
     },
   };
 }

@@ -40,6 +40,15 @@ export interface ExistingTemplate extends Omit<PlacedTemplate, "image"> {
     cicustom?: string;
     /** It has a password (PVE: `cipassword`), which PVE shows to nobody. */
     hasPassword?: true;
+    /**
+     * Options of it that PVE copies and that are nothing for its clones, by their name in PVE: its protection, and the addresses
+     * of its own interfaces.
+     */
+    uninherited?: string[];
+    /** Numbers of network interfaces that are missing between others. */
+    missingNics?: number[];
+    /** How many `hostpciN` and `usbN` of PVE are not all unused, counted from the first. */
+    slots?: { hostpci: number; usb: number };
   };
 }
 
@@ -112,6 +121,20 @@ export interface CloneSet
   /** The config itself says `nodes`. */
   namesNodes?: true;
   clones: PlacedClone[];
+}
+
+type Nics = Pick<CloneSource, "nics" | "existing">;
+
+/** Whether a template has the network interface of this number. */
+export const hasNic = ({ nics, existing }: Nics, index: number): boolean =>
+  index < nics.length && !existing?.missingNics?.includes(index);
+
+/** Whether a clone gets a network interface of this number that its template does not have. */
+export function addsNic(template: Nics, { nics }: Pick<PlacedClone, "nics">, index: number): boolean {
+  const own = nics[index];
+  if (!own || hasNic(template, index)) return false;
+  // One that is missing between others is not added by an entry that is there to count up to the next.
+  return index >= template.nics.length || (own.bridge ?? own.vlan ?? own.mac) !== undefined;
 }
 
 /** Everything that the stack config says. */

@@ -39,6 +39,19 @@ describe("what must be encrypted", () => {
     ]);
   });
 
+  test.each([true, false, "keep"])(
+    "is refused in clone sets and their clones, with createClones: %s",
+    (createClones) => {
+      const cloudInit = { password: "hunter4" };
+      const clones = [{ name: "web-1", vmId: 9101, cloudInit }];
+      const config = load({ cloneSets: { web: { template: "noble", createClones, cloudInit, clones } } });
+      expect(plainSecrets(config, ["cloneSets"], []).map(({ path }) => path)).toEqual([
+        "cloneSets.web.cloudInit.password",
+        "cloneSets.web.clones[0].cloudInit.password",
+      ]);
+    },
+  );
+
   test("is taken as encrypted where the stack's file does not tell", () => {
     expect(plain(["templates"], secretValues(templates, undefined, ["templates"]))).toEqual([]);
   });

@@ -15,7 +15,7 @@ export interface StackConfig extends LoadedConfig {
 
 /** What must not stand in plain text in `Pulumi.<stack>.yaml`, with the command that encrypts it. */
 export function plainSecrets(
-  { templates, cloneSets }: Pick<LoadedConfig, "templates" | "cloneSets">,
+  { templates, cloneSets, leftOut }: Pick<LoadedConfig, "templates" | "cloneSets" | "leftOut">,
   names: readonly string[],
   secrets: readonly SecretValue[],
 ): Problem[] {
@@ -26,7 +26,7 @@ export function plainSecrets(
       return url !== undefined && hasCredentials(url) ? [{ path: `${path}.image.${key}`, what: "credentials " }] : [];
     }),
   ]);
-  const ofSets = Object.entries(cloneSets).flatMap(([key, set]) => [
+  const ofSets = Object.entries({ ...cloneSets, ...leftOut }).flatMap(([key, set]) => [
     ...(set.cloudInit?.password ? [{ path: `cloneSets.${key}.cloudInit.password`, what: "" }] : []),
     ...set.clones.flatMap(({ path, cloudInit = [] }) =>
       cloudInit.some((own) => own !== set.cloudInit && own.password)

@@ -42,8 +42,9 @@ function display(gpus: readonly Gpu[], { gpus: inherited, vga }: Pick<CloneSourc
 /** What of a clone's hardware is not the template's, as far as PVE has an option for it that stands for itself. */
 export function cloneOptions(
   { cpuLimit, cpuUnits, affinity, numa, hotplug, protection, startup, gpus, usb }: Hardware,
-  template: Pick<CloneSource, "gpus" | "vga">,
+  template: Pick<CloneSource, "gpus" | "vga" | "existing">,
 ): PveOptions {
+  const slots = template.existing?.slots;
   return {
     ...(cpuLimit !== undefined && { cpulimit: String(cpuLimit) }),
     ...(cpuUnits !== undefined && { cpuunits: String(cpuUnits) }),
@@ -53,14 +54,14 @@ export function cloneOptions(
     ...(protection !== undefined && { protection: protection ? "1" : "0" }),
     ...(startup !== undefined && { startup: startupText(startup) }),
     ...(gpus !== undefined && {
-      ...numbered("hostpci", gpus.map(hostpci), template.gpus.length),
+      ...numbered("hostpci", gpus.map(hostpci), Math.max(template.gpus.length, slots?.hostpci ?? 0)),
       ...display(gpus, template),
     }),
     ...(usb !== undefined &&
       numbered(
         "usb",
         usb.map(({ mapping }) => `mapping=${mapping}`),
-        0,
+        slots?.usb ?? 0,
       )),
   };
 }

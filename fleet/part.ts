@@ -1,10 +1,23 @@
 import type { PlacedTemplate } from "../config/fleet.ts";
 import { replicasOf } from "../config/replicas.ts";
 import { EVERYTHING, includes, isPartial, type Selection } from "./selection.ts";
-import { CLONE_SET_TYPE, cloneName, resourceUrn, TEMPLATE_TYPE, templatePart, type UrnScope, urnOf } from "./urns.ts";
+import {
+  CLONE_SET_TYPE,
+  CLONE_SNIPPETS_TYPE,
+  cloneName,
+  cloneSnippetUrn,
+  resourceUrn,
+  TEMPLATE_TYPE,
+  templatePart,
+  type UrnScope,
+  urnOf,
+} from "./urns.ts";
 
 /** The globs by which preflight, and what all else depends on, get into a run. */
 export const PREFLIGHT_GLOB = "**Preflight::preflight";
+
+/** The glob by which the snippets of clones whose first boot is not their template's get into a run. */
+export const CLONE_SNIPPETS_GLOB = "**:index:CloneSnippets**";
 
 const ADD_TARGET = `add --target '${PREFLIGHT_GLOB}'`;
 const LEAVE_IN = "choose an --exclude that does not match it";
@@ -158,6 +171,16 @@ export class Part {
       urnOf(this.#scope, CLONE_SET_TYPE, set),
       ...sources,
     ]);
+  }
+
+  /** Whether the run is about a snippet of clones. */
+  hasCloneSnippet(urn: string): boolean {
+    return includes(this.#selection, urn, [...this.#common, urnOf(this.#scope, CLONE_SNIPPETS_TYPE, "clones")]);
+  }
+
+  /** The URN of a snippet of clones on a node. */
+  cloneSnippetUrn(node: string, kind: string, text: string): string {
+    return cloneSnippetUrn(this.#scope, node, kind, text);
   }
 
   /** Whether the run is about a clone that the config does not have. */

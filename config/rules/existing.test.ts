@@ -61,3 +61,14 @@ test("a template without a cloud-init drive carries no addresses", () => {
     expect.stringContaining("cloneSets.web.clones[0].ip: found 10.0.0.21/24, but template 900 (templates.win) has no"),
   ]);
 });
+
+test("a template without the first network interface has no address for it, unless the clone gets one", () => {
+  const only1 = { nics: [{}, { bridge: "vmbr1" }], missingNics: [0] };
+  const lacks = (place: string) =>
+    `cloneSets.web.clones[0].${place}: found 10.0.0.21/24, but template 900 (templates.win) has no net0; expected none, or a network interface of the clone's own: nics with a bridge`;
+  expect(of(only1, { clones: [clone] })).toEqual([lacks("ip")]);
+  expect(of(only1, { clones: [{ ...clone, nics: [{}, { vlan: 7 }] }] })).toEqual([lacks("ip")]);
+  expect(of(only1, { clones: [{ ...clone, nics: [{ bridge: "vmbr0" }] }] })).toEqual([]);
+  expect(of(only1, { clones: [{ ...clone, ip: "dhcp", nics: [{}, { ip: "10.1.0.9/24" }] }] })).toEqual([]);
+  expect(of({ nics: [] }, { clones: [clone] })).toEqual([lacks("ip")]);
+});

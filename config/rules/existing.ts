@@ -1,5 +1,5 @@
 import type { FirstBoot } from "../cloudInit.ts";
-import { addressPlace, type ExistingTemplate, type Fleet, type PlacedClone } from "../fleet.ts";
+import { addressPlace, addsNic, type ExistingTemplate, type Fleet, hasNic, type PlacedClone } from "../fleet.ts";
 import { oncePerPlace, type Problem } from "../problem.ts";
 import { list } from "../text.ts";
 import { interfacesOf } from "./addresses.ts";
@@ -19,11 +19,27 @@ function byDrive(clone: PlacedClone): { path: string; what: string }[] {
   return [...addresses, ...at];
 }
 
-/** A template that was made elsewhere and has no cloud-init drive: nothing tells its clones what cloud-init would. */
+/** Addresses of network interfaces that neither the template has nor the clone gets. */
+function withoutNic(clone: PlacedClone, template: ExistingTemplate): Problem[] {
+  return interfacesOf(clone).flatMap((one, index) =>
+    hasNic(template, index) || addsNic(template, clone, index)
+      ? []
+      : FIELDS.flatMap((field): Problem[] => {
+          const value = one[field];
+          if (value === undefined || value === "dhcp") return [];
+          const message = `found ${value}, but template ${template.vmId} (${template.path}) has no net${index}; expected none, or a network interface of the clone's own: nics with a bridge`;
+          return [{ path: addressPlace(one, field), message }];
+        }),
+  );
+}
+
+/** What a template that was made elsewhere cannot tell its clones: without a cloud-init drive nothing, without an interface its address. */
 export function carried({ existing, cloneSets }: Pick<Fleet, "existing" | "cloneSets">): Problem[] {
   const problems = Object.values(cloneSets).flatMap((set): Problem[] => {
     const template = existing[set.template];
-    if (!template || template.existing.cloudInitDatastore !== undefined) return [];
+    if (!template) return [];
+    if (template.existing.cloudInitDatastore !== undefined)
+      return set.clones.flatMap((clone) => withoutNic(clone, template));
     return set.clones.flatMap((clone) =>
       byDrive(clone).map(({ path, what }) => ({
         path,

@@ -87,6 +87,8 @@ export interface CloneInputs {
   nics?: NicChange[];
   /** More options of the VM, by their name in PVE; an empty text: the VM does not have that option. */
   options?: PveOptions;
+  /** Options that PVE copies of the template and that are not for clones, by their name in PVE: one that is made loses them. */
+  uninherited?: string[];
   /** Default: `started`, or with `addressByAgent` `agent`. */
   waitFor?: "none" | "started" | "agent" | "cloud-init";
   /** The config says nothing of `waitFor`, and only the agent, which the template installs, can tell the clone's address. */

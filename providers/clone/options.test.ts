@@ -54,6 +54,19 @@ describe("the options of a clone", () => {
     ]);
   });
 
+  it("of a new clone are without what is nothing for clones of its template, unless the config has it", () => {
+    const uninherited = ["ipconfig0", "ipconfig1", "protection"];
+    expect(of(fakeClone(), {}, { uninherited })).toMatchObject({
+      ipconfig0: "ip=10.0.0.21/24,gw=10.0.0.1",
+      delete: "ipconfig1,protection",
+    });
+    const own = fakeClone({ options: { protection: "1" }, ipConfigs: ["ip=dhcp", "ip=dhcp"] });
+    expect(of(own, { ipconfig2: "ip=dhcp" }, { uninherited: [...uninherited, "ipconfig2"] })).toMatchObject({
+      protection: "1",
+      delete: "ipconfig2",
+    });
+  });
+
   it("add an interface that the template does not have, and take it away again", () => {
     const nics = [{}, { added: true as const, bridge: "vmbr1", vlan: 7 }];
     expect(of(fakeClone({ nics }), { net0: NET0 })).toMatchObject({ net1: "virtio,bridge=vmbr1,tag=7" });

@@ -34,6 +34,8 @@ export interface Current {
   spec: Partial<CloneInputs>;
   /** PVE's `cicustom` of a new clone, if it is not the template's. */
   cicustom?: string | undefined;
+  /** Options that a new clone is not to have of its template. */
+  uninherited?: readonly string[] | undefined;
   /** User, password and keys of a new clone, if they are not the template's. */
   account?: Account | undefined;
 }
@@ -56,7 +58,7 @@ function serial(inputs: CloneInputs, { config, made, spec }: Current): string {
  * how NoCloud learns the host name (docs/decisions/0001).
  */
 export function options(inputs: CloneInputs, current: Current): Params {
-  const { config, made, spec, cicustom, account } = current;
+  const { config, made, spec, cicustom, account, uninherited = [] } = current;
   const { name, nameservers, searchDomain, onBoot, cores, memoryMiB, balloonMiB } = inputs;
   const ips = inputs.ipConfigs.map((value, index) => [`ipconfig${index}`, value || undefined]);
   const extraIps = Object.keys(config).filter(
@@ -91,12 +93,8 @@ export function options(inputs: CloneInputs, current: Current): Params {
   // PVE takes an empty value for no change.
   const takenAccount = { ...others, ...(sshkeys && { sshkeys }) };
   const lostKeys = sshkeys === "" ? ["sshkeys"] : [];
-  const unset = [
-    ...lostKeys,
-    ...Object.keys(values).filter((key) => values[key] === undefined),
-    ...extraIps,
-    ...lostNics,
-  ];
+  const lost = [...Object.keys(values), ...uninherited].filter((key) => values[key] === undefined);
+  const unset = [...new Set([...lostKeys, ...lost, ...extraIps, ...lostNics])];
   return {
     ...values,
     ...(cicustom !== undefined && { cicustom }),

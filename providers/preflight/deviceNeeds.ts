@@ -1,5 +1,5 @@
 import type { Gpu } from "../../config/devices.ts";
-import type { Fleet } from "../../config/fleet.ts";
+import { addsNic, type Fleet, hasNic } from "../../config/fleet.ts";
 import { clonesOf, distinct, type KeyedTemplate, type SetClone, templatesOf } from "./needs.ts";
 
 /** What the stack config needs of the nodes' bridges and devices, and of the cluster's pools. Nothing here asks the cluster. */
@@ -25,12 +25,15 @@ export function bridgeUses(fleet: Fleet): BridgeUse[] {
     ...(vlan !== undefined && { vlan }),
   });
   const templates = templatesOf(fleet).flatMap((one) =>
-    one.template.nics.map(({ vlan }, index) => use(one.node, ofTemplate(one, index), vlan)),
+    one.template.nics.flatMap(({ vlan }, index) =>
+      hasNic(one.template, index) ? [use(one.node, ofTemplate(one, index), vlan)] : [],
+    ),
   );
   const clones = clonesOf(fleet).flatMap(({ key, set, clone, nodes, source }) => {
     if (!source) return [];
     const { nics } = source.template;
     return Array.from({ length: Math.max(nics.length, clone.nics.length) }, (_none, index) => {
+      if (!hasNic(source.template, index) && !addsNic(source.template, clone, index)) return [];
       const own = clone.nics[index];
       const at = own?.bridge === set.nics[index]?.bridge ? `cloneSets.${key}` : clone.path;
       const place = own?.bridge && { bridge: own.bridge, path: `${at}.nics[${index}].bridge` };

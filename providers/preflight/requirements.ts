@@ -1,4 +1,4 @@
-import type { Fleet } from "../../config/fleet.ts";
+import { addsNic, type Fleet } from "../../config/fleet.ts";
 import { firstBootOf } from "../../fleet/cloneBoot.ts";
 import { installsAgent } from "../../fleet/cloudInit/vendorData.ts";
 import type { Version } from "../../proxmox/cluster.ts";
@@ -148,7 +148,7 @@ export function requirementsOf(fleet: Fleet, surroundings: Surroundings): Requir
       ...(clone.memoryMiB === undefined && !clone.gpus?.length ? [] : ["VM.Config.Memory"]),
       ...(clone.diskGiB === undefined && !clone.extraDisks?.length ? [] : ["VM.Config.Disk"]),
       ...(clone.nics.some(
-        ({ bridge, vlan, mac }, index) => bridge ?? vlan ?? mac ?? index >= (source?.template.nics.length ?? 0),
+        ({ bridge, vlan, mac }, index) => bridge ?? vlan ?? mac ?? (source && addsNic(source.template, clone, index)),
       )
         ? ["VM.Config.Network"]
         : []),

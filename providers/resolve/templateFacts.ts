@@ -9,9 +9,17 @@ const GIB = 2 ** 30;
 const DRIVE = /^(scsi|virtio|sata|ide|efidisk|tpmstate)\d+$/;
 const DISK = /^(scsi|virtio|sata|ide)\d+$/;
 
-/** The values of `<name>0`, `<name>1`, … of a VM. */
-const numbered = (config: GuestConfig, name: string): unknown[] =>
-  Array.from({ length: 32 }, (_none, index) => config[`${name}${index}`]).filter((value) => value !== undefined);
+/** The values of `<name>0`, `<name>1`, … of a VM, up to the last that it has; one that is missing in between is undefined. */
+function numbered(config: GuestConfig, name: string): unknown[] {
+  const values = Array.from({ length: 32 }, (_none, index) => config[`${name}${index}`]);
+  return values.slice(0, values.findLastIndex((value) => value !== undefined) + 1);
+}
+
+const isThere = (value: unknown): boolean => value !== undefined;
+
+/** Options of a template that PVE copies, and that no clone can want: it could not be deleted, or would have another's address. */
+const uninherited = (config: GuestConfig): string[] =>
+  ["protection", ...Object.keys(config).filter((key) => /^ipconfig\d+$/.test(key))].sort();
 
 /** The drive that a VM boots from: the first disk of its boot order. */
 function bootDisk(config: GuestConfig, drives: readonly string[]): string | undefined {
@@ -64,6 +72,9 @@ export function templateFacts({ vmId, node }: { vmId: number; node: string }, co
   const [cloudInit] = Object.values(cloudInitVolume(config));
   const { agent, vga } = { agent: parseProperties(config.agent), vga: parseProperties(config.vga) };
   const keys = keysOf(config.sshkeys);
+  const [nics, gpus] = [numbered(config, "net"), numbered(config, "hostpci")];
+  const slots = { hostpci: gpus.length, usb: numbered(config, "usb").length };
+  const missingNics = nics.flatMap((value, index) => (isThere(value) ? [] : [index]));
   const display = vga.get("") ?? vga.get("type");
   return {
     vmId,
@@ -86,12 +97,16 @@ export function templateFacts({ vmId, node }: { vmId: number; node: string }, co
     ...(String(config.ciuser ?? "").trim() !== "" && { user: String(config.ciuser).trim() }),
     ...(keys.length > 0 && { publicKeys: keys }),
     ...(config.cipassword !== undefined && { hasPassword: true as const }),
-    nics: numbered(config, "net").map((value) => {
+    uninherited: uninherited(config),
+    nics: nics.map((value) => {
+      if (!isThere(value)) return {};
       const fields = parseProperties(value);
       const tag = fields.get("tag");
       return { bridge: fields.get("bridge") ?? "", ...(tag !== undefined && { vlan: Number(tag) }) };
     }),
-    gpus: numbered(config, "hostpci").map(gpuOf),
+    ...(missingNics.length > 0 && { missingNics }),
+    gpus: gpus.filter(isThere).map(gpuOf),
+    ...(slots.hostpci + slots.usb > 0 && { slots }),
     cores: Number(config.cores ?? 1),
     sockets: Number(config.sockets ?? 1),
     numa: Number(config.numa ?? 0) === 1,

@@ -3,7 +3,7 @@ import { replicasOf } from "../../config/replicas.ts";
 import { didYouMean, list } from "../../config/text.ts";
 import { UsageError } from "./options.ts";
 
-export type Named = Pick<LoadedConfig, "templates" | "cloneSets" | "leftOut" | "problems">;
+export type Named = Pick<LoadedConfig, "templates" | "existing" | "cloneSets" | "leftOut" | "open" | "problems">;
 
 /** The templates and clones that a run is about. */
 export interface Things {
@@ -40,6 +40,25 @@ function names(config: Named): Map<string, { templates: string[]; clones: number
   return all;
 }
 
+/** The templates that were made elsewhere, by key and by VMID; not in a run, so nobody can limit one to them. */
+function madeElsewhere({ existing, open }: Named): Map<string, string> {
+  const keys = Object.keys({ ...open?.existing, ...existing });
+  const named = keys.flatMap((key): [string, string][] => {
+    const vmId = existing[key]?.vmId ?? open?.existing[key]?.query.vmId;
+    return vmId === undefined ? [] : [[String(vmId), key]];
+  });
+  return new Map([...named, ...keys.map((key): [string, string] => [key, key])]);
+}
+
+/** Said of a template that was made elsewhere. */
+function onlyCloned(word: string, key: string, config: Named): UsageError {
+  const sets = setsOf(config).flatMap(([set, { template }]) => (template === key ? [set] : []));
+  const what = sets.length > 0 ? `its clone sets, ${list(sets)}, or clones of theirs` : "clone sets or clones of it";
+  return new UsageError(
+    `--limit: found "${word}", but templates.${key} was made elsewhere and is only cloned: no run makes or changes it; expected ${what}`,
+  );
+}
+
 /** Most clones that are named where a name is not known. */
 const SHOWN = 20;
 
@@ -71,8 +90,11 @@ function unknown(word: string, config: Named, known: readonly string[]): UsageEr
  */
 export function limited(words: readonly string[], config: Named): Things {
   const all = names(config);
+  const elsewhere = madeElsewhere(config);
   const found = words.map((word) => {
     const things = all.get(word);
+    const key = elsewhere.get(word);
+    if (!things && key !== undefined) throw onlyCloned(word, key, config);
     if (!things) throw unknown(word, config, [...all.keys()]);
     return things;
   });

@@ -1,5 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import { loadConfig } from "../../config/load.ts";
+import type { Resolved } from "../../config/resolved.ts";
+import { limited } from "./names.ts";
 import type { Run } from "./options.ts";
 import { partOf } from "./part.ts";
 
@@ -19,6 +21,25 @@ const sections: Record<string, unknown> = {
     db: { template: "jammy", clones: [{ name: "db-1", vmId: 9201 }] },
     off: { template: "noble", createClones: false, clones: [{ name: "off-1", vmId: 9301 }] },
   },
+};
+/** Beside these, a template that was made elsewhere, known or not. */
+const withExisting = (existing: object, resolved: Resolved = {}) => {
+  const all: Record<string, unknown> = {
+    ...sections,
+    templates: { ...(sections.templates as object), debian: { existing } },
+    cloneSets: {
+      ...(sections.cloneSets as object),
+      desk: { template: "debian", clones: [{ name: "d-1", vmId: 9401 }] },
+    },
+  };
+  const env = { PROXMOX_VE_API_TOKEN: "golden@pve!fleet=secret" };
+  return loadConfig(
+    (name) => (name in all ? JSON.stringify(all[name]) : undefined),
+    Object.keys(all),
+    env,
+    [],
+    resolved,
+  );
 };
 const config = loadConfig(
   (name) => (name in sections ? JSON.stringify(sections[name]) : undefined),
@@ -186,4 +207,14 @@ describe("destroy", () => {
   it("of preflight alone is refused", () => {
     expect(() => part("destroy", { tags: "preflight" })).toThrow("preflight has nothing to destroy");
   });
+});
+
+test.each([
+  ["debian", withExisting({ name: "debian-template" })],
+  ["900", withExisting({ vmId: 900 })],
+])("--limit %s, a template that was made elsewhere, says that it is only cloned", (word, with900) => {
+  expect(() => limited([word], with900)).toThrow(
+    `--limit: found "${word}", but templates.debian was made elsewhere and is only cloned: no run makes or changes it; expected its clone sets, desk, or clones of theirs`,
+  );
+  expect([...limited(["desk"], with900).clones]).toEqual([9401]);
 });

@@ -76,6 +76,16 @@ describe("a clone that was made just now", () => {
     expect(String(set.smbios1)).toContain(`uuid=${UUID}`);
   });
 
+  it("is without what PVE copies of its template and is not for clones; one that exists is left alone", async () => {
+    const uninherited = ["protection"];
+    expect((await configuring(fakeWork({ uninherited }, made()))).set.delete).toBe("protection");
+    const { set } = await configuring(fakeWork({ uninherited }, { config: { protection: 1 } }));
+    expect(set).not.toHaveProperty("delete");
+    const had = fakeState({ spec: fakeClone({ options: { protection: "1" } }) });
+    const lost = await configuring(fakeWork({ uninherited }, { state: had }), { config: { protection: 1 } });
+    expect(lost.set).toMatchObject({ delete: "protection" });
+  });
+
   it("says nothing of what it could not get", async () => {
     const refused = new Error("Permission check failed");
     const { state, error } = await configuring(fakeWork(withSnippets, made()), { fails: refused });

@@ -28,6 +28,7 @@ export async function configure(api: ConfigureApi, work: Work): Promise<void> {
   const place = inputs.places.find(({ node }) => node === vm.node);
   const cicustom = freshUuid === undefined ? undefined : place?.cicustom;
   const account = freshUuid === undefined ? undefined : inputs.account;
+  const uninherited = freshUuid === undefined ? undefined : inputs.uninherited;
   const made: Made = {
     ...madeOf(work),
     ...(freshUuid !== undefined && { uuid: freshUuid }),
@@ -41,7 +42,7 @@ export async function configure(api: ConfigureApi, work: Work): Promise<void> {
   const smbios1 = isNew && { smbios1: `uuid=${freshUuid}` };
   const config = { ...work.config, ...smbios1 };
   const wanted = isNew ? inputs : await withTemplateValues(api, state, inputs);
-  await api.setOptions(vm, options(wanted, { config, made, spec: state.spec, cicustom, account }));
+  await api.setOptions(vm, options(wanted, { config, made, spec: state.spec, cicustom, account, uninherited }));
   state.made = made;
   state.spec = withOptions(state.spec, inputs);
 }

@@ -31,6 +31,8 @@ export async function withTemplateValues(
   if (!place || !(lost("cores") || lost("memoryMiB") || withNics || lostOptions.length > 0)) return inputs;
   const template = await api.readConfig(place.sourceNode ?? place.node, place.sourceVmId);
   if (!template) return inputs;
+  const { uninherited = [] } = news;
+  const inTemplate = (key: string) => (uninherited.includes(key) ? "" : String(template[key] ?? ""));
   const { cores = 1, memory = 512, balloon = memory } = template;
   const count = Math.max(olds.nics?.length ?? 0, news.nics?.length ?? 0);
   const nics = Array.from({ length: count }, (_none, index): NicChange => {
@@ -43,7 +45,7 @@ export async function withTemplateValues(
     ...(lost("memoryMiB") && { memoryMiB: Number(memory), balloonMiB: Number(balloon) }),
     ...(withNics && { nics }),
     ...(lostOptions.length > 0 && {
-      options: { ...Object.fromEntries(lostOptions.map((key) => [key, String(template[key] ?? "")])), ...news.options },
+      options: { ...Object.fromEntries(lostOptions.map((key) => [key, inTemplate(key)])), ...news.options },
     }),
   };
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { bridgeUses } from "../../deviceNeeds.ts";
 import { fakeFacts, fakeFleet, found } from "../../fakeFacts.ts";
 import { bridgeExists } from "./bridges.ts";
 
@@ -28,4 +29,16 @@ test("an interface that is no bridge does not count", async () => {
   expect(lines).toEqual([
     'fail cluster.network.bridge: found "vmbr0", but node pve1 has no such bridge; expected one of (it has none)',
   ]);
+});
+
+test("a template that was made elsewhere needs no bridge for an interface that is missing between its others", () => {
+  const { noble } = fleet.templates;
+  if (!noble) throw new Error("no template");
+  const { image: _, ...source } = noble;
+  const own = { content: "old", bootDisk: "scsi0", diskDrives: ["scsi0"], drives: ["scsi0"], missingNics: [0] };
+  const existing = { debian: { ...source, path: "templates.debian", existing: own } };
+  const sets = fakeFleet({ cloneSets: { web: { template: "noble", clones: [{ name: "w", vmId: 9101 }] } } }).cloneSets;
+  const cloneSets = Object.fromEntries(Object.entries(sets).map(([key, set]) => [key, { ...set, template: "debian" }]));
+  const uses = bridgeUses({ ...fleet, templates: {}, existing, cloneSets });
+  expect([...new Set(uses.map(({ bridge }) => bridge))]).toEqual(["vmbr1", "vnet7"]);
 });

@@ -241,6 +241,27 @@ describe("two templates of the same content", () => {
     // The set's template was changed in the same run.
     expect(await run(thin, had(9010))).toEqual(refused);
   });
+
+  test("one that the set only clones, as made elsewhere, is its template like any other", async () => {
+    const thin = madeFrom("old-linked", { scsi0: "local-lvm:vm-9101-disk-0,size=20G" });
+    const base = fakeFleet({ cloneSets: { web: { template: "noble", clones: [{ name: "web-1", vmId: 9101 }] } } });
+    const { web } = base.cloneSets;
+    const { noble } = base.templates;
+    if (!web || !noble) throw new Error("no set");
+    const { image: _, ...source } = noble;
+    const own = { content: "old", bootDisk: "scsi0", diskDrives: ["scsi0"], drives: ["scsi0"] };
+    const existing = { golden: { ...source, vmId: 9010, existing: own } };
+    const fleet = { ...base, existing, cloneSets: { web: { ...web, template: "golden" } } };
+    const guestConfig = fakeConfigs({
+      9000: old,
+      9010: { ...old, description: spare, scsi0: "local-lvm:base-9010-disk-0,size=20G" },
+      9101: thin,
+    });
+    const knownVmIds = new Set([9000, 9010, 9101]);
+    expect(await found(check, facts(both, { fleet, guestConfig, knownVmIds }))).toContainEqual(
+      expect.stringMatching(/^warn templates\.noble: the template has changed: VM 9000 is going to be replaced/),
+    );
+  });
 });
 
 test("a clone of ours that somebody has converted to a template does not go under what is linked to it", async () => {

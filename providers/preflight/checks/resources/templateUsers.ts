@@ -1,4 +1,4 @@
-import type { PlacedTemplate } from "../../../../config/fleet.ts";
+import { type PlacedTemplate, sourcesIn } from "../../../../config/fleet.ts";
 import { replicasOf } from "../../../../config/replicas.ts";
 import { list } from "../../../../config/text.ts";
 import { type Mark, ownerOf, parseMark } from "../../../../fleet/ownership.ts";
@@ -41,9 +41,8 @@ export async function foundTemplate(facts: Facts, guest: GuestEntry | undefined)
 /** VMIDs of the templates that a clone's set has, and had at the last run. */
 function templatesOfSet({ whole, knownSets }: Facts, { set, clone }: SetClone): number[][] {
   const before = Object.values(knownSets).find(({ vmIds }) => vmIds.includes(clone.vmId))?.templates ?? [];
-  const now = Object.values(replicasOf(whole.templates, set.template)).flatMap(
-    (key) => whole.templates[key]?.vmId ?? [],
-  );
+  const sources = sourcesIn(whole);
+  const now = Object.values(replicasOf(sources, set.template)).flatMap((key) => sources[key]?.vmId ?? []);
   return [before, now];
 }
 
