@@ -7,7 +7,7 @@ import { type CloneBoot, CloneBoots } from "../fleet/cloneBoot.ts";
 import { snippetSources } from "../fleet/cloudInit/sources.ts";
 import { contentHash } from "../fleet/contentHash.ts";
 import { fleetTag } from "../fleet/tags.ts";
-import { CLONE_SNIPPETS_TYPE } from "../fleet/urns.ts";
+import { CLONE_SNIPPETS_TYPE, cloneSnippetName } from "../fleet/urns.ts";
 import { SnippetFiles } from "../providers/snippets/resource.ts";
 import type { FleetContext } from "./fleet.ts";
 import { anySecret } from "./secrets.ts";
@@ -27,9 +27,6 @@ interface Stored {
   volumeId: pulumi.Output<string>;
   file: pulumi.Resource;
 }
-
-const keyOf = ({ node, kind, text }: Pick<Text, "node" | "kind" | "text">): string =>
-  `${node}-${kind}-${contentHash(text)}`;
 
 type Config = Pick<Fleet, "templates" | "existing" | "cloneSets">;
 
@@ -67,7 +64,7 @@ function textsOf(config: Config, boots: ReadonlyMap<number, CloneBoot>, { secret
     for (const { vmId, path, node: own } of set.clones)
       for (const { kind, text } of boots.get(vmId)?.snippets ?? [])
         for (const node of templateNodes(config, set.template, own === undefined ? set.nodes : [own])) {
-          const id = keyOf({ node, kind, text });
+          const id = cloneSnippetName(node, kind, text);
           const secret = all.get(id)?.secret || anySecret(secrets, placesOf(kind, key, set, path, config));
           all.set(id, { node, kind, text, secret });
         }
@@ -142,7 +139,7 @@ export class CloneSnippets extends pulumi.ComponentResource {
   of({ snippets }: CloneBoot, node: string): Map<SnippetKind, Stored> {
     return new Map(
       snippets.flatMap(({ kind, text }): [SnippetKind, Stored][] => {
-        const stored = this.#stored.get(keyOf({ node, kind, text }));
+        const stored = this.#stored.get(cloneSnippetName(node, kind, text));
         return stored ? [[kind, stored]] : [];
       }),
     );

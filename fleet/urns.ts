@@ -31,9 +31,13 @@ export const CLONE_SET_TYPE = "golden-fleet:index:CloneSet";
 /** The snippets of clones whose first boot is not their template's. */
 export const CLONE_SNIPPETS_TYPE = "golden-fleet:index:CloneSnippets";
 
-/** The URN of a snippet of clones on a node, which is the proxmoxve plugin's. */
+/** The name of a snippet of clones on a node: clones that boot with the same text share it. */
+export const cloneSnippetName = (node: string, kind: string, text: string): string =>
+  `${node}-${kind}-${contentHash(text)}`;
+
+/** Its URN, which is the proxmoxve plugin's. */
 export const cloneSnippetUrn = (scope: UrnScope, node: string, kind: string, text: string): string =>
-  urnOf(scope, `${CLONE_SNIPPETS_TYPE}$proxmoxve:index/fileLegacy:FileLegacy`, `${node}-${kind}-${contentHash(text)}`);
+  urnOf(scope, `${CLONE_SNIPPETS_TYPE}$proxmoxve:index/fileLegacy:FileLegacy`, cloneSnippetName(node, kind, text));
 
 /** The name of a clone among the resources of a stack: PVE knows a VM by its VMID. */
 export const cloneName = (vmId: number): string => `vm-${vmId}`;

@@ -10,6 +10,7 @@ import { canSnapshot, listSnapshots, removeSnapshot, takeSnapshot } from "../../
 import { waitForTask } from "../../proxmox/task.ts";
 import { lookUp } from "../guest/lookUp.ts";
 import type { Run } from "../run/run.ts";
+import { disksOfRun } from "./disksOfRun.ts";
 import { cannotLook, elsewhere } from "./holders.ts";
 import { giveKeys } from "./keys/giveKeys.ts";
 import { atRest, targetOf } from "./leftovers.ts";
@@ -45,10 +46,9 @@ export type StepsApi = PlaceApi &
   KeysApi &
   SnapshotApi;
 
-export function stepsApi(
-  { client, nodeMemory, limiter, holders }: Run,
-  { inputs, messages }: Pick<Work, "inputs" | "messages">,
-): StepsApi {
+export function stepsApi(run: Run, { inputs, messages }: Pick<Work, "inputs" | "messages">): StepsApi {
+  const { client, nodeMemory, limiter } = run;
+  const { holders } = disksOfRun(run);
   const { vmId, fleetId } = inputs;
   const { pauseMs } = client;
   return {

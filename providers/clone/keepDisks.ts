@@ -7,6 +7,7 @@ import { listDatastores } from "../../proxmox/storage.ts";
 import type { Messages } from "../dynamic/progress.ts";
 import type { FoundVm } from "../guest/lookUp.ts";
 import type { Run } from "../run/run.ts";
+import { disksOfRun } from "./disksOfRun.ts";
 import { cannotLook, type Holder, type Kept } from "./holders.ts";
 import type { CloneInputs } from "./inputs.ts";
 import { bySlot, diskName, volumeOf, whenMadeAnew } from "./ownDisks.ts";
@@ -37,7 +38,7 @@ const ownerOf = ({ spec }: CloneState): Kept => ({ ...spec, name: spec.name });
 
 function holderOf({ run, state }: Keeping, node: string): Promise<Holder | undefined> {
   const name = state.spec.name ?? `VM ${state.spec.vmId}`;
-  return run.holders.find(ownerOf(state), [node], (silent) => cannotLook(silent, name));
+  return disksOfRun(run).holders.find(ownerOf(state), [node], (silent) => cannotLook(silent, name));
 }
 
 /** @throws ProxmoxError if the disks that are to be kept cannot be, before anything is done to the VM */
@@ -83,7 +84,8 @@ export async function keepDisks(keeping: Keeping, node: string): Promise<void> {
   const { vmId, name = `VM ${vmId}` } = state.spec;
   const kept = keptDisks(state, next);
   if (kept.length === 0) return;
-  const { client, holders } = run;
+  const { client } = run;
+  const { holders } = disksOfRun(run);
   const vm = { node, vmId };
   const config = (await readConfig(client, node, vmId)) ?? {};
   const here = kept.filter(([, { drive }]) => volumeOf(config, drive) !== undefined);

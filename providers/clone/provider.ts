@@ -8,6 +8,7 @@ import { selection } from "../run/commandLine.ts";
 import { readStackConfig, runOf } from "../run/connect.ts";
 import { converge } from "./converge.ts";
 import { diff } from "./diff.ts";
+import { disksOfRun } from "./disksOfRun.ts";
 import { type CloneInputs, waits, waitsOtherwise } from "./inputs.ts";
 import { look } from "./look.ts";
 import { shrinking } from "./ownDisks.ts";
@@ -93,7 +94,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     const rollout = run.rollouts.enter(news.vmId, news.set, news.maxUnavailable ?? 1);
     if (result.replaces.length > 0) rollout.replacing.add(state.spec.vmId);
     // Of a clone that is deleted for good, the engine asks for no difference.
-    if (news.keepDisks && state.spec.disks) run.keeping.set(state.spec.vmId, news);
+    if (news.keepDisks && state.spec.disks) disksOfRun(run).wanted.set(state.spec.vmId, news);
     return result;
   },
 
@@ -148,7 +149,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     }
     try {
       await run.deletions.attempt(async () => {
-        const next = run.keeping.get(vmId);
+        const next = disksOfRun(run).wanted.get(vmId);
         const messages = messagesFor(state.spec);
         await remove(run, state, messages, next && { next, isReserved: reservedIn(config) });
         if (!next && !isReplacement && spec.keepDisks) await removeHolder(run, state, messages);

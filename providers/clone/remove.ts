@@ -5,6 +5,7 @@ import type { Messages } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
 import type { FoundContainer, FoundVm } from "../guest/lookUp.ts";
 import type { Run } from "../run/run.ts";
+import { disksOfRun } from "./disksOfRun.ts";
 import { leftInHolder } from "./holders.ts";
 import { SHUTDOWN_SECONDS } from "./inputs.ts";
 import { assertKeepable, keepDisks, type Next } from "./keepDisks.ts";
@@ -76,7 +77,8 @@ export async function remove(run: Run, state: CloneState, messages: Messages, su
  * Deletes the holder of a clone that is gone for good, if an earlier run has left one. Disks in it are nobody's to delete: no
  * preview has named them.
  */
-export async function removeHolder({ holders }: Run, { spec, node }: CloneState, messages: Messages): Promise<void> {
+export async function removeHolder(run: Run, { spec, node }: CloneState, messages: Messages): Promise<void> {
+  const { holders } = disksOfRun(run);
   const { vmId, name = `VM ${vmId}`, places = [] } = spec;
   const nodes = [...(node === undefined ? [] : [node]), ...places.map((place) => place.node)];
   const holder = await holders.find(spec, nodes, (silent) =>

@@ -1,8 +1,6 @@
 import type { Cluster } from "../../config/cluster.ts";
 import type { Resolved } from "../../config/resolved.ts";
 import type { PveClient } from "../../proxmox/client.ts";
-import { Holders } from "../clone/holders.ts";
-import type { CloneInputs } from "../clone/inputs.ts";
 import { Deletions } from "./deletions.ts";
 import { Limiter } from "./limits.ts";
 import { NodeMemory } from "./nodeMemory.ts";
@@ -30,9 +28,6 @@ export class Run {
   readonly vmLists: VmLists;
   readonly deletions: Deletions;
   readonly progress = new SetsProgress();
-  readonly holders: Holders;
-  /** By VMID of a clone whose own disks stay when it is made anew: what the config wants of it. */
-  readonly keeping = new Map<number, CloneInputs>();
   /** Warnings that were told of one clone, and are not told of each that fares alike. */
   readonly told = new Set<string>();
   /** VMIDs of the clones that this run has made or taken up. */
@@ -51,7 +46,6 @@ export class Run {
     this.cluster = cluster;
     this.limiter = new Limiter(client, cluster.limits);
     this.nodeMemory = new NodeMemory(client);
-    this.holders = new Holders(client);
     this.vmLists = new VmLists(client, freshMs === undefined ? {} : { freshMs });
     this.deletions = new Deletions(quietMs === undefined ? {} : { quietMs });
   }
