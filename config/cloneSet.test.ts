@@ -143,6 +143,7 @@ test("a counted set gives its values to all its clones, and may have IPv6 addres
     ip: "dhcp",
     ip6: "2001:db8::22/64",
     gateway6: "fe80::1",
+    from: { gateway6: "cloneSets.web.gateway6" },
     cores: 4,
     description: "",
     tags: ["web"],
@@ -320,5 +321,12 @@ test("a snapshot is taken before updates of full clones alone", () => {
   ]);
   expect(setProblems({ ...set, snapshotKeepDays: 0 })).toEqual([
     "cloneSets.web.snapshotKeepDays: found 0; expected at least 1",
+  ]);
+});
+
+test("the gateway of a set is wrong where the set says it", () => {
+  const clones = [{ name: "a", vmId: 9101, ip: "10.0.0.21/24" }];
+  expect(setProblems({ clones, gateway: "10.0.1.1" })).toEqual([
+    "cloneSets.web.gateway: found 10.0.1.1; expected an address in the subnet of 10.0.0.21/24",
   ]);
 });

@@ -52,6 +52,9 @@ export interface ExistingTemplate extends Omit<PlacedTemplate, "image"> {
   };
 }
 
+/** What a clone may have of its set. */
+type Given = "vmId" | "ip" | "gateway" | "ip6" | "gateway6";
+
 /**
  * A clone as the program uses it: what it does not say itself is filled in from its set. Its own addresses are those of
  * the first network interface; `nics` has them from the second on.
@@ -61,11 +64,8 @@ export interface PlacedClone extends Omit<CloneConfig, "vmId" | "ip" | "cloudIni
   path: string;
   vmId: number;
   ip: string;
-  /** The place in the config of a VMID that was chosen from a range. */
-  vmIdFrom?: string;
-  /** The place in the config of an address that was chosen from a range. */
-  ipFrom?: string;
-  ip6From?: string;
+  /** The places in the config of what its set gives it, be it chosen from a range: `cloneSets.web.ips`. */
+  from?: Partial<Record<Given, string>>;
   /** First-boot configurations over its template's: its set's, its own. */
   cloudInit?: readonly FirstBoot[];
   description: string;
@@ -88,8 +88,8 @@ export function placeOf(path: string, field: keyof CloneConfig): string {
 }
 
 /** The place in the config that a clone's VMID comes from. */
-export const vmIdPlace = ({ path, vmIdFrom }: Pick<PlacedClone, "path" | "vmIdFrom">): string =>
-  vmIdFrom ?? placeOf(path, "vmId");
+export const vmIdPlace = ({ path, from }: Pick<PlacedClone, "path" | "from">): string =>
+  from?.vmId ?? placeOf(path, "vmId");
 
 /** Something that gets addresses, with its place in the config. */
 export interface Addressed {
@@ -98,17 +98,15 @@ export interface Addressed {
   gateway?: string | undefined;
   ip6?: string | undefined;
   gateway6?: string | undefined;
-  ipFrom?: string | undefined;
-  ip6From?: string | undefined;
+  from?: PlacedClone["from"];
 }
 
 /** The place in the config that an address of a clone, or of one of its interfaces, comes from. */
 export function addressPlace(
-  { path, ipFrom, ip6From }: Pick<Addressed, "path" | "ipFrom" | "ip6From">,
+  { path, from }: Pick<Addressed, "path" | "from">,
   field: "ip" | "gateway" | "ip6" | "gateway6",
 ): string {
-  const from = { ip: ipFrom, ip6: ip6From, gateway: undefined, gateway6: undefined };
-  return from[field] ?? placeOf(path, field);
+  return from?.[field] ?? placeOf(path, field);
 }
 
 /** A clone set as the program uses it. Of a counted set, too, every clone is in the list. */

@@ -81,12 +81,17 @@ function finished(draft: Draft, set: CloneSetConfig, at: string, chosen: Chosen 
   if (vmId === undefined || ip === undefined || (ip6 === undefined && set.ip6s !== undefined)) return undefined;
   const { gateway = isStatic(ip) ? set.gateway : undefined, gateway6 = isStatic(ip6) ? set.gateway6 : undefined } =
     draft;
+  const from = {
+    ...(draft.vmId === undefined && { vmId: `${at}.vmIds` }),
+    ...(draft.ip === undefined && set.ips !== undefined && { ip: `${at}.ips` }),
+    ...(draft.ip6 === undefined && set.ip6s !== undefined && { ip6: `${at}.ip6s` }),
+    ...(gateway !== undefined && draft.gateway === undefined && { gateway: `${at}.gateway` }),
+    ...(gateway6 !== undefined && draft.gateway6 === undefined && { gateway6: `${at}.gateway6` }),
+  };
   return {
     ...draft,
     vmId,
-    ...(draft.vmId === undefined && { vmIdFrom: `${at}.vmIds` }),
-    ...(draft.ip === undefined && set.ips !== undefined && { ipFrom: `${at}.ips` }),
-    ...(draft.ip6 === undefined && set.ip6s !== undefined && { ip6From: `${at}.ip6s` }),
+    ...(Object.keys(from).length > 0 && { from }),
     ip,
     ...(gateway !== undefined && { gateway }),
     ...(ip6 !== undefined && { ip6 }),

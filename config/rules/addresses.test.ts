@@ -149,7 +149,11 @@ describe("an address that was chosen from a range", () => {
     const clones = web?.clones.map((clone) => ({ ...clone, ...change })) ?? [];
     return { ...rest, cloneSets: web ? { web: { ...web, clones } } : {} };
   };
-  const from = { ip: "10.0.0.255/24", ipFrom: "cloneSets.web.ips", ip6: "ff02::1/64", ip6From: "cloneSets.web.ip6s" };
+  const from = {
+    ip: "10.0.0.255/24",
+    ip6: "ff02::1/64",
+    from: { ip: "cloneSets.web.ips", ip6: "cloneSets.web.ip6s" },
+  };
   const sets = [
     { count: 2, namePattern: "web-{n}", firstVmId: 9100 },
     { clones: [1, 2].map((n) => ({ name: `web-${n}`, vmId: 9100 + n })) },

@@ -43,7 +43,7 @@ describe("a template with a network-config of its own", () => {
     const by = "but the snippet local:snippets/net.yaml of template 900 (templates.win) replaces it";
     expect(of({ cicustom }, { clones: [{ ...clone, nics }], gateway: "10.0.0.1" })).toEqual([
       `cloneSets.web.clones[0].ip: found 10.0.0.21/24, ${by}; expected one of the two`,
-      `cloneSets.web.clones[0].gateway: found 10.0.0.1, ${by}; expected one of the two`,
+      `cloneSets.web.gateway: found 10.0.0.1, ${by}; expected one of the two`,
       `cloneSets.web.clones[0].nics[1].ip6: found auto, ${by}; expected one of the two`,
     ]);
     expect(of({ cicustom }, { clones: [{ ...clone, ip: "dhcp" }] })).toEqual([]);

@@ -116,7 +116,7 @@ test("guests that cannot be looked at do not stop the run: it is said where they
 
 test("an address that was chosen from a range is told with the range", async () => {
   const { web } = fleet.cloneSets;
-  const clones = web?.clones.map((clone) => ({ ...clone, ipFrom: "cloneSets.web.ips" })) ?? [];
+  const clones = web?.clones.map((clone) => ({ ...clone, from: { ip: "cloneSets.web.ips" } })) ?? [];
   const ranged = { ...fleet, cloneSets: web ? { web: { ...web, clones } } : {} };
   const config = { name: "nas", ipconfig0: "ip=10.0.0.21/24,ip6=2001:db8::15/64", net0 };
   const lines = await addressFree.run(facts([guest(105)], { 105: config }, { fleet: ranged }));
