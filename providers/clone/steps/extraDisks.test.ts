@@ -181,6 +181,13 @@ describe("a clone's own disks", () => {
     expect((await working(undefined, { have, config, fails: "delete scsi1" })).disks).toEqual(have);
   });
 
+  it("are not deleted while the VM has snapshots, in which they may be needed", async () => {
+    const config = { scsi1: value(1), parent: "before-upgrade" };
+    const { asked, error } = await working([], { have: [disk("scsi1")], config });
+    expect(asked).toEqual(["read"]);
+    expect(error).toMatch(/^VM 9101 has snapshots \(the last is "before-upgrade"\).*scsi1 is left alone/);
+  });
+
   it("are not deleted when their drive holds something else by now", async () => {
     for (const scsi1 of [value(1).replace("local-lvm", "hdd"), value(1, "size=4G"), "none,media=cdrom"]) {
       const { asked, error } = await working(undefined, { have: [disk("scsi1")], config: { scsi1 } });

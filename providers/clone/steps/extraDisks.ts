@@ -54,6 +54,12 @@ async function deleteLost(api: ExtraDisksApi, work: Work, config: GuestConfig, d
       "in-the-way",
       `${disk.drive} of VM ${inputs.vmId} is ${config[disk.drive]}, and not the disk with ${disk.sizeGiB} GiB on ${disk.datastore} that is to be deleted; it is left alone. \`pulumi refresh\` brings the state up to date`,
     );
+  // PVE would take the drive off and then not delete its volume.
+  if (config.parent !== undefined)
+    throw new ProxmoxError(
+      "has-snapshots",
+      `VM ${inputs.vmId} has snapshots (the last is "${config.parent}"), and PVE deletes no disk that a snapshot may need: ${disk.drive} is left alone. Delete them first: qm listsnapshot ${inputs.vmId}, qm delsnapshot ${inputs.vmId} <name>`,
+    );
   messages.info(`deleting disk ${diskName(disk)} of ${inputs.name}`);
   await api.deleteDisk(vmOf(work), disk.drive);
 }
