@@ -25,6 +25,9 @@ const TYPES: Record<Stage, readonly string[]> = {
   clones: ["Clone"],
 };
 
+/** Types of which clones may have resources, too. */
+const SNIPPETS: readonly string[] = ["SnippetFiles", "FileLegacy"];
+
 const all = (stage: Stage): string[] => TYPES[stage].map((type) => `**${type}::*`);
 const of = (stage: Stage, vmId: number): string[] =>
   TYPES[stage].map((type) => `**${type}::${stage === "clones" ? `vm-${vmId}` : `${vmId}-*`}`);
@@ -115,6 +118,14 @@ function targets(config: Named, chosen: Chosen): string[] {
   ];
 }
 
+/** All of a stage, as it is left out. Snippets are of templates, and of clones that have their own: these go with the clones. */
+function leftOut(stage: Stage, config: Named): string[] {
+  const ownBoots = clonesOf(config).some(({ ownBoot }) => ownBoot);
+  if (!ownBoots) return stage === "clones" ? [CLONE_SETS] : all(stage);
+  if (stage === "clones") return [CLONE_SETS, CLONE_SNIPPETS];
+  return TYPES[stage].map((type) => (SNIPPETS.includes(type) ? `**VmTemplate$**${type}::*` : `**${type}::*`));
+}
+
 /** The same by what is left out, be it in the config or, as `lost`, in the state alone. */
 function excludes(config: Named, chosen: Chosen, lost: Lost): string[] {
   const templates = [...Object.values(config.templates).map(({ vmId }) => vmId), ...lost.templates];
@@ -122,7 +133,7 @@ function excludes(config: Named, chosen: Chosen, lost: Lost): string[] {
   const stages = STAGES.flatMap((stage) => {
     const vmIds = stage === "clones" ? clones : templates;
     if (chosen.get(stage) === "all") return [];
-    if (!vmIds.some((vmId) => has(chosen, stage, vmId))) return stage === "clones" ? [CLONE_SETS] : all(stage);
+    if (!vmIds.some((vmId) => has(chosen, stage, vmId))) return leftOut(stage, config);
     return vmIds.filter((vmId) => !has(chosen, stage, vmId)).flatMap((vmId) => of(stage, vmId));
   });
   return [
@@ -259,7 +270,7 @@ export function partOf(
     return `${WHAT[stage]} that exist ${LEFT_ALONE[run]}${hint}.`;
   });
   if (tags.length + limit.length === 0) {
-    const globs = skipped.flatMap((stage) => (stage === "clones" ? [CLONE_SETS] : all(stage)));
+    const globs = skipped.flatMap((stage) => leftOut(stage, config));
     return { args: options("--exclude", globs), notes };
   }
   const stages = (tags.length > 0 ? stagesOf(tags) : [...STAGES]).filter((stage) => !skipped.includes(stage));
