@@ -135,7 +135,11 @@ function hardware(clone: PlacedClone, template: CloneSource) {
 /** Disks of its own, and whether they stay when it is made anew. */
 function ownDisks({ extraDisks = [], keepDisks }: PlacedClone, template: CloneSource, datastore: string) {
   const disks = cloneDisks(extraDisks, template, datastore);
-  return given({ disks: disks.length > 0 ? disks : undefined, keepDisks: keepDisks ? (true as const) : undefined });
+  return given({
+    disks: disks.length > 0 ? disks : undefined,
+    keepDisks: keepDisks ? (true as const) : undefined,
+    templateDrives: keepDisks ? diskNames(template) : undefined,
+  });
 }
 
 /** What clones of a source boot with; undefined: what PVE copies of the template. */

@@ -62,11 +62,12 @@ async function takeSteps(run: Run, work: Work, before: CloneState): Promise<void
   }
   await stage(at("set the pool of"), () => intoPool(api, work));
   await stage({ ...at("move the disks of"), datastore }, () => moveDisks(api, work));
-  // PVE moves no disk that has snapshots.
+  // PVE moves and deletes no disk that has snapshots.
+  if (before.made) await stage(at("set up the disks of"), () => extraDisks(api, work));
   await stage(at("take a snapshot of"), () => snapshot(api, work, before));
   await stage(at("configure"), () => configure(api, work));
   await stage(at("grow the disk of"), () => growDisk(api, work));
-  await stage(at("set up the disks of"), () => extraDisks(api, work));
+  if (!before.made) await stage(at("set up the disks of"), () => extraDisks(api, work));
   await stage({ ...at("start"), datastore }, () => power(api, work, before));
   await stage(at("wait for"), () => waitUntilReady(api, work, before));
   await stage(at("set the SSH keys of"), () => setKeys(api, work));

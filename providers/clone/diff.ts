@@ -157,6 +157,8 @@ const optionNames = (keys: readonly string[]): string =>
 /** Options that change what PVE notes of a VM, or how its node treats it: to the guest's data that is nothing. */
 const HARMLESS = new Set([
   ...["set", "name", "description", "tags", "onBoot", "pool"],
+  // They are changed before the snapshot, as PVE moves and deletes none that has any.
+  "disks",
   ...["protection", "startup", "cpulimit", "cpuunits", "affinity"],
 ]);
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ApiError } from "../../proxmox/errors.ts";
 import { fakeClient } from "../../proxmox/fakeClient.ts";
 import type { GuestConfig } from "../../proxmox/guests.ts";
-import { Holders, heldFor, slotsOfHolder } from "./holders.ts";
+import { Holders, heldFor, leftBy, slotsOfHolder } from "./holders.ts";
 
 const OF = { stack: "organization/golden/test", fleetId: "c1d2be9a", vmId: 9101, name: "web-1" };
 const mark = (fleet: string, vmId = 105, content = "scsi0,scsi1") =>
@@ -132,4 +132,28 @@ describe("a holder of a clone's disks", () => {
     await holders.expect({ ...OF, stack: "s" }, holder, ["scsi0"]);
     expect(changes().at(-1)).toContain(`"description":"${mark("c1d2be9a", 105, "scsi0")}"`);
   });
+});
+
+it("of a clone that is gone for good is no other clone's of the same VMID", async () => {
+  const vms: Record<string, GuestConfig> = {};
+  const { client } = fakeClient((call, params) => {
+    const [, , , , id = ""] = call.split("/");
+    if (call === "GET /nodes/pve1/qemu")
+      return Object.keys(vms).map((vmid) => ({ vmid: Number(vmid), name: "disks-of-9101" }));
+    if (call.startsWith("GET /cluster/resources")) return [];
+    if (call.startsWith("PUT")) {
+      Object.assign(vms[id] ?? {}, params);
+      return null;
+    }
+    return vms[id] ?? new ApiError("GET", 500, "Configuration file 'x' does not exist");
+  });
+  const mark = "proxmox-golden-fleet: fleet=c1d2be9a stack=s resource=disksOf.9101 vmid=105 content=scsi0";
+  vms[105] = { description: mark, scsi0: "local-lvm:vm-105-disk-0,size=8G" };
+  const holders = new Holders(client);
+  const of = { stack: "s", fleetId: "c1d2be9a", vmId: 9101 };
+  const holder = await holders.find(of, ["pve1"], () => undefined);
+  expect(holder?.vmId).toBe(105);
+  if (holder) await holders.leave(of, holder);
+  expect(await new Holders(client).find(of, ["pve1"], () => undefined)).toBeUndefined();
+  expect(leftBy(vms[105] ?? {}, 105, "c1d2be9a")).toBe(9101);
 });

@@ -55,6 +55,13 @@ export function heldFor({ description }: GuestConfig, vmId: number, fleetId: str
   return mark?.vmId === vmId && mark.fleetId === fleetId && clone !== undefined ? Number(clone) : undefined;
 }
 
+/** The clone that was deleted for good and left disks in a VM of this fleet; undefined: there are none. */
+export function leftBy({ description }: GuestConfig, vmId: number, fleetId: string): number | undefined {
+  const mark = parseMark(description, vmId);
+  const [, clone] = /^disksLeftBy\.(\d+)$/.exec(mark?.resource ?? "") ?? [];
+  return mark?.vmId === vmId && mark.fleetId === fleetId && clone !== undefined ? Number(clone) : undefined;
+}
+
 /** `scsi0 (local-lvm:vm-105-disk-0)` */
 export const heldText = (config: GuestConfig): string =>
   Object.entries(heldVolumes(config))
@@ -189,6 +196,14 @@ export class Holders {
     }
     this.#made.delete(of.vmId);
     return undefined;
+  }
+
+  /** Has a holder be nobody's any more: another clone of the same VMID is not to get the disks of one that is gone for good. */
+  async leave(of: Kept, { node, vmId }: Holder): Promise<void> {
+    const config = (await readConfig(this.#client, node, vmId)) ?? {};
+    const mark = { ...markOf(of, vmId, slotsOfHolder({ node, vmId, config })), resource: `disksLeftBy.${of.vmId}` };
+    await writeConfig(this.#client, node, vmId, { description: withMark(config.description ?? "", mark) });
+    this.#made.delete(of.vmId);
   }
 }
 

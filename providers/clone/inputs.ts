@@ -41,6 +41,8 @@ export interface CloneInputs {
   /** Content hash of the set's template. */
   template: string;
   full: boolean;
+  /** The drives of its template's disks; with `keepDisks`. */
+  templateDrives?: string[];
   /** Hash of a first boot that is not its template's. */
   firstBoot?: string;
   /** User, password and keys of its first boot, where they go by PVE's own fields. */

@@ -28,7 +28,11 @@ function keeping({
   next = { disks: [disk("scsi1"), disk("scsi2")], keepDisks: true, places } as Next,
   active = 1,
   refuses,
+  state: had = { disks: [disk("scsi1"), disk("scsi2")] },
+  drives,
 }: {
+  state?: { disks: CloneDisk[] };
+  drives?: string[];
   config?: GuestConfig;
   holder?: GuestConfig;
   next?: Next;
@@ -58,7 +62,7 @@ function keeping({
     Reflect.deleteProperty(vms[9101] ?? {}, drive);
     return "UPID:pve1:1:2:3:qmmove:x:a@pve:";
   });
-  const state = fakeState({ spec: fakeClone({ disks: [disk("scsi1"), disk("scsi2")] }) });
+  const state = fakeState({ spec: fakeClone(had), made: { ...fakeMade(), ...(drives && { drives }) } });
   const messages = fakeMessages();
   const work = { run: new Run(client, { limits } as Cluster), state, next, messages, isReserved: () => false };
   const found = {
@@ -83,6 +87,26 @@ describe("disks that are kept", () => {
     expect(vms[9101]).toHaveProperty("scsi0");
     expect(vms[105]).toMatchObject({ scsi0: value(105, 1), scsi1: value(105, 2) });
     expect(vms[105]?.description).toMatch(/content=scsi0,scsi1$/);
+  });
+
+  it.each([
+    ["on another drive", { scsi3: value(9101, 1) }],
+    ["that somebody has detached", { unused0: "local-lvm:vm-9101-disk-1" }],
+  ])("are not deleted with the VM when the state does not know them: one %s", async (_where, strange) => {
+    const config = { scsi0: value(9101, 0), scsi2: value(9101, 2), boot: "order=scsi0", ...strange };
+    const { check, asked } = keeping({ config, state: { disks: [disk("scsi1", { sizeGiB: 0 }), disk("scsi2")] } });
+    const [drive] = Object.keys(strange);
+    expect(await check()).toMatch(new RegExp(`^VM 9101 has ${drive} .*nothing was deleted$`));
+    expect(asked).toEqual([]);
+    // A killed run has taken it up, and its state knows no disks.
+    expect(await keeping({ config, state: { disks: [] } }).check()).toContain(`${drive} (`);
+  });
+
+  it("do not make a disk of the template a stranger, as long as that is known", async () => {
+    const config = { scsi0: value(9101, 0), scsi1: value(9101, 1), scsi2: value(9101, 2), boot: "order=scsi0" };
+    const state = { disks: [disk("scsi2")] };
+    expect(await keeping({ config, state, drives: ["scsi0", "scsi1"] }).check()).toBeUndefined();
+    expect(await keeping({ config, state }).check()).toContain("scsi1 (");
   });
 
   it("are those that the config still has; without any, nothing is asked", async () => {
@@ -126,7 +150,7 @@ describe("what cannot be kept is told before anything is done", () => {
     [
       "a disk is gone",
       { config: { scsi1: value(9101, 1) } },
-      /^scsi2 with 8 GiB of web-1 is to be kept, but VM 9101 does not have it; `pulumi refresh`/,
+      /^scsi2 with 8 GiB of web-1 is to be kept, but VM 9101 does not have it; put it back on scsi2/,
     ],
     [
       "a disk got lost on the way to the holder",

@@ -1,7 +1,8 @@
 import type { CloneDisk } from "../../fleet/cloneDisks.ts";
-import { datastoreOf } from "../../proxmox/disks.ts";
+import { datastoreOf, heldVolumes } from "../../proxmox/disks.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
-import { readConfig } from "../../proxmox/guests.ts";
+import { type GuestConfig, readConfig } from "../../proxmox/guests.ts";
+import { parseProperties } from "../../proxmox/propertyString.ts";
 import { reassignDisk } from "../../proxmox/reassignDisk.ts";
 import { listDatastores } from "../../proxmox/storage.ts";
 import type { Messages } from "../dynamic/progress.ts";
@@ -41,10 +42,36 @@ function holderOf({ run, state }: Keeping, node: string): Promise<Holder | undef
   return disksOfRun(run).holders.find(ownerOf(state), [node], (silent) => cannotLook(silent, name));
 }
 
+/** The first disk that a VM boots from. */
+const bootDisk = (config: GuestConfig): string | undefined =>
+  parseProperties(config.boot)
+    .get("order")
+    ?.split(";")
+    .find((drive) => volumeOf(config, drive) !== undefined);
+
+/**
+ * Where disks are to be kept, no VM is deleted with one that is neither its template's nor known to be its own: somebody may have moved
+ * a disk to another drive, or a killed run may have put it where the state does not know of it.
+ */
+function assertExplained({ spec, made }: CloneState, config: GuestConfig): void {
+  const { vmId } = spec;
+  const own = (spec.disks ?? []).filter(({ sizeGiB }) => sizeGiB > 0).map(({ drive }) => drive);
+  const known = new Set([...own, ...(made?.drives ?? [bootDisk(config) ?? "scsi0"])]);
+  const strange = Object.entries(heldVolumes(config)).filter(
+    ([drive]) => !known.has(drive) && !/^(efidisk|tpmstate)\d+$/.test(drive),
+  );
+  if (strange.length === 0) return;
+  const names = strange.map(([drive, volume]) => `${drive} (${volume})`).join(", ");
+  refuse(
+    `VM ${vmId} has ${names}, which is not known to be its template's or one of extraDisks, and with keepDisks it would be deleted with the VM: put a disk back on the drive that it had, or take it off the VM (qm disk unlink, or move it to another VM) if it is not the clone's`,
+  );
+}
+
 /** @throws ProxmoxError if the disks that are to be kept cannot be, before anything is done to the VM */
 export async function assertKeepable(keeping: Keeping, { node, config }: FoundVm): Promise<void> {
   const { run, state, next } = keeping;
   const { vmId, name = `VM ${vmId}` } = state.spec;
+  if (next.keepDisks) assertExplained(state, config);
   const kept = keptDisks(state, next);
   if (kept.length === 0) return;
   const nodes = next.places.map((place) => place.node);
@@ -63,7 +90,7 @@ export async function assertKeepable(keeping: Keeping, { node, config }: FoundVm
     const isHeld = holder?.config[slot] !== undefined;
     if (volume === undefined && !isHeld)
       refuse(
-        `${diskName(disk)} of ${name} is to be kept, but VM ${vmId} does not have it${holder ? `, and neither has VM ${holder.vmId}, which holds its disks: \`qm rescan --vmid ${holder.vmId}\` on ${node} finds a volume that a killed task has left` : "; `pulumi refresh` brings the state up to date"}`,
+        `${diskName(disk)} of ${name} is to be kept, but VM ${vmId} does not have it${holder ? `, and neither has VM ${holder.vmId}, which holds its disks: \`qm rescan --vmid ${holder.vmId}\` on ${node} finds a volume that a killed task has left` : `; put it back on ${disk.drive}, or take it out of extraDisks if it is gone for good`}`,
       );
     if (volume !== undefined && isHeld)
       refuse(

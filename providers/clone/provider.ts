@@ -94,7 +94,7 @@ export const provider: Handlers<CloneInputs, CloneState> = {
     const rollout = run.rollouts.enter(news.vmId, news.set, news.maxUnavailable ?? 1);
     if (result.replaces.length > 0) rollout.replacing.add(state.spec.vmId);
     // Of a clone that is deleted for good, the engine asks for no difference.
-    if (news.keepDisks && state.spec.disks) disksOfRun(run).wanted.set(state.spec.vmId, news);
+    if (news.keepDisks) disksOfRun(run).wanted.set(state.spec.vmId, news);
     return result;
   },
 

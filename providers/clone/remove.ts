@@ -85,5 +85,7 @@ export async function removeHolder(run: Run, { spec, node }: CloneState, message
     messages.warn(`node ${silent} does not answer, so it is not known whether disks of ${name} wait there`),
   );
   const held = holder && (await holders.release(spec, holder));
-  if (holder && held !== undefined) messages.warn(leftInHolder(holder, held, name));
+  if (!holder || held === undefined) return;
+  await holders.leave(spec, holder);
+  messages.warn(leftInHolder(holder, held, name));
 }

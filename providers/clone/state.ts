@@ -10,6 +10,8 @@ export interface Made {
   datastore: string;
   /** The VM's UUID (PVE: `smbios1`), by which it is known again should its notes get lost. */
   uuid?: string;
+  /** The drives that its template's disks had; missing: not known. */
+  drives?: string[];
   /** Hash of its first boot, if that was not its template's. */
   firstBoot?: string;
   /** cloud-init's instance-id, which stays whatever changes. Missing: PVE makes it from what is on the cloud-init drive. */

@@ -29,8 +29,11 @@ export async function configure(api: ConfigureApi, work: Work): Promise<void> {
   const cicustom = freshUuid === undefined ? undefined : place?.cicustom;
   const account = freshUuid === undefined ? undefined : inputs.account;
   const uninherited = freshUuid === undefined ? undefined : inputs.uninherited;
+  const { templateDrives } = inputs;
   const made: Made = {
     ...madeOf(work),
+    // Of a clone of another template, be it the one that a killed run has made, nobody knows them.
+    ...(templateDrives && madeOf(work).template === inputs.template && { drives: templateDrives }),
     ...(freshUuid !== undefined && { uuid: freshUuid }),
     // Only with the clones' own vendor-data does a guest take another address as the instance that it is.
     ...(freshUuid !== undefined && cicustom !== undefined && !inputs.pveInstanceId && { instanceId: freshUuid }),

@@ -1,4 +1,4 @@
-import { heldFor, heldText } from "../../../clone/holders.ts";
+import { heldFor, heldText, leftBy } from "../../../clone/holders.ts";
 import { type Check, each, note, warn } from "../../finding.ts";
 import { clonesOf } from "../../needs.ts";
 
@@ -14,10 +14,20 @@ export const disksLeft: Check = {
     return each(named, async (guest) => {
       const config = await facts.guestConfig(guest);
       if (config === "absent" || config === "unreachable") return [];
-      const vmId = heldFor(config, guest.vmid, facts.fleetId);
+      const gone = leftBy(config, guest.vmid, facts.fleetId);
+      const vmId = gone ?? heldFor(config, guest.vmid, facts.fleetId);
       const held = heldText(config);
       if (vmId === undefined || held === "") return [];
       const holder = `VM ${guest.vmid} on node ${guest.node} holds ${held} of VM ${vmId}`;
+      if (gone !== undefined)
+        return [
+          warn(`${holder}, which was deleted for good: nothing gets it`, {
+            todo: [
+              `to give one to a VM on ${guest.node}: qm disk move ${guest.vmid} <drive> --target-vmid <VMID> --target-disk <drive>`,
+              `if nobody needs it, on ${guest.node}: qm set ${guest.vmid} --protection 0 && qm destroy ${guest.vmid} --purge`,
+            ],
+          }),
+        ];
       const clone = clones.get(vmId);
       if (clone?.extraDisks?.length) return [note(`${holder}, which was to be made anew: \`pulumi up\` gives it back`)];
       return [
