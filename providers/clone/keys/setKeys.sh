@@ -27,6 +27,7 @@ entry=$(getent passwd "$user") || fail "there is no user $user"
 field() { printf '%s\n' "$entry" | cut -d : -f "$1"; }
 owner=$(field 3):$(field 4)
 home=$(field 6)
+case $home in /*) ;; *) fail "the home of $user, $home, is not there" ;; esac
 cd "$home" 2>/dev/null || fail "the home of $user, $home, is not there"
 home=$(pwd -P)
 
@@ -34,12 +35,17 @@ home=$(pwd -P)
 if sshd=$(command -v sshd); then
   # It starts by its full path alone.
   files=$("$sshd" -T -C "user=$user,host=localhost,addr=127.0.0.1" 2>/dev/null | sed -n 's/^authorizedkeysfile //p')
+  read_here=
   for file in ${files:-.ssh/authorized_keys}; do
     case $file in
-      .ssh/authorized_keys | %h/.ssh/authorized_keys | "$home/.ssh/authorized_keys") files= ;;
+      .ssh/authorized_keys | %h/.ssh/authorized_keys | "$home/.ssh/authorized_keys") read_here=1 ;;
+      # It is removed below.
+      .ssh/authorized_keys2 | %h/.ssh/authorized_keys2 | "$home/.ssh/authorized_keys2") ;;
+      # Keys in it would go on to open the guest.
+      *) fail "sshd reads the keys of $user from $files, not from ~/.ssh/authorized_keys alone" ;;
     esac
   done
-  [ -z "$files" ] || fail "sshd reads the keys of $user from $files, not from ~/.ssh/authorized_keys"
+  [ -n "$read_here" ] || fail "sshd reads the keys of $user from $files, not from ~/.ssh/authorized_keys"
 fi
 
 # The user owns what is below: a link must not lead root elsewhere, so all is done from inside the folder.

@@ -132,9 +132,13 @@ describe("nothing is changed", () => {
     expect(give(PUBLIC_KEY)).toEqual({ status: 75, out: "", err: "cloud-init is still at work" });
   });
 
-  it("if sshd reads keys from another place, which is named", () => {
-    program("sshd", "echo 'authorizedkeysfile /etc/ssh/keys/%u'");
-    const err = "sshd reads the keys of ops from /etc/ssh/keys/%u, not from ~/.ssh/authorized_keys";
+  it.each([
+    ["/etc/ssh/keys/%u", " alone"],
+    [".ssh/authorized_keys /etc/ssh/keys/%u", " alone"],
+    [".ssh/authorized_keys2", ""],
+  ])("if sshd reads keys from another place, too: %s", (files, alone) => {
+    program("sshd", `echo 'authorizedkeysfile ${files}'`);
+    const err = `sshd reads the keys of ops from ${files}, not from ~/.ssh/authorized_keys${alone}`;
     expect(give(PUBLIC_KEY)).toEqual({ status: 1, out: "", err });
   });
 
