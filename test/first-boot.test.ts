@@ -142,18 +142,9 @@ describe("by snippets", () => {
     expect(await project.state()).not.toContain("$6$");
   });
 
+  // The others: config/rules/firstBoot.test.ts and config/rules/wholeTexts.test.ts.
   it.each([
-    [
-      { cloudInit: { runCommands: ["echo {ip}"] }, clones: [{ name: "web-1", vmId: 9101 }], gateway: undefined },
-      "cloneSets.web.cloudInit: found {ip}, but web-1 has no static address",
-    ],
-    [{ cloudInit: { pakages: [] } }, 'cloneSets.web.cloudInit.pakages: unknown key; did you mean "packages"?'],
     [{ cloudInit: { password: "secret" } }, "cloneSets.web.cloudInit.password: found in plain text; expected a secret"],
-    [
-      { cloudInit: { network: { version: 2 } } },
-      "cloneSets.web.clones[0].ip: found 10.0.0.21/24, but cloneSets.web.cloudInit.network replaces it",
-    ],
-    [{ cloudInit: { sshPublicKeys: ["me"] } }, "cloneSets.web.cloudInit.sshPublicKeys[0]: expected one SSH public key"],
   ])("that are wrong stop the run: %j", async (change, text) => {
     await project.configure((config) => Object.assign(config, { cloneSets: web(change) }));
     const run = await project.pulumi("preview");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { noble, problems } from "../testing.ts";
+import { noble, problems, setProblems } from "../testing.ts";
 
 const templates = { noble: { ...noble, nics: [{}, {}] } };
 const AT = "cloneSets.web.clones[0]";
@@ -45,4 +45,16 @@ describe("a network-config of a set or a clone", () => {
       replaced("ip", "10.0.0.21/24", "{ip}", AT),
     ]);
   });
+});
+
+test.each([
+  [
+    { cloudInit: { runCommands: ["echo {ip}"] } },
+    "cloneSets.web.cloudInit: found {ip}, but web-1 has no static address; expected ip: address/prefix with it",
+  ],
+  [{ cloudInit: { pakages: [] } }, 'cloneSets.web.cloudInit.pakages: unknown key; did you mean "packages"?'],
+  [{ cloudInit: { sshPublicKeys: ["me"] } }, "cloneSets.web.cloudInit.sshPublicKeys[0]: expected one SSH public key"],
+])("what is wrong with a set's first boot is told with its place: %j", (set, text) => {
+  const found = setProblems({ clones: [{ name: "web-1", vmId: 9101 }], ...set });
+  expect(found).toEqual([expect.stringContaining(text)]);
 });
