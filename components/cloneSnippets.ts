@@ -2,7 +2,7 @@ import * as proxmox from "@muhlba91/pulumi-proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
 import { type CloneSet, type Fleet, sourcesIn } from "../config/fleet.ts";
 import { replicasOf } from "../config/replicas.ts";
-import type { SnippetKind } from "../config/rules/firstBoot.ts";
+import type { SnippetKind } from "../config/snippetSources.ts";
 import { type CloneBoot, CloneBoots } from "../fleet/cloneBoot.ts";
 import { snippetSources } from "../fleet/cloudInit/sources.ts";
 import { contentHash } from "../fleet/contentHash.ts";

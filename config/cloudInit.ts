@@ -41,8 +41,6 @@ const wholeText = z
     error: "expected exactly one of text and file",
   });
 
-export type WholeText = z.output<typeof wholeText>;
-
 /** What a guest becomes at its first boot. */
 const fields = {
   user: z

@@ -1,26 +1,7 @@
 import { expect, test } from "vitest";
 import type { TemplateFacts } from "./existing.ts";
 import { loadConfig } from "./load.ts";
-import { apiToken, cluster, problems } from "./testing.ts";
-
-const FACTS: TemplateFacts = {
-  vmId: 900,
-  name: "debian",
-  node: "pve1",
-  content: "0123456789ab",
-  disks: [{ drive: "scsi0", datastore: "local-lvm", sizeGiB: 3 }],
-  datastores: { cloudInit: "local-lvm" },
-  drives: ["scsi0", "ide2"],
-  nics: [{ bridge: "vmbr0" }],
-  gpus: [],
-  cores: 1,
-  sockets: 1,
-  numa: false,
-  memoryMiB: 512,
-  isQ35: false,
-  hasAgent: true,
-  osType: "l26",
-};
+import { apiToken, cluster, problems, templateFacts } from "./testing.ts";
 
 /** The problems of a clone set of a template that was found so. */
 function found(set: object, facts: Partial<TemplateFacts> = {}): string[] {
@@ -32,7 +13,7 @@ function found(set: object, facts: Partial<TemplateFacts> = {}): string[] {
   };
   const read = (key: string) =>
     typeof config[key] === "string" ? config[key] : config[key] && JSON.stringify(config[key]);
-  const resolved = { existing: { debian: { ...FACTS, ...facts } } };
+  const resolved = { existing: { debian: { ...templateFacts, ...facts } } };
   return loadConfig(read as (key: string) => string, Object.keys(config), {}, [], resolved).problems.map(
     ({ path, message }) => `${path}: ${message}`,
   );

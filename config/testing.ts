@@ -1,3 +1,4 @@
+import type { TemplateFacts } from "./existing.ts";
 import { type LoadedConfig, loadConfig } from "./load.ts";
 import type { Resolved } from "./resolved.ts";
 import type { SecretValue } from "./secrets.ts";
@@ -13,6 +14,25 @@ export const cluster = {
 export const noble = {
   vmId: 9000,
   image: { url: "https://example.net/noble.img", checksumUrl: "https://example.net/S" },
+};
+/** A template that was made elsewhere, as it is found on the cluster. */
+export const templateFacts: TemplateFacts = {
+  vmId: 900,
+  name: "debian",
+  node: "pve1",
+  content: "0123456789ab",
+  disks: [{ drive: "scsi0", datastore: "local-lvm", sizeGiB: 3 }],
+  datastores: { cloudInit: "local-lvm" },
+  drives: ["scsi0", "ide2"],
+  nics: [{ bridge: "vmbr0" }],
+  gpus: [],
+  cores: 1,
+  sockets: 1,
+  numa: false,
+  memoryMiB: 512,
+  isQ35: false,
+  hasAgent: true,
+  osType: "l26",
 };
 export const apiToken = "golden@pve!fleet=1b2c3d4e";
 

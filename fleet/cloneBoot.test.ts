@@ -2,30 +2,13 @@ import { describe, expect, it } from "vitest";
 import type { FirstBoot } from "../config/cloudInit.ts";
 import { existingTemplate, type TemplateFacts } from "../config/existing.ts";
 import type { CloneSource, PlacedClone } from "../config/fleet.ts";
-import { load, noble, PUBLIC_KEY } from "../config/testing.ts";
+import { load, noble, PUBLIC_KEY, templateFacts } from "../config/testing.ts";
 import { CloneBoots } from "./cloneBoot.ts";
 
 const { templates } = load({ templates: { noble: { ...noble, cloudInit: { user: "ubuntu", packages: ["htop"] } } } });
 const template = templates.noble as CloneSource;
-const FACTS: TemplateFacts = {
-  vmId: 900,
-  name: "debian",
-  node: "pve1",
-  content: "0123456789ab",
-  disks: [],
-  datastores: { cloudInit: "local" },
-  drives: [],
-  nics: [],
-  gpus: [],
-  cores: 1,
-  sockets: 1,
-  numa: false,
-  memoryMiB: 512,
-  isQ35: false,
-  hasAgent: true,
-  osType: "l26",
-};
-const elsewhere = (facts: Partial<TemplateFacts> = {}) => existingTemplate("templates.debian", { ...FACTS, ...facts });
+const elsewhere = (facts: Partial<TemplateFacts> = {}) =>
+  existingTemplate("templates.debian", { ...templateFacts, ...facts });
 
 const boot = (cloudInit: FirstBoot[], source: CloneSource = template, change: Partial<PlacedClone> = {}) =>
   new CloneBoots().of(

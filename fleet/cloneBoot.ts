@@ -1,9 +1,10 @@
 import type { CloudInit, FirstBoot } from "../config/cloudInit.ts";
 import { type CloneWords, filled, wordsOf } from "../config/fill.ts";
 import type { CloneSource, PlacedClone } from "../config/fleet.ts";
-import { ownAccount, ownSnippets, type SnippetKind } from "../config/rules/firstBoot.ts";
+import { ownAccount, ownSnippets } from "../config/rules/firstBoot.ts";
 import { publicKeys } from "../config/rules/keys.ts";
 import { inlined, wholeText } from "../config/rules/wholeTexts.ts";
+import type { SnippetKind } from "../config/snippetSources.ts";
 import { renderNetworkConfig } from "./cloudInit/networkConfig.ts";
 import { over } from "./cloudInit/over.ts";
 import { hashPassword } from "./cloudInit/password.ts";

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openProject, type Project, type StackConfig } from "./project.ts";
+import { volumesOf, withDisks } from "./ownDisks.ts";
+import { openProject, type Project } from "./project.ts";
 
 /** Disks of a clone's own. */
 
@@ -8,26 +9,6 @@ const control = () => project.lab.control;
 const configOf = async (vmId: number) => (await control().vms())[vmId]?.config ?? {};
 const up = () => project.pulumi("up", ["--skip-preview"]);
 const stepsOf = (run: { steps: { op: string; name: string }[] }) => run.steps.map(({ op, name }) => `${op} ${name}`);
-
-type Disk = { sizeGiB: number; bus?: "scsi" | "virtio" | "sata"; cache?: "none" | "writeback"; backup?: boolean };
-
-/** The second clone has disks of its own. */
-const withDisks =
-  (extraDisks: Disk[], own: object = {}, ofSet: object = {}) =>
-  ({ cloneSets }: StackConfig) => {
-    const set = (cloneSets?.web ?? {}) as { clones?: object[] };
-    const clone = { name: "web-2", vmId: 9102, ip: "10.0.0.22/24", gateway: "10.0.0.1" };
-    set.clones?.splice(1, 1, { ...clone, ...(extraDisks.length > 0 && { extraDisks }), ...own });
-    Object.assign(set, ofSet);
-  };
-
-/** The volumes of a VMID. */
-async function volumesOf(vmId: number): Promise<string[]> {
-  const { volumes } = await control().state();
-  return Object.values(volumes).flatMap((all) =>
-    Object.entries(all).flatMap(([name, volume]) => (volume.vmid === vmId ? [name] : [])),
-  );
-}
 
 beforeAll(async () => {
   project = await openProject();
@@ -49,7 +30,7 @@ describe("disks of a clone's own", () => {
   });
 
   it("grow and change in place, with what is on them", async () => {
-    const before = await volumesOf(9102);
+    const before = await volumesOf(project, 9102);
     await project.configure(
       withDisks([
         { sizeGiB: 16, backup: false },
@@ -61,7 +42,7 @@ describe("disks of a clone's own", () => {
     const { scsi1, virtio0 } = await configOf(9102);
     expect(scsi1).toMatch(/,backup=0,.*size=16G/);
     expect(virtio0).not.toContain("cache=");
-    expect(await volumesOf(9102)).toEqual(before);
+    expect(await volumesOf(project, 9102)).toEqual(before);
     expect(stepsOf(await up())).toEqual([]);
   });
 
@@ -101,13 +82,13 @@ describe("disks of a clone's own", () => {
     expect(preview.output).toContain(
       "~- 1 clone loses disks of its own, with all that is on them: web-2 (lost: virtio0 with 4 GiB)",
     );
-    const before = await volumesOf(9102);
+    const before = await volumesOf(project, 9102);
     const run = await up();
     expect(run.code, run.output).toBe(0);
     expect(run.output).toContain("deleting disk virtio0 with 4 GiB of web-2");
     expect(Object.keys(await configOf(9102))).toEqual(expect.arrayContaining(["scsi1", "scsi7"]));
     expect(Object.keys(await configOf(9102)).filter((key) => /^(virtio|unused)\d/.test(key))).toEqual(["unused0"]);
-    expect(await volumesOf(9102)).toHaveLength(before.length - 1);
+    expect(await volumesOf(project, 9102)).toHaveLength(before.length - 1);
   });
 });
 
@@ -125,6 +106,6 @@ describe("at the end", () => {
     const run = await project.pulumi("destroy");
     expect(run.code, run.output).toBe(0);
     expect(Object.keys(await control().vms())).toEqual(["100", "900"]);
-    expect(await volumesOf(9102)).toEqual([]);
+    expect(await volumesOf(project, 9102)).toEqual([]);
   });
 });

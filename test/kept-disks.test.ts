@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { upUntil } from "./kill.ts";
+import { volumesOf, withDisks } from "./ownDisks.ts";
 import { openProject, type Project, type StackConfig } from "./project.ts";
 
 /** Disks of a clone's own that stay when it is made anew. */
@@ -10,26 +11,6 @@ const control = () => project.lab.control;
 const configOf = async (vmId: number) => (await control().vms())[vmId]?.config ?? {};
 const up = () => project.pulumi("up", ["--skip-preview"]);
 const stepsOf = (run: { steps: { op: string; name: string }[] }) => run.steps.map(({ op, name }) => `${op} ${name}`);
-
-type Disk = { sizeGiB: number; bus?: "scsi" | "virtio" | "sata"; cache?: "none" | "writeback"; backup?: boolean };
-
-/** The second clone has disks of its own. */
-const withDisks =
-  (extraDisks: Disk[], own: object = {}, ofSet: object = {}) =>
-  ({ cloneSets }: StackConfig) => {
-    const set = (cloneSets?.web ?? {}) as { clones?: object[] };
-    const clone = { name: "web-2", vmId: 9102, ip: "10.0.0.22/24", gateway: "10.0.0.1" };
-    set.clones?.splice(1, 1, { ...clone, ...(extraDisks.length > 0 && { extraDisks }), ...own });
-    Object.assign(set, ofSet);
-  };
-
-/** The volumes of a VMID. */
-async function volumesOf(vmId: number): Promise<string[]> {
-  const { volumes } = await control().state();
-  return Object.values(volumes).flatMap((all) =>
-    Object.entries(all).flatMap(([name, volume]) => (volume.vmid === vmId ? [name] : [])),
-  );
-}
 
 beforeAll(async () => {
   project = await openProject();
@@ -118,7 +99,7 @@ describe("disks that are kept", () => {
     );
     expect(await writtenOn(9102, "scsi2")).toEqual([2_222_222_222]);
     // As the command that the error names, and somebody who knows whose volume it is.
-    const [volume = ""] = await volumesOf(Number(id));
+    const [volume = ""] = await volumesOf(project, Number(id));
     await control().patchConfig(Number(id), {
       set: { scsi0: `local-lvm:${volume},backup=0,discard=on,size=16G,ssd=1` },
     });
@@ -147,5 +128,5 @@ it("destroy leaves neither VM, holder nor volume", async () => {
   const run = await project.pulumi("destroy");
   expect(run.code, run.output).toBe(0);
   expect(Object.keys(await control().vms())).toEqual(["100", "900"]);
-  expect(await volumesOf(9102)).toEqual([]);
+  expect(await volumesOf(project, 9102)).toEqual([]);
 });

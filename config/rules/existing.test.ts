@@ -1,29 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { TemplateFacts } from "../existing.ts";
-import { load } from "../testing.ts";
-
-const win: TemplateFacts = {
-  vmId: 900,
-  name: "win",
-  node: "pve1",
-  content: "c0ffee",
-  disks: [{ drive: "scsi0", datastore: "local-lvm", sizeGiB: 4 }],
-  datastores: { cloudInit: "local-lvm" },
-  drives: ["ide2", "scsi0"],
-  nics: [{ bridge: "vmbr0" }],
-  gpus: [],
-  cores: 1,
-  sockets: 1,
-  numa: false,
-  memoryMiB: 512,
-  isQ35: false,
-  hasAgent: false,
-  osType: "l26",
-};
+import { load, templateFacts } from "../testing.ts";
 
 /** The problems of clones of a template that was made elsewhere. */
 function of(more: Partial<TemplateFacts>, set: object): string[] {
-  const existing = { win: { ...win, ...more } };
+  const existing = { win: { ...templateFacts, ...more } };
   const { problems } = load(
     { templates: { win: { existing: { vmId: 900 } } }, cloneSets: { web: { template: "win", ...set } } },
     {},

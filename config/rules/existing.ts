@@ -1,9 +1,10 @@
 import type { FirstBoot } from "../cloudInit.ts";
 import { addressPlace, addsNic, type ExistingTemplate, type Fleet, hasNic, type PlacedClone } from "../fleet.ts";
 import { oncePerPlace, type Problem } from "../problem.ts";
+import { SNIPPET_SOURCES } from "../snippetSources.ts";
 import { list } from "../text.ts";
 import { interfacesOf } from "./addresses.ts";
-import { ownSnippets, SNIPPET_SOURCES } from "./firstBoot.ts";
+import { ownSnippets } from "./firstBoot.ts";
 
 const FIELDS = ["ip", "gateway", "ip6", "gateway6"] as const;
 

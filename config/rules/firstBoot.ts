@@ -5,21 +5,12 @@ import { wordsIn, wordsOf } from "../fill.ts";
 import { addressPlace, type CloneSet, type CloneSource, type Fleet, type PlacedClone, sourcesIn } from "../fleet.ts";
 import type { Login } from "../login.ts";
 import { oncePerPlace, type Problem } from "../problem.ts";
+import { SNIPPET_SOURCES, type SnippetKind } from "../snippetSources.ts";
 import { list } from "../text.ts";
 import { hostOf, interfacesOf } from "./addresses.ts";
 import { publicKeys } from "./keys.ts";
 import { hasSsh, isPlain, usesSnippets } from "./snippets.ts";
 import { inlined, wholeTexts } from "./wholeTexts.ts";
-
-/** The snippets of cloud-init, with the keys of `cloudInit` that go into each. */
-export const SNIPPET_SOURCES = {
-  vendor: ["packages", "packageUpgrade", "timezone", "locale", "runCommands", "writeFiles", "vendor"],
-  user: ["user", "password", "sshPublicKeyFile", "sshPublicKeys", "userData", "raw"],
-  meta: ["meta"],
-  network: ["network"],
-} as const satisfies Record<string, readonly (keyof FirstBoot)[]>;
-
-export type SnippetKind = keyof typeof SNIPPET_SOURCES;
 
 /** Whether the clones of a template inherit a snippet of this kind. */
 function inherits({ existing, ...template }: CloneSource, kind: SnippetKind): boolean {

@@ -4,26 +4,21 @@ import type { PlacedTemplate } from "../fleet.ts";
 import type { Login } from "../login.ts";
 import { found, type Problem } from "../problem.ts";
 import { originals } from "../replicas.ts";
+import { SNIPPET_SOURCES } from "../snippetSources.ts";
 import type { Template } from "../template.ts";
 import { list } from "../text.ts";
 import { publicKeys } from "./keys.ts";
 
 /** What PVE has no field for, so that it goes into a snippet; with the value that says nothing. */
 const SNIPPET_KEYS = [
-  "packages",
-  "packageUpgrade",
-  "timezone",
-  "locale",
-  "runCommands",
-  "writeFiles",
-  "vendor",
+  ...SNIPPET_SOURCES.vendor,
   "userData",
   "raw",
-  "meta",
-  "network",
+  ...SNIPPET_SOURCES.meta,
+  ...SNIPPET_SOURCES.network,
 ] as const satisfies (keyof CloudInit)[];
 
-const saysNothing = (value: unknown): boolean =>
+export const saysNothing = (value: unknown): boolean =>
   value === undefined ||
   value === false ||
   (typeof value === "object" && value !== null && Object.keys(value).length === 0);

@@ -1,25 +1,11 @@
 import type { CloudInit, FirstBoot } from "../cloudInit.ts";
 import { readLocalFile } from "../files.ts";
 import { found, type Problem } from "../problem.ts";
+import { SNIPPET_SOURCES } from "../snippetSources.ts";
+import { saysNothing } from "./snippets.ts";
 
 /** What `raw` takes the place of. */
-const REPLACED = [
-  "user",
-  "password",
-  "sshPublicKeyFile",
-  "sshPublicKeys",
-  "packages",
-  "packageUpgrade",
-  "timezone",
-  "locale",
-  "runCommands",
-  "writeFiles",
-  "vendor",
-  "userData",
-] as const satisfies (keyof FirstBoot)[];
-
-const saysSomething = (value: unknown): boolean =>
-  typeof value === "object" && value !== null ? Object.keys(value).length > 0 : value !== undefined && value !== false;
+const REPLACED = [...SNIPPET_SOURCES.user, ...SNIPPET_SOURCES.vendor].filter((key) => key !== "raw");
 
 /** What is wrong with `raw` and `meta`: a file that cannot be read, and what would be lost beside `raw`. */
 export function wholeTexts(cloudInit: FirstBoot | CloudInit, path: string): Problem[] {
@@ -32,7 +18,7 @@ export function wholeTexts(cloudInit: FirstBoot | CloudInit, path: string): Prob
     const message = `found "${file}", which is empty; expected the text for the guest`;
     return read.text.trim() === "" ? [{ path: `${path}.${key}.file`, message }] : [];
   });
-  const lost = raw === undefined ? [] : REPLACED.filter((key) => saysSomething(cloudInit[key]));
+  const lost = raw === undefined ? [] : REPLACED.filter((key) => !saysNothing(cloudInit[key]));
   const beside = lost.map((key) => ({
     path: `${path}.${key}`,
     message: `found it beside ${path}.raw, which is all of the user-data; expected one of the two`,

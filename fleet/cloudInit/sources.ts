@@ -1,4 +1,4 @@
-import { SNIPPET_SOURCES, type SnippetKind } from "../../config/rules/firstBoot.ts";
+import { SNIPPET_SOURCES, type SnippetKind } from "../../config/snippetSources.ts";
 
 /**
  * The places of the config that a snippet is made from.

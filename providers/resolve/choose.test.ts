@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Choices, OpenSet } from "../../config/resolved.ts";
 import { choose } from "./choose.ts";
-import { NOTHING_BEFORE, type Past, type PastClone } from "./past.ts";
+import type { Past, PastClone } from "./past.ts";
+
+const NOTHING_BEFORE: Past = { remembered: {}, clones: [], existing: {} };
 
 const set = (names: readonly string[], change: Partial<OpenSet> = {}): OpenSet => ({
   path: "cloneSets.web",

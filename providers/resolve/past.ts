@@ -21,8 +21,6 @@ export interface Past {
   existing: Readonly<Record<string, TemplateFacts>>;
 }
 
-export const NOTHING_BEFORE: Past = { remembered: {}, clones: [], existing: {} };
-
 /** What a clone of the state has. */
 export function hasNow({ vmId, ipConfigs = [] }: PastClone): Chosen {
   const fields = new Map((ipConfigs[0] ?? "").split(",").map((part) => part.split("=") as [string, string]));

@@ -4,7 +4,7 @@ import type { Open, Resolved } from "../../config/resolved.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { clientOf } from "../run/connect.ts";
 import { connectionOf } from "../run/connection.ts";
-import { NOTHING_BEFORE, type Past } from "./past.ts";
+import type { Past } from "./past.ts";
 import { resolve } from "./resolve.ts";
 
 /** What is said where the cluster could not be asked. */
@@ -29,8 +29,7 @@ export async function resolveConfig<T extends LoadedConfig>(
   const { open, cluster, login } = config;
   if (!open || !cluster || !login) return { config, resolved: {} };
   const client = clientOf(connectionOf({ cluster, login }));
-  const before = (await past()) ?? NOTHING_BEFORE;
-  const found = await resolve(client, { ...config, open }, before).catch((error: Error) => {
+  const found = await resolve(client, { ...config, open }, await past()).catch((error: Error) => {
     if (error instanceof ProxmoxError) return unasked(open, error);
     throw error;
   });
