@@ -1,6 +1,5 @@
-import * as proxmox from "@muhlba91/pulumi-proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
-import { type CloneSet, type Fleet, sourcesIn } from "../config/fleet.ts";
+import { type Fleet, sourcesIn } from "../config/fleet.ts";
 import { replicasOf } from "../config/replicas.ts";
 import type { SnippetKind } from "../config/snippetSources.ts";
 import { type CloneBoot, CloneBoots } from "../fleet/cloneBoot.ts";
@@ -11,8 +10,8 @@ import { CLONE_SNIPPETS_TYPE, cloneSnippetName } from "../fleet/urns.ts";
 import { SnippetFiles } from "../providers/snippets/resource.ts";
 import type { FleetContext } from "./fleet.ts";
 import { anySecret } from "./secrets.ts";
+import { snippetFile } from "./snippetFile.ts";
 import { statusUrn } from "./statusUrn.ts";
-import { snippetHooks } from "./vmHooks.ts";
 
 /** A text that clones boot with, on a node. */
 interface Text {
@@ -47,27 +46,27 @@ export function cloneBoots(config: Config): Map<number, CloneBoot> {
   );
 }
 
-/** The places of the config that a clone's first boot is made from. */
-const placesOf = (kind: SnippetKind, key: string, set: CloneSet, path: string, config: Config): string[] =>
-  [sourcesIn(config)[set.template]?.path ?? "", `cloneSets.${key}`, path].flatMap((at) => snippetSources(kind, at));
-
-/** The nodes of the template that clones on some nodes are made from. */
-function templateNodes(config: Config, template: string, nodes: readonly string[]): string[] {
-  const all = Object.keys(replicasOf(sourcesIn(config), template));
-  return [...new Set(nodes.flatMap((node) => (all.includes(node) ? node : (all[0] ?? []))))];
-}
-
 /** Every text once for each node that it is needed on: clones are many, and mostly alike. */
 function textsOf(config: Config, boots: ReadonlyMap<number, CloneBoot>, { secrets }: FleetContext): Map<string, Text> {
+  const sources = sourcesIn(config);
   const all = new Map<string, Text>();
   for (const [key, set] of Object.entries(config.cloneSets)) {
+    const replicas = Object.keys(replicasOf(sources, set.template));
+    /** The nodes of the template that clones on some nodes are made from. */
+    const sourceNodes = (nodes: readonly string[]) =>
+      new Set(nodes.flatMap((node) => (replicas.includes(node) ? node : (replicas[0] ?? []))));
     for (const { vmId, path, node: own } of set.clones)
-      for (const { kind, text } of boots.get(vmId)?.snippets ?? [])
-        for (const node of templateNodes(config, set.template, own === undefined ? set.nodes : [own])) {
+      for (const { kind, text } of boots.get(vmId)?.snippets ?? []) {
+        const places = [sources[set.template]?.path ?? "", `cloneSets.${key}`, path];
+        const isSecret = anySecret(
+          secrets,
+          places.flatMap((at) => snippetSources(kind, at)),
+        );
+        for (const node of sourceNodes(own === undefined ? set.nodes : [own])) {
           const id = cloneSnippetName(node, kind, text);
-          const secret = all.get(id)?.secret || anySecret(secrets, placesOf(kind, key, set, path, config));
-          all.set(id, { node, kind, text, secret });
+          all.set(id, { node, kind, text, secret: all.get(id)?.secret || isSecret });
         }
+      }
   }
   return all;
 }
@@ -110,26 +109,8 @@ export class CloneSnippets extends pulumi.ComponentResource {
     // One after the other.
     let last: pulumi.Resource = files;
     for (const { id, text, secret, fileName } of named) {
-      const file = new proxmox.FileLegacy(
-        id,
-        {
-          nodeName: node,
-          datastoreId: datastore,
-          contentType: "snippets",
-          uploadMode: "sftp",
-          sourceRaw: { fileName, data: secret ? pulumi.secret(text) : text },
-        },
-        {
-          parent: this,
-          ...(secret && { additionalSecretOutputs: ["sourceRaw"] }),
-          // Clones may still name the file: SnippetFiles removes it when none does.
-          retainOnDelete: true,
-          // A file that is gone is uploaded again.
-          replacementTrigger: pulumi.all([files.restored, fileName]).apply(([restored, name]) => restored?.[name] ?? 0),
-          dependsOn: [files, last],
-          hooks: snippetHooks(id, { node, datastore }),
-        },
-      );
+      const snippet = { node, datastore, fileName, text, isSecret: secret, files };
+      const file = snippetFile(id, snippet, { parent: this, dependsOn: [files, last] });
       last = file;
       this.#stored.set(id, { volumeId: pulumi.interpolate`${datastore}:snippets/${fileName}`, file });
     }

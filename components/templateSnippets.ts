@@ -1,7 +1,7 @@
-import * as proxmox from "@muhlba91/pulumi-proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
 import type { PlacedTemplate } from "../config/fleet.ts";
 import { usesSnippets } from "../config/rules/snippets.ts";
+import { withSnippets } from "../fleet/cicustom.ts";
 import { knowsSerial } from "../fleet/cloneBoot.ts";
 import { snippetSources } from "../fleet/cloudInit/sources.ts";
 import { contentHash } from "../fleet/contentHash.ts";
@@ -10,8 +10,8 @@ import { firstKey } from "../fleet/templateNames.ts";
 import { SnippetFiles } from "../providers/snippets/resource.ts";
 import type { FleetContext } from "./fleet.ts";
 import { anySecret } from "./secrets.ts";
+import { snippetFile } from "./snippetFile.ts";
 import type { PartOf } from "./templateParts.ts";
-import { snippetHooks } from "./vmHooks.ts";
 
 /** `clones` is the vendor-data of the clones, which no template names. */
 type Kind = keyof Snippets | "clones";
@@ -64,31 +64,10 @@ export function templateSnippets(
   const there = new Map<Kind, pulumi.Output<string>>();
   for (const { kind, text, fileName } of snippets) {
     const { name, opts } = part(kind);
-    const sources = snippetSources(kind, path);
-    const file = new proxmox.FileLegacy(
-      name,
-      {
-        nodeName: node,
-        datastoreId: datastore,
-        contentType: "snippets",
-        uploadMode: "sftp",
-        sourceRaw: {
-          fileName,
-          data: anySecret(secrets, sources) ? pulumi.secret(text) : text,
-        },
-      },
-      {
-        ...opts,
-        ...(anySecret(secrets, sources) && { additionalSecretOutputs: ["sourceRaw"] }),
-        // Clones may still name the file: SnippetFiles removes it when none does.
-        retainOnDelete: true,
-        // A file that is gone is uploaded again.
-        replacementTrigger: pulumi.all([files.restored, fileName]).apply(([restored, file]) => restored?.[file] ?? 0),
-        // One after the other.
-        dependsOn: [...resources],
-        hooks: snippetHooks(name, { node, datastore }),
-      },
-    );
+    const isSecret = anySecret(secrets, snippetSources(kind, path));
+    // One after the other.
+    const dependsOn = [...resources];
+    const file = snippetFile(name, { node, datastore, fileName, text, isSecret, files }, { ...opts, dependsOn });
     resources.push(file);
     there.set(kind, file.id);
   }
@@ -96,13 +75,13 @@ export function templateSnippets(
     snippets.map(({ kind, fileName }) => [kind, pulumi.interpolate`${datastore}:snippets/${fileName}`] as const),
   );
   const own = stays ? there : ids;
-  const [clones, user, meta, network] = (["clones", "user", "meta", "network"] as const).map((kind) => own.get(kind));
+  const parts = (["user", "vendor", "meta", "network"] as const).flatMap((kind) => {
+    const id = own.get(kind);
+    return id ? [pulumi.interpolate`${kind}=${id}`] : [];
+  });
+  const cicustom = pulumi.all(parts).apply((all) => all.join(","));
+  const clones = own.get("clones");
   const cloneCicustom =
-    clones &&
-    pulumi.interpolate`user=${user},vendor=${clones}${meta ? pulumi.interpolate`,meta=${meta}` : ""}${network ? pulumi.interpolate`,network=${network}` : ""}`;
-  const named = [...own].filter(([kind]) => kind !== "clones");
-  const cicustom = pulumi
-    .all(named.map(([, id]) => id))
-    .apply((all) => all.map((id, index) => `${named[index]?.[0]}=${id}`).join(","));
+    clones && pulumi.all([cicustom, clones]).apply(([all, vendor]) => withSnippets(all, { vendor }));
   return { ids, resources, cicustom, cloneCicustom };
 }
