@@ -1,6 +1,3 @@
-import type { LabControl } from "../lab/lab.ts";
-import type { Phase } from "./contender.ts";
-import { failedClones, remainingClones } from "./failed.ts";
 import type { Cost } from "./measure/cost.ts";
 
 /** One run of a phase's command. */
@@ -8,12 +5,6 @@ export interface Attempt {
   cost: Cost;
   /** Clones that were not what they should be after it; after `destroy`: still there. */
   failedClones: number;
-}
-
-/** What came of a run, as the cluster has it. */
-export async function judged(cost: Cost, phase: Phase, clones: number, control: LabControl): Promise<Attempt> {
-  const vms = await control.vms();
-  return { cost, failedClones: phase === "destroy" ? remainingClones(vms).length : failedClones(vms, clones).length };
 }
 
 /** The phase has done what it is for, and its command says so, too. */

@@ -17,6 +17,8 @@ export interface Session {
   command(phase: Phase): Command | undefined;
   /** Bytes of the state as it is stored; undefined if the contender keeps none. */
   stateBytes(): Promise<number | undefined>;
+  /** How many clones are not what they should be after a phase, whatever its exit code; after `destroy`: still there. */
+  failedClones(phase: Phase, clones: number): Promise<number>;
   /** Stops the lab and removes what the session has made. */
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import type { Lab } from "../lab/lab.ts";
 import type { Phase } from "./contender.ts";
+import { clonesOf } from "./contenders/labFolder.ts";
 import { fleetOf, gateway, prefixLength } from "./fleet.ts";
 import type { Result } from "./result.ts";
 import { measure } from "./session.ts";
@@ -46,13 +47,14 @@ async function play({ phases, codes = {}, breaks, lacks }: Played) {
       return last === "destroy" ? {} : Object.fromEntries(fleetOf(clones).map((clone) => [clone.vmId, vm(clone)]));
     },
   };
+  const lab = { control, pid: process.pid } as unknown as Lab;
   const results: Result[] = [];
   const failures: string[] = [];
   const contender = {
     name: "played",
     available: () => undefined,
     open: async () => ({
-      lab: { control, pid: process.pid } as unknown as Lab,
+      lab,
       want: async (wanted: number) => {
         clones = wanted;
       },
@@ -70,6 +72,7 @@ async function play({ phases, codes = {}, breaks, lacks }: Played) {
               env: {},
             },
       stateBytes: async () => 100 * clones,
+      failedClones: clonesOf(lab),
       close: async () => {
         closed = true;
       },

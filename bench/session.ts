@@ -1,5 +1,5 @@
 import type { ConditionName } from "../lab/control.ts";
-import { type Attempt, isRight, judged, lastWords, wrongIn } from "./attempt.ts";
+import { type Attempt, isRight, lastWords, wrongIn } from "./attempt.ts";
 import type { Contender, Phase, Session } from "./contender.ts";
 import { growth } from "./fleet.ts";
 import { type Command, costOf } from "./measure/cost.ts";
@@ -64,7 +64,7 @@ async function goThrough(session: Session, plan: Plan, notes: Notes, signal?: Ab
     const stop = await watchLab(session);
     const cost = await costOf(command, signal);
     const lab = await stop(clones);
-    const done = await judged(cost, phase, clones, control);
+    const done = { cost, failedClones: await session.failedClones(phase, clones) };
     const { code, wallSeconds, cpuSeconds, peakMemoryBytes } = cost;
     notes.say(
       `  ${phase}: ${wallSeconds.toFixed(1)} s, CPU ${cpuSeconds.toFixed(1)} s (the lab's ${lab.cpuSeconds.toFixed(1)} s), ` +
@@ -89,7 +89,8 @@ async function goThrough(session: Session, plan: Plan, notes: Notes, signal?: Ab
 
   const prepared = async (phase: Phase, clones: number, command: Command): Promise<Attempt> => {
     await conditions(unmeasured);
-    const done = await judged(await costOf(command, signal), phase, clones, control);
+    const cost = await costOf(command, signal);
+    const done = { cost, failedClones: await session.failedClones(phase, clones) };
     notes.say(`  ${phase}, not measured: ${done.cost.wallSeconds.toFixed(1)} s${wrongIn(done)}`);
     return done;
   };

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Phase, Session } from "../bench/contender.ts";
 import { ours } from "../bench/contenders/ours.ts";
-import { failedClones } from "../bench/failed.ts";
 import { growth } from "../bench/fleet.ts";
 import { costOf } from "../bench/measure/cost.ts";
 import { cloneRequests } from "../bench/requests.ts";
@@ -25,7 +24,7 @@ async function run(phase: Phase, wanted: number): Promise<Map<string, number>> {
   await session.lab.control.clearRequests();
   const { code, output } = await costOf(command);
   expect(code, output).toBe(0);
-  expect(failedClones(await session.lab.control.vms(), wanted)).toEqual([]);
+  expect(await session.failedClones(phase, wanted)).toBe(0);
   return cloneRequests((await session.lab.control.requests()).api, wanted);
 }
 

@@ -1,5 +1,6 @@
 import type { Contender } from "../contender.ts";
 import { ansible } from "./ansible.ts";
+import { pulumiFloor } from "./floor.ts";
 import { openTofu } from "./opentofu.ts";
 import { ours, oursAtOnce, oursRefreshed } from "./ours.ts";
 
@@ -8,6 +9,7 @@ export const contenders: readonly Contender[] = [
   ours,
   oursRefreshed,
   oursAtOnce,
+  pulumiFloor,
   // Its own default, and what one sets to make it faster.
   openTofu("opentofu", 10),
   openTofu("opentofu-50", 50),

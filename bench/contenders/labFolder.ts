@@ -3,14 +3,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Lab, startLab } from "../../lab/lab.ts";
 import type { Session } from "../contender.ts";
+import { failedClones } from "../failed.ts";
+
+/** Judges the clones of a lab. */
+export const clonesOf =
+  (lab: Lab): Session["failedClones"] =>
+  async (phase, clones) =>
+    failedClones(await lab.control.vms(), phase, clones);
+
+/** Unless it says otherwise, its clones are judged by what the lab has. */
+type Prepared = Omit<Session, "lab" | "close" | "failedClones"> & Partial<Pick<Session, "failedClones">>;
 
 /**
  * A session in a new folder, on a lab of its own: `prepare` says what is done there. `close`, and a `prepare` that fails,
  * stop the lab and remove the folder.
  */
-export async function openOnLab(
-  prepare: (dir: string, lab: Lab) => Promise<Omit<Session, "lab" | "close">>,
-): Promise<Session> {
+export async function openOnLab(prepare: (dir: string, lab: Lab) => Promise<Prepared>): Promise<Session> {
   const dir = await mkdtemp(join(tmpdir(), "golden-fleet-bench-"));
   let lab: Lab | undefined;
   const close = async () => {
@@ -19,7 +27,7 @@ export async function openOnLab(
   };
   try {
     lab = await startLab({ dir: join(dir, "lab") });
-    return { ...(await prepare(dir, lab)), lab, close };
+    return { failedClones: clonesOf(lab), ...(await prepare(dir, lab)), lab, close };
   } catch (error) {
     await close();
     throw error;

@@ -6,6 +6,7 @@ import { ensureToolchain } from "../../toolchain/install.ts";
 import type { Contender } from "../contender.ts";
 import { addressOf, firstVmId, gateway, prefixLength, templateVmId } from "../fleet.ts";
 import type { Command } from "../measure/cost.ts";
+import { clonesOf } from "./labFolder.ts";
 
 /** One pass, as `tofu apply` is one: without this, `pulumi up` runs the program twice. */
 const ONE_PASS = ["--yes", "--skip-preview"];
@@ -59,6 +60,7 @@ const program = (name: string, more: Record<string, string> = {}, flags: readonl
         const backend = fileURLToPath(env.PULUMI_BACKEND_URL ?? "");
         return (await stat(join(backend, ".pulumi/stacks/proxmox-golden-fleet/test.json"))).size;
       },
+      failedClones: clonesOf(project.lab),
       close: () => project.close(),
     };
   },
