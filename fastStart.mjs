@@ -15,30 +15,52 @@ const { createRequire, enableCompileCache, Module } = module;
 v8.setFlagsFromString("--allow-natives-syntax");
 enableCompileCache(join(import.meta.dirname, "node_modules/.cache/compile"));
 
-// The SDK loads npm's dependency resolver to serialise closures. Nothing here is one (decision 0013), so it is loaded when
-// somebody asks for it.
+// The rest of this file keeps parts of the SDK from being loaded that nobody may ask for. What is loaded by them is most of
+// the SDK: TypeScript and npm's dependency resolver serialise closures, and nothing here is one (decision 0013).
 const sdk = createRequire(createRequire(import.meta.url).resolve("@pulumi/pulumi"));
-const resolver = fileOf("@npmcli/arborist");
-if (resolver && !sdk.cache[resolver]) {
-  const later = Object.assign(new Module(resolver), { filename: resolver, loaded: true });
-  later.exports = {
-    // What is not an ES module is copied, and so asked for, at once.
-    __esModule: true,
-    get Arborist() {
-      if (sdk.cache[resolver] === later) delete sdk.cache[resolver];
-      return sdk(resolver).Arborist;
-    },
-  };
-  sdk.cache[resolver] = later;
+for (const part of ["./typescript-shim", "@npmcli/arborist", "normalize-package-data", "./automation"]) {
+  later(part);
+}
+// To know scripts by their ids, for closures, too, the SDK attaches a debugger to the program.
+later("./runtime/closure/v8Hooks", { isInitializedAsync: async () => {} });
+// Nobody wants traces unless the engine says where to.
+if (!process.env.TRACEPARENT && !process.argv.some((argument) => argument.startsWith("--tracing"))) {
+  later("./cmd/run/tracing", { newSpan: (name) => sdk("@opentelemetry/api").trace.getTracer("").startSpan(name) });
 }
 
 /**
- * @param {string} module
+ * Has a module loaded when somebody asks for something in it.
+ *
+ * @param {string} request as the SDK's main module would write it
+ * @param {Record<string, unknown>} known what needs no module
+ */
+function later(request, known = {}) {
+  const file = fileOf(request);
+  if (!file || sdk.cache[file]) return;
+  const standIn = Object.assign(new Module(file), { filename: file, loaded: true });
+  const load = () => {
+    if (sdk.cache[file] === standIn) delete sdk.cache[file];
+    return sdk(file);
+  };
+  standIn.exports = new Proxy(known, {
+    get(_, key) {
+      // What is not an ES module is copied, and so asked for, at once.
+      if (key === "__esModule") return true;
+      if (Object.hasOwn(known, key)) return known[key];
+      const loaded = load();
+      return key === "default" && !loaded.__esModule ? loaded : loaded[key];
+    },
+  });
+  sdk.cache[file] = standIn;
+}
+
+/**
+ * @param {string} request
  * @returns its file; undefined: another version of the SDK does without it
  */
-function fileOf(module) {
+function fileOf(request) {
   try {
-    return sdk.resolve(module);
+    return sdk.resolve(request);
   } catch {
     return undefined;
   }

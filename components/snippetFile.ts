@@ -1,4 +1,4 @@
-import * as proxmox from "@muhlba91/pulumi-proxmoxve";
+import { FileLegacy } from "@muhlba91/pulumi-proxmoxve/fileLegacy.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { SnippetFiles } from "../providers/snippets/resource.ts";
 import { snippetHooks } from "./vmHooks.ts";
@@ -18,8 +18,8 @@ export function snippetFile(
   name: string,
   { node, datastore, fileName, text, isSecret, files }: Snippet,
   opts: pulumi.CustomResourceOptions,
-): proxmox.FileLegacy {
-  return new proxmox.FileLegacy(
+): FileLegacy {
+  return new FileLegacy(
     name,
     {
       nodeName: node,

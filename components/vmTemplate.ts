@@ -1,4 +1,4 @@
-import * as proxmox from "@muhlba91/pulumi-proxmoxve";
+import { VmLegacy } from "@muhlba91/pulumi-proxmoxve/vmLegacy.js";
 import * as pulumi from "@pulumi/pulumi";
 import { diskNames } from "../config/diskNames.ts";
 import type { PlacedTemplate } from "../config/fleet.ts";
@@ -137,7 +137,7 @@ export class VmTemplate extends pulumi.ComponentResource {
     const [bootDisk = "scsi0"] = disks;
     const vmPart = part("vm");
     let vmPlan: Plan = "same";
-    const vm = new proxmox.VmLegacy(
+    const vm = new VmLegacy(
       vmPart.name,
       vmArgs(key, template, cluster, {
         imageVolumeId: image.volumeId,

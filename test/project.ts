@@ -17,6 +17,7 @@ export const PROGRAM: readonly string[] = [
   "Pulumi.yaml",
   "package.json",
   "index.ts",
+  "program.ts",
   "fastStart.mjs",
   "nodeVersion.mjs",
   "config",

@@ -2,10 +2,8 @@ import type { LoadedConfig } from "../../config/load.ts";
 import type { Problem } from "../../config/problem.ts";
 import type { Open, Resolved } from "../../config/resolved.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
-import { clientOf } from "../run/connect.ts";
 import { connectionOf } from "../run/connection.ts";
 import type { Past } from "./past.ts";
-import { resolve } from "./resolve.ts";
 
 /** What is said where the cluster could not be asked. */
 function unasked({ existing, sets }: Open, { message }: Error): Problem[] {
@@ -28,6 +26,8 @@ export async function resolveConfig<T extends LoadedConfig>(
 ): Promise<{ config: T; resolved: Resolved }> {
   const { open, cluster, login } = config;
   if (!open || !cluster || !login) return { config, resolved: {} };
+  // Only who leaves something to the cluster needs a client of its API in the program.
+  const [{ clientOf }, { resolve }] = await Promise.all([import("../run/connect.ts"), import("./resolve.ts")]);
   const client = clientOf(connectionOf({ cluster, login }));
   const found = await resolve(client, { ...config, open }, await past()).catch((error: Error) => {
     if (error instanceof ProxmoxError) return unasked(open, error);
