@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { PveClient } from "./client.ts";
 import { ApiError, ConnectionError, TaskError } from "./errors.ts";
 import { fakeClient, inTurn } from "./fakeClient.ts";
@@ -6,11 +6,15 @@ import { nodeOf, runTask, typeOf, waitForTask, waitForTasksOf } from "./task.ts"
 
 const UPID = "UPID:pve1:0000A:0000B:66:qmclone:9000:fleet@pve!golden:";
 
-/** A PVE with one task: what each look at its status gives, and its log as it grows. */
+/** The request for all that runs on a node. */
+const LIST = 'GET /nodes/pve1/tasks {"source":"active","limit":1000}';
+
+/** A PVE with one task, which no list has: what each look at its status gives, and its log as it grows. */
 function pve(statuses: (object | Error)[], log: string[] = [], growth = log.length) {
   const status = inTurn<object | Error>(...statuses);
   let lines = 0;
   return fakeClient((call, params) => {
+    if (call.endsWith("/tasks")) return [];
     if (call.endsWith("/status")) {
       lines = Math.min(log.length, lines + growth);
       return status();
@@ -25,55 +29,58 @@ const running = { status: "running" };
 const ok = { status: "stopped", exitstatus: "OK" };
 
 describe("waiting for a task", () => {
-  it("asks the node that the task runs on, with its whole id", async () => {
+  it("asks the node that the task runs on what runs there, and then how the task has ended, by its whole id", async () => {
     const { client, asked } = pve([ok]);
     await waitForTask(client, UPID);
-    expect(asked).toEqual([`GET /nodes/pve1/tasks/${UPID}/status`]);
+    expect(asked).toEqual([LIST, `GET /nodes/pve1/tasks/${UPID}/status`]);
     expect([nodeOf(UPID), typeOf(UPID)]).toEqual(["pve1", "qmclone"]);
   });
 
-  /** Whether a task's wait begins with a look at it, and the wait's end. */
-  async function looksAtOnce(client: PveClient, asked: string[], upid: string) {
-    const before = asked.length;
+  it("asks for the status of none that the node still lists", async () => {
+    const list = inTurn([{ upid: UPID }], [{ upid: UPID }], [{ upid: UPID, endtime: 7, status: "OK" }]);
+    const { client, asked } = fakeClient((call) => (call.endsWith("/tasks") ? list() : ok));
+    await waitForTask(client, UPID);
+    expect(asked).toEqual([LIST, LIST, LIST, `GET /nodes/pve1/tasks/${UPID}/status`]);
+  });
+
+  it("asks once for all that it waits for", async () => {
+    const { client, asked } = pve([ok]);
+    await Promise.all(["1", "2", "3"].map((pid) => waitForTask(client, UPID.replace("0000A", pid))));
+    expect(asked.filter((call) => call === LIST)).toHaveLength(1);
+  });
+
+  /** How long a task was known to be under way when the node was first asked what runs there, in milliseconds. */
+  async function firstLook(client: PveClient, asked: string[], upid: string): Promise<number> {
+    asked.length = 0;
+    const begun = performance.now();
     const waited = waitForTask(client, upid);
-    await new Promise((resolve) => setImmediate(resolve));
-    const atOnce = asked.length > before;
+    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(0), { interval: 1, timeout: 10_000 });
+    const after = performance.now() - begun;
     await waited;
-    return atOnce;
+    return after;
   }
 
   it("first asks when it should be over, once it knows how long such tasks take on that node", async () => {
-    const { client, asked } = pve([running, running, running, running, ok]);
-    expect(await looksAtOnce(client, asked, UPID)).toBe(true);
-    expect(asked).toHaveLength(5);
-    expect(await looksAtOnce(client, asked, UPID)).toBe(false);
-    expect(asked).toHaveLength(6);
-    expect(await looksAtOnce(client, asked, UPID.replace("pve1", "pve2"))).toBe(true);
-    expect(await looksAtOnce(client, asked, UPID.replace("qmclone", "qmstart"))).toBe(true);
-  });
-
-  it("of those that begin while nothing is known, looks at one, and at the others when that one has ended", async () => {
-    const { promise: gate, resolve: end } = Promise.withResolvers<object>();
-    const second = UPID.replace("0000A", "0000B");
-    const { client, asked } = fakeClient((call) => (call.includes("0000A") ? gate : ok));
-    const both = [waitForTask(client, UPID), waitForTask(client, second)];
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(asked).toEqual([`GET /nodes/pve1/tasks/${UPID}/status`]);
-    end(ok);
-    await Promise.all(both);
-    expect(asked.at(-1)).toBe(`GET /nodes/pve1/tasks/${second}/status`);
+    const { client, asked } = pve([running, running, running, running, running, ok]);
+    const unknown = await firstLook(client, asked, UPID);
+    const known = await firstLook(client, asked, UPID);
+    expect(known).toBeGreaterThan(400);
+    expect(unknown).toBeLessThan(known);
+    expect(await firstLook(client, asked, UPID.replace("pve1", "pve2"))).toBeLessThan(known);
+    expect(await firstLook(client, asked, UPID.replace("qmclone", "qmstart"))).toBeLessThan(known);
   });
 
   it("a task whose log is shown says nothing of one that is not: full clones and linked ones have one type", async () => {
-    const { client, asked } = pve([running, running, running, running, ok]);
+    const { client, asked } = pve([running, running, running, running, running, ok]);
     await waitForTask(client, UPID, { onLog: () => {} });
-    expect(await looksAtOnce(client, asked, UPID)).toBe(true);
+    expect(await firstLook(client, asked, UPID)).toBeLessThan(400);
   });
 
   it("a failure says nothing of how long such tasks take", async () => {
-    const { client, asked } = pve([running, running, running, { ...ok, exitstatus: "clone failed" }, ok]);
+    const failed = { ...ok, exitstatus: "clone failed" };
+    const { client, asked } = pve([running, running, running, running, running, failed, ok]);
     await expect(waitForTask(client, UPID)).rejects.toThrow("clone failed");
-    expect(await looksAtOnce(client, asked, UPID)).toBe(true);
+    expect(await firstLook(client, asked, UPID)).toBeLessThan(400);
   });
 
   it("tells each line of the log once and in order, however long it is", async () => {
@@ -120,7 +127,7 @@ describe("waiting for a task", () => {
     ];
     const { client, asked } = pve([running, ...away, ok]);
     await waitForTask(client, UPID);
-    expect(asked).toHaveLength(9);
+    expect(asked.filter((call) => call.endsWith("/status"))).toHaveLength(9);
   });
 
   it("does not wait for ever for a node that is gone", async () => {
@@ -131,7 +138,7 @@ describe("waiting for a task", () => {
   it("a task that PVE does not know is not waited for", async () => {
     const { client, asked } = pve([new ApiError("GET /", 400, "no such task")]);
     await expect(waitForTask(client, UPID)).rejects.toThrow("no such task");
-    expect(asked).toHaveLength(1);
+    expect(asked).toEqual([LIST, `GET /nodes/pve1/tasks/${UPID}/status`]);
   });
 });
 
@@ -140,15 +147,16 @@ describe("what PVE still does with a VM", () => {
 
   it("is waited for, whatever becomes of it; what has just ended is not", async () => {
     const failed = { status: "stopped", exitstatus: "start failed" };
-    const { client, asked } = fakeClient((call) => {
-      if (call.endsWith("/tasks")) return [task(1), task(2, { endtime: 7, status: "OK" })];
+    const { client, asked } = fakeClient((call, { vmid }) => {
+      if (call.endsWith("/tasks")) return vmid ? [task(1), task(2, { endtime: 7, status: "OK" })] : [];
       return call.endsWith("/log") ? [] : failed;
     });
     const told: string[] = [];
     expect(await waitForTasksOf(client, "pve1", 9101, (type) => told.push(type))).toBe(true);
     expect(told).toEqual(["qmstart"]);
-    expect(asked.slice(0, 2)).toEqual([
+    expect(asked.slice(0, 3)).toEqual([
       'GET /nodes/pve1/tasks {"source":"active","vmid":9101}',
+      LIST,
       `GET /nodes/pve1/tasks/${task(1).upid}/status`,
     ]);
   });
@@ -174,8 +182,9 @@ describe("having PVE do something", () => {
     const ends = inTurn(...tasks);
     const send = inTurn<string | null | Error>(...sends);
     const isDone = inTurn(...done);
-    const { client } = fakeClient((call) => {
+    const { client } = fakeClient((call, { vmid }) => {
       if (call.endsWith("/tasks")) {
+        if (vmid === undefined) return [];
         events.push("list");
         return running ? [{ upid, type: "qmstart" }] : [];
       }

@@ -3,7 +3,8 @@ import { type PveClient, path } from "./client.ts";
 import { TaskError } from "./errors.ts";
 import { isTransient, withRetry } from "./retry.ts";
 import { nextLook } from "./taskDurations.ts";
-import { logLines, runningTasks } from "./taskList.ts";
+import { logLines, runningTasks, runningUpids } from "./taskList.ts";
+import { TaskWatch } from "./taskWatch.ts";
 
 /** The node that a task runs on stands in its id (`UPID:node:…`). */
 export const nodeOf = (upid: string): string => upid.split(":")[1] ?? "";
@@ -27,11 +28,18 @@ export interface WaitOptions {
   onSilence?: ((error: unknown) => void) | undefined;
 }
 
-/** Waits for something, but not for ever. */
-async function atMost(ms: number, something: Promise<void>): Promise<void> {
-  const time = new AbortController();
-  await Promise.race([something, pause(ms, undefined, { signal: time.signal }).catch(() => undefined)]);
-  time.abort();
+/** Kinds that are over sooner, in milliseconds, are each asked for: a list for all of them would come too late. */
+const QUICK_MS = 100;
+
+const watches = new WeakMap<PveClient, Map<string, TaskWatch>>();
+
+/** What all who wait for tasks of a node share. */
+function watchOf(client: PveClient, node: string): TaskWatch {
+  const nodes = watches.get(client) ?? new Map<string, TaskWatch>();
+  watches.set(client, nodes);
+  const watch = nodes.get(node) ?? new TaskWatch(() => runningUpids(client, node));
+  nodes.set(node, watch);
+  return watch;
 }
 
 /**
@@ -57,16 +65,14 @@ export async function waitForTask(
   };
   // A full clone, whose log is shown, is no measure for a linked one.
   const kind = `${nodeOf(upid)} ${typeOf(upid)}${onLog ? " shown" : ""}`;
-  const longest = onLog ? SHOWN_MS : LONGEST_MS;
+  const atMost = onLog ? SHOWN_MS : LONGEST_MS;
   const begun = performance.now();
   const age = () => performance.now() - begun;
-  const first = taskDurations.afterFirst(kind);
-  if (first && taskDurations.expected(kind) === undefined) await atMost(longest, first);
   let read = 0;
-  for (let looks = 0; ; looks++) {
-    const expected = taskDurations.expected(kind);
-    // Of a kind that is not known, some are over before they are asked for.
-    if (looks > 0 || expected !== undefined) await pause(nextLook(age(), expected, longest));
+  for (;;) {
+    const expected = taskDurations.expected(kind) ?? 0;
+    if (expected > 0 && expected < QUICK_MS) await pause(nextLook(age(), expected, atMost));
+    else await watchOf(client, nodeOf(upid)).ended(upid, { begun, expected, atMost });
     const { status, exitstatus = "it ended without a result" } = await withRetry(readStatus, retry);
     if (onLog) {
       const lines = await logLines(client, upid, read);
@@ -77,7 +83,6 @@ export async function waitForTask(
     // What fails ends sooner or later than what does its work.
     const warned = exitstatus.startsWith("WARNINGS");
     if (exitstatus === "OK" || warned) taskDurations.add(kind, age());
-    taskDurations.firstEnded(kind);
     if (exitstatus === "OK") return [];
     const log = await logLines(client, upid, 0).catch(() => []);
     if (!warned) throw new TaskError(upid, exitstatus, log.slice(-5));

@@ -4,26 +4,9 @@ const KEPT = 5;
 /** How long tasks took lately, by kind, in milliseconds. */
 export class TaskDurations {
   readonly #last = new Map<string, number[]>();
-  readonly #first = new Map<string, PromiseWithResolvers<void>>();
 
   add(kind: string, ms: number): void {
     this.#last.set(kind, [...(this.#last.get(kind) ?? []), ms].slice(-KEPT));
-  }
-
-  /**
-   * Of a kind of which nothing is known, one task is looked at, and the others wait for it: each knows then how long it takes.
-   *
-   * @returns undefined for the first; for the others, what resolves when that one has ended
-   */
-  afterFirst(kind: string): Promise<void> | undefined {
-    const first = this.#first.get(kind);
-    if (!first) this.#first.set(kind, Promise.withResolvers());
-    return first?.promise;
-  }
-
-  /** The first one has ended, well or not. */
-  firstEnded(kind: string): void {
-    this.#first.get(kind)?.resolve();
   }
 
   /** The median of the last ones: one that is slow for once changes nothing. undefined: nothing is known. */
@@ -32,14 +15,12 @@ export class TaskDurations {
   }
 }
 
-/** Shortest pause between two looks at a task, in milliseconds. */
+/** Shortest pause before a look at a task, in milliseconds. */
 const SHORTEST = 30;
 
-/** Pauses while nothing is known of a kind, in milliseconds: each is three times the task's age, within these. */
-const UNKNOWN = { shortest: 200, longest: 1500 };
-
-/** Steps after the first look, as a part of what such tasks take and of the task's own age. */
-const STEP = 0.3;
+/** Steps between looks: as long as the task is old, up to this many milliseconds, and no less than this part of its age. */
+const STEP_MS = 300;
+const STEP = 0.15;
 
 const within = (ms: number, shortest: number, longest: number) => Math.min(Math.max(ms, shortest), longest);
 
@@ -48,11 +29,11 @@ const within = (ms: number, shortest: number, longest: number) => Math.min(Math.
  * its age, so that a task that takes long costs few requests and one that is quick is seen to end soon.
  *
  * @param age milliseconds since the task began
- * @param expected what such tasks took lately
+ * @param expected what such tasks took lately; 0: nothing is known
  * @param longest longest pause: a failure that comes early is seen so late
  */
-export function nextLook(age: number, expected: number | undefined, longest: number): number {
-  if (expected === undefined) return within(3 * age, UNKNOWN.shortest, Math.min(UNKNOWN.longest, longest));
+export function nextLook(age: number, expected: number, longest: number): number {
   const first = 0.9 * expected;
-  return within(age < first ? first - age : STEP * Math.max(expected, age), SHORTEST, longest);
+  const step = Math.max(Math.min(age, STEP_MS), STEP * age);
+  return within(age < first ? first - age : step, SHORTEST, longest);
 }

@@ -46,6 +46,12 @@ export async function runningTasks(
   return tasks.filter(({ endtime }) => endtime === undefined);
 }
 
+/** UPIDs of all tasks that run on a node, as it says at the first asking. */
+export async function runningUpids(client: PveClient, node: string): Promise<ReadonlySet<string>> {
+  const tasks = await client.getOnce<ListedTask[]>(path`/nodes/${node}/tasks`, { source: "active", limit: 1000 });
+  return new Set(tasks.filter(({ endtime }) => endtime === undefined).map(({ upid }) => upid));
+}
+
 /** A task as the node's list has it. */
 export interface ListedTask extends RunningTask {
   /** Who started it, and with which token. */

@@ -28,6 +28,12 @@ export interface ToolchainOptions {
   paths?: Paths;
 }
 
+/**
+ * How many resources the engine works on at a time, instead of four per core of this machine: they wait for the cluster, and how
+ * much that does at a time is bound by `cluster.limits`.
+ */
+const PARALLEL = "32";
+
 /** Set to `build` to build everything, even if `pulumi` is on PATH or could be downloaded. */
 export const toolchainVariable = "GOLDEN_FLEET_TOOLCHAIN";
 
@@ -142,5 +148,6 @@ function environment(paths: Paths, pulumi: string): Record<string, string> {
     PATH: path.filter(Boolean).join(delimiter),
     PULUMI_HOME: paths.home,
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    PULUMI_PARALLEL: process.env.PULUMI_PARALLEL ?? PARALLEL,
   };
 }
