@@ -40,6 +40,18 @@ describe("a VM is deleted", () => {
   });
 });
 
+it("a volume that PVE could not delete is told: nothing else knows of it any more", async () => {
+  const line = "WARN: Could not remove disk 'local-lvm:vm-9101-disk-0', check manually: can't lock file - got timeout";
+  const { client } = fakeClient((call) => {
+    if (call.startsWith("DELETE")) return UPID;
+    if (call.endsWith("/log")) return [{ n: 1, t: line }];
+    return call.endsWith("/tasks") ? [] : { status: "stopped", exitstatus: "WARNINGS: 1" };
+  });
+  const told: string[] = [];
+  expect(await removeVm(client, VM, { onWarning: (one) => told.push(one) })).toBe(true);
+  expect(told).toEqual([line]);
+});
+
 describe("a VM that is not on the node", () => {
   it.each([
     ["when PVE is asked", [missing], "OK", 1],

@@ -3,6 +3,13 @@ import { isMissing, readConfig } from "./guests.ts";
 import type { VmAt } from "./power.ts";
 import { type RunOptions, runTask } from "./task.ts";
 
+export interface RemoveOptions extends RunOptions {
+  /** Also the volumes of its VMID that its config does not name. @default they stay */
+  unreferencedDisks?: boolean;
+  /** Told what PVE warns of: a volume that could not be deleted stays, and the VM goes all the same (`destroy_vm`). */
+  onWarning?: (line: string) => void;
+}
+
 /**
  * Deletes a stopped VM with its volumes and its traces in backup jobs, replication and HA.
  *
@@ -11,8 +18,7 @@ import { type RunOptions, runTask } from "./task.ts";
 export async function removeVm(
   client: PveClient,
   vm: VmAt,
-  /** Also the volumes of its VMID that its config does not name. Default: they stay. */
-  { unreferencedDisks = false, ...options }: RunOptions & { unreferencedDisks?: boolean } = {},
+  { unreferencedDisks = false, onWarning, ...options }: RemoveOptions = {},
 ): Promise<boolean> {
   const { node, vmId } = vm;
   const send = () =>
@@ -23,7 +29,8 @@ export async function removeVm(
   let missing = false;
   const isDone = async () => (missing = (await readConfig(client, node, vmId)) === undefined);
   try {
-    await runTask(client, { ...vm, send, isDone }, options);
+    const warnings = await runTask(client, { ...vm, send, isDone }, options);
+    if (onWarning) warnings.forEach(onWarning);
     return !missing;
   } catch (error) {
     if (isMissing(error)) return false;

@@ -65,7 +65,9 @@ export async function remove(run: Run, state: CloneState, messages: Messages, su
       const datastore = made?.datastore ?? spec.templateDatastore ?? "";
       const removed = await run.limiter.run({ node: vm.node, datastore, onWait: messages.report }, () => {
         messages.report(`deleting ${name}`);
-        return removeVm(client, vm);
+        return removeVm(client, vm, {
+          onWarning: (line) => messages.warn(`${name} is deleted, but PVE warns: ${line}`),
+        });
       });
       if (removed) return;
     }

@@ -6,7 +6,7 @@ import { shutDownVm } from "../../proxmox/power.ts";
 import { runTask } from "../../proxmox/task.ts";
 import { diffByKeys } from "../dynamic/diff.ts";
 import type { Handlers } from "../dynamic/handlers.ts";
-import { type Report, reporter, warner } from "../dynamic/progress.ts";
+import { messagesOf, type Report, reporter, warner } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
 import { type Look, lookUp, nameOf } from "../guest/lookUp.ts";
 import { runOf } from "../run/connect.ts";
@@ -171,7 +171,7 @@ export const provider: Handlers<ConversionInputs, ConversionState> = {
   async delete(config, _id, state) {
     const run = runOf(config);
     const { statusUrn, pluginDeletes = false } = state;
-    const report = reporter(statusUrn);
+    const messages = messagesOf(statusUrn);
     const notOurs = (found: Exclude<Look, { kind: "absent" }>) =>
       takenOver(found, state, { conversion: statusUrn, pluginDeletes });
     const { conversions, deletions } = run;
@@ -181,9 +181,9 @@ export const provider: Handlers<ConversionInputs, ConversionState> = {
         if (pluginDeletes) throw takenUp(state, statusUrn);
         return;
       }
-      if (!pluginDeletes) return removeTemplateVm(run, state, report, notOurs);
+      if (!pluginDeletes) return removeTemplateVm(run, state, messages, notOurs);
       const { node, vmId } = state;
-      await stage({ stage: "delete the VM", node, vmId }, () => findRemovable(run, state, report, notOurs));
+      await stage({ stage: "delete the VM", node, vmId }, () => findRemovable(run, state, messages.report, notOurs));
     });
   },
 };

@@ -1,6 +1,6 @@
 import { diffByKeys } from "../dynamic/diff.ts";
 import type { Handlers } from "../dynamic/handlers.ts";
-import { reporter } from "../dynamic/progress.ts";
+import { messagesOf } from "../dynamic/progress.ts";
 import { runOf } from "../run/connect.ts";
 import { removeTemplateVm } from "./remove.ts";
 
@@ -45,6 +45,6 @@ export const provider: Handlers<GuardInputs, GuardInputs> = {
     const run = runOf(config);
     // Another VM on the VMID is nobody's business here: ours is gone.
     const notOurs = () => undefined;
-    await run.deletions.attempt(() => removeTemplateVm(run, state, reporter(state.statusUrn), notOurs));
+    await run.deletions.attempt(() => removeTemplateVm(run, state, messagesOf(state.statusUrn), notOurs));
   },
 };

@@ -2,7 +2,7 @@ import { datastoreOf, diskVolumes } from "../../proxmox/disks.ts";
 import { ProxmoxError } from "../../proxmox/errors.ts";
 import { shutDownVm } from "../../proxmox/power.ts";
 import { removeVm } from "../../proxmox/removeVm.ts";
-import type { Report } from "../dynamic/progress.ts";
+import type { Messages, Report } from "../dynamic/progress.ts";
 import { stage } from "../failure.ts";
 import { linkedTo } from "../guest/linkedTo.ts";
 import { type FoundVm, type Look, nameOf } from "../guest/lookUp.ts";
@@ -70,7 +70,7 @@ export async function findRemovable(
 export async function removeTemplateVm(
   run: Run,
   vm: TemplateVm,
-  report: Report,
+  { report, warn }: Pick<Messages, "report" | "warn">,
   notOurs: (found: Exclude<Look, { kind: "absent" }>) => Error | undefined,
 ): Promise<void> {
   const { client } = run;
@@ -87,7 +87,7 @@ export async function removeTemplateVm(
         { node: found.node, datastore: datastoreOf(volume), onWait: report },
         () => {
           report(`deleting VM ${vmId}`);
-          return removeVm(client, at);
+          return removeVm(client, at, { onWarning: (line) => warn(`VM ${vmId} is deleted, but PVE warns: ${line}`) });
         },
       );
       if (removed) return;
