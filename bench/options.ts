@@ -17,8 +17,8 @@ export interface BenchOptions {
 }
 
 export const usage = `usage: npm run bench -- [options]
-  --contenders ours,ours-refresh,ours-skip-checkpoints,pulumi-floor,opentofu,opentofu-50,ansible-serial,
-                             ansible-free: who takes part (all of them)
+  --contenders ours,ours-refresh,ours-skip-checkpoints,ours-four-nodes,pulumi-floor,opentofu,opentofu-50,
+                             ansible-serial,ansible-free: who takes part (all of them)
   --clones 10,100,1000       how many clones (100)
   --conditions instant,node  how the lab's node behaves (both)
   --phases second,preview    what is measured, of first, second, preview, grow, destroy (all); what has to be done

@@ -368,9 +368,9 @@ export class LabControl {
     return this.#do("release_lock", { vmid });
   }
 
-  /** Somebody holds the lock of a datastore until released. */
-  holdStorageLock(storage: string): Promise<null> {
-    return this.#do("hold_storage_lock", { storage });
+  /** Somebody holds the lock of a datastore until released; of one that is not shared, on one node or on all of them. */
+  holdStorageLock(storage: string, node?: string): Promise<null> {
+    return this.#do("hold_storage_lock", { storage, node: node ?? null });
   }
 
   releaseStorageLock(storage: string): Promise<null> {

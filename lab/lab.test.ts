@@ -217,6 +217,15 @@ describe("clones", () => {
     expect((await clone(600, 601)).exitstatus).toBe("OK");
   });
 
+  test("the lock of a datastore that is not shared is its node's", { timeout: testMs }, async () => {
+    await lab.control.holdStorageLock("local-lvm", "pve2");
+    expect((await clone(600, 601)).exitstatus).toBe("OK");
+    await lab.control.releaseStorageLock("local-lvm");
+    await lab.control.holdStorageLock("local-lvm", "pve1");
+    expect((await clone(600, 602)).exitstatus).toContain("can't lock file");
+    await lab.control.releaseStorageLock("local-lvm");
+  });
+
   test("many at once: those of the first rounds get through, the others run into the lock", {
     timeout: testMs,
   }, async () => {

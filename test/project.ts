@@ -143,10 +143,14 @@ async function readEvents(file: string): Promise<EngineEvent[]> {
  *
  * @param name of the folder
  * @param options.prepareLab puts into the lab's folder what is to be there before it is started
+ * @param options.nodes of the lab, `pve1` among them
  */
 export async function openProject(
   name = "project",
-  { prepareLab = async () => undefined }: { prepareLab?: (dir: string) => Promise<unknown> } = {},
+  {
+    prepareLab = async () => undefined,
+    nodes,
+  }: { prepareLab?: (dir: string) => Promise<unknown>; nodes?: string[] } = {},
 ): Promise<Project> {
   const parent = await mkdtemp(join(tmpdir(), "golden-fleet-"));
   const dir = join(parent, name);
@@ -154,7 +158,7 @@ export async function openProject(
   for (const name of PROGRAM) await cp(join(root, name), join(dir, name), { recursive: true });
   await symlink(join(root, "node_modules"), join(dir, "node_modules"));
   await prepareLab(join(dir, "lab"));
-  const lab = await startLab({ dir: join(dir, "lab"), timeScale: 0.02 });
+  const lab = await startLab({ dir: join(dir, "lab"), timeScale: 0.02, ...(nodes && { nodes }) });
   const toolchain = await ensureToolchain();
   const env = stackEnvironment(lab);
   let stack = "test";

@@ -14,18 +14,23 @@ const ONE_PASS = ["--yes", "--skip-preview"];
 /** The state is written once, at the end, not at every step. */
 const SKIP_CHECKPOINTS = { PULUMI_EXPERIMENTAL: "true", PULUMI_SKIP_CHECKPOINTS: "true" };
 
-/**
- * This program as a user runs it: `pulumi up` in the project's folder, state in a file.
- *
- * @param flags for `up` and `preview`
- */
-const program = (name: string, more: Record<string, string> = {}, flags: readonly string[] = []): Contender => ({
+interface Variant {
+  /** Added to the CLI's environment. */
+  more?: Record<string, string>;
+  /** For `up` and `preview`. */
+  flags?: readonly string[];
+  /** Nodes of the lab: each has a datastore and a replica of the template, and the clones are spread over them. */
+  nodes?: string[];
+}
+
+/** This program as a user runs it: `pulumi up` in the project's folder, state in a file. */
+const program = (name: string, { more = {}, flags = [], nodes }: Variant = {}): Contender => ({
   name,
   // The toolchain is found or built when the bench starts.
   available: () => undefined,
   async open() {
     const toolchain = await ensureToolchain();
-    const project = await openProject();
+    const project = await openProject("project", nodes ? { nodes } : {});
     const env = { ...toolchain.env, ...project.env, ...more };
     const pulumi = (...args: string[]): Command => ({
       file: toolchain.pulumi,
@@ -38,7 +43,7 @@ const program = (name: string, more: Record<string, string> = {}, flags: readonl
       want: (clones) =>
         project.configure((config) => {
           const noble = config.templates?.noble;
-          if (noble) noble.vmId = templateVmId;
+          if (noble) Object.assign(noble, { vmId: templateVmId, ...(nodes && { nodes }) });
           config.cloneSets = {
             web: {
               template: "noble",
@@ -69,7 +74,10 @@ const program = (name: string, more: Record<string, string> = {}, flags: readonl
 export const ours = program("ours");
 
 /** Looks at every VM each time, as OpenTofu does. */
-export const oursRefreshed = program("ours-refresh", {}, ["--refresh"]);
+export const oursRefreshed = program("ours-refresh", { flags: ["--refresh"] });
 
 /** The way out for large fleets where the state is in a file (docs/performance.md). */
-export const oursAtOnce = program("ours-skip-checkpoints", SKIP_CHECKPOINTS);
+export const oursAtOnce = program("ours-skip-checkpoints", { more: SKIP_CHECKPOINTS });
+
+/** Four datastores, four locks. */
+export const oursOnFourNodes = program("ours-four-nodes", { nodes: ["pve1", "pve2", "pve3", "pve4"] });

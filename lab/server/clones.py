@@ -221,7 +221,7 @@ class CloneApi:
         for drive, under_lock in zip(copies, held):
             how = "linked" if self._is_linked(full, drive) else "full"
             task.log(f"create {how} clone of drive {drive.key} ({drive.volume})")
-            async with self.storage_lock({values.get("storage") or drive.storage}):
+            async with self.storage_lock({values.get("storage") or drive.storage}, source.node):
                 await self.pause(under_lock)
                 volid = self._allocate_copy(values, source, newid, full, drive, task, made)
             await task.hold()
@@ -321,7 +321,7 @@ class CloneApi:
                 vm.config["template"] = 1
                 vm.template = True
                 stores = {d.storage for d in drives.of_config(vm.config) if d.storage in self.storages}
-                async with self.storage_lock(stores):
+                async with self.storage_lock(stores, vm.node):
                     await self.pause(TEMPLATE_SECONDS)
                     for drive in drives.of_config(vm.config):
                         if not drive.is_cdrom and disk in (None, drive.key):

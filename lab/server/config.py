@@ -214,7 +214,7 @@ class ConfigApi:
             raise die(f"{key} - cloud-init drive is already attached at '{other.key}'")
         storage = drives.split_volid(drive.volume)[0]
         creates = bool(drives.NEW_DISK.match(drive.volume)) or drive.volume.endswith(":cloudinit")
-        async with self.storage_lock({storage} if creates and storage in self.storages else set()):
+        async with self.storage_lock({storage} if creates and storage in self.storages else set(), node):
             value = await self.make_drive(vm.vmid, node, drive, task, made)
         if before is not None and not same and str(before.volume) != drives.parse(key, value).volume:
             self._detach(vm, node, before)

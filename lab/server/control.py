@@ -159,7 +159,7 @@ class Control:
             node["online"] = True
         for vm in pve.vms:
             pve.release(vm, "scenario")
-        for storage in list(pve.held_storages):
+        for storage in {storage for storage, _ in pve.held_storages}:
             self.do_release_storage_lock(storage)
         pve.storage_locks.slots, pve.storage_locks.wait = STORAGE_SLOTS, STORAGE_WAIT
         self.images.knobs = Knobs()
@@ -224,17 +224,18 @@ class Control:
     def do_release_lock(self, vmid: int) -> None:
         self.pve.release_config_lock(vmid)
 
-    async def do_hold_storage_lock(self, storage: str) -> None:
-        """Take every slot of a datastore's lock until it is released."""
-        for _ in range(self.pve.storage_locks.slots):
-            if not await self.pve.storage_locks.acquire(storage, 30):
-                raise ValueError(f"the lock of {storage} is not free")
-            self.pve.held_storages.append(storage)
+    async def do_hold_storage_lock(self, storage: str, node: str | None = None) -> None:
+        """Take every slot of a datastore's lock, on one node or on every node, until it is released."""
+        for place in sorted({self.pve.place(storage, one) for one in ([node] if node else self.pve.nodes)}):
+            for _ in range(self.pve.storage_locks.slots):
+                if not await self.pve.storage_locks.acquire(place, 30):
+                    raise ValueError(f"the lock of {place} is not free")
+                self.pve.held_storages.append((storage, place))
 
     def do_release_storage_lock(self, storage: str) -> None:
-        while storage in self.pve.held_storages:
-            self.pve.held_storages.remove(storage)
-            self.pve.storage_locks.release(storage)
+        for held in [held for held in self.pve.held_storages if held[0] == storage]:
+            self.pve.held_storages.remove(held)
+            self.pve.storage_locks.release(held[1])
 
     def do_storage_locks(self, slots: int = STORAGE_SLOTS, wait: float = STORAGE_WAIT) -> None:
         self.pve.storage_locks.slots, self.pve.storage_locks.wait = slots, wait

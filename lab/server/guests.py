@@ -196,7 +196,7 @@ class GuestApi:
             try:
                 await self.pause(CREATE_SECONDS)
                 stores = {s for s in (split_volid(d.volume)[0] for d in asked) if s in self.storages}
-                async with self.storage_lock(stores):
+                async with self.storage_lock(stores, node):
                     for drive in asked:
                         config[drive.key] = await self.make_drive(vmid, node, drive, task, made)
             except (PveError, TaskError) as error:

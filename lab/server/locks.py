@@ -73,18 +73,22 @@ class Locking:
         return max(seconds * self.time_scale, LEAST_WAIT) if self.time_scale else 5.0
 
     @asynccontextmanager
-    async def storage_lock(self, storages: set[str]):
-        """Hold the locks of these datastores, or fail as a clone's worker does."""
+    async def storage_lock(self, storages: set[str], node: str):
+        """Hold the locks of these datastores, or fail as a clone's worker does.
+
+        The lock of one that is not shared is a file of the node's (`cluster_lock_storage`).
+        """
         held: list[str] = []
         try:
             for storage in sorted(storages):
-                if not await self.storage_locks.acquire(storage, self.real_wait(self.storage_locks.wait)):
+                place = self.place(storage, node)
+                if not await self.storage_locks.acquire(place, self.real_wait(self.storage_locks.wait)):
                     raise TaskError(f"can't lock file '/var/lock/pve-manager/pve-storage-{storage}' - got timeout")
-                held.append(storage)
+                held.append(place)
             yield
         finally:
-            for storage in held:
-                self.storage_locks.release(storage)
+            for place in held:
+                self.storage_locks.release(place)
 
     @asynccontextmanager
     async def config_lock(self, vm, holder: str, log=None):

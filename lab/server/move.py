@@ -90,7 +90,7 @@ class MoveApi:
             raise die(f"volume '{old}' does not exist")
         task.log(f"create full clone of drive {key} ({old})")
         fmt = (values.get("format") or volume.format) if self.is_dir(storage) else "raw"
-        async with self.storage_lock({storage}):
+        async with self.storage_lock({storage}, vm.node):
             await self.pause(DISK_SECONDS)
             volid = self.allocate(storage, vm.node, vm.vmid, CLOUDINIT_SIZE if drive.is_cloudinit else volume.size, fmt,
                                   name=f"vm-{vm.vmid}-cloudinit" if drive.is_cloudinit else None)

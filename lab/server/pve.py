@@ -49,7 +49,7 @@ class LabPve(HttpApi, AccessApi, TaskApi, Locking, VolumeApi, ContentApi, Downlo
         self.ssh_log: list[dict] = []
         # Switches of the control interface.
         self.sftp_denied = False
-        self.held_storages: list[str] = []
+        self.held_storages: list[tuple[str, str]] = []
         # How guests behave that are not there yet, by VMID or `new` for all: {attribute: value}.
         self.guest_plans: dict[str, dict] = {}
         self.vms = VmList()

@@ -73,7 +73,7 @@ class ReassignApi:
             async with self.config_lock(source, task.upid, task.log), self.config_lock(target, task.upid, task.log):
                 drive = self._reassign_checks(values)[2]
                 task.log(f"reassign disk '{key}' from VM '{vmid}' as '{target_key}' to VM '{target_id}'")
-                async with self.storage_lock({str(drive.storage)}):
+                async with self.storage_lock({str(drive.storage)}, source.node):
                     await self.pause(RENAME_SECONDS)
                     volid = self._rename(drive, source.node, target_id)
                 self._leave(source, key, task)
