@@ -29,10 +29,10 @@ export interface ToolchainOptions {
 }
 
 /**
- * How many resources the engine works on at a time, instead of four per core of this machine: they wait for the cluster, and how
- * much that does at a time is bound by `cluster.limits`.
+ * How many resources the engine works on at a time, instead of four per core of this machine. What the cluster does at a time
+ * is bound by the program, per node and datastore: clones that wait for one node must not keep those of the others waiting.
  */
-const PARALLEL = "32";
+const PARALLEL = "128";
 
 /** Set to `build` to build everything, even if `pulumi` is on PATH or could be downloaded. */
 export const toolchainVariable = "GOLDEN_FLEET_TOOLCHAIN";

@@ -52,6 +52,25 @@ describe("limiter", () => {
     expect(await Promise.all(all)).toEqual(["a", "b", "c", "d", "e"]);
   });
 
+  it("are sixteen at a time that are started or shut down on a node, whatever else it does", async () => {
+    const begun: string[] = [];
+    const ends: (() => void)[] = [];
+    const power = (node: string) =>
+      limiter.power(node, () => {
+        begun.push(node);
+        return new Promise<void>((resolve) => ends.push(resolve));
+      });
+    for (let guest = 0; guest < 20; guest++) power("pve1");
+    power("pve2");
+    work("clone", { node: "pve1", datastore: "lvm" });
+    expect(await names()).toEqual(["clone"]);
+    expect(begun.filter((node) => node === "pve1")).toHaveLength(16);
+    expect(begun).toContain("pve2");
+    for (const end of ends.splice(0)) end();
+    await names();
+    expect(begun).toHaveLength(21);
+  });
+
   it("say why nothing happens while somebody waits", async () => {
     for (const name of ["a", "b", "c"]) work(name, { node: "pve1", datastore: "lvm" });
     await names();

@@ -17,6 +17,9 @@ export interface Slot {
   onWait: (text: string) => void;
 }
 
+/** How many guests of a node are started or shut down at a time: each is a process of PVE's, which may last for minutes. */
+const POWER_PER_NODE = 16;
+
 /**
  * How many tasks may write to a datastore, and clone a template, at a time: they wait for the datastore's lock, and fail when
  * that takes ten seconds. A shared datastore has one lock for all nodes.
@@ -42,6 +45,11 @@ export class Limiter {
       onWait(`waiting for its turn: ${clonesPerDatastore} at a time on ${datastore}`);
     // Always in this order, so that nobody waits for somebody who waits for him.
     return byDatastore(() => (byTemplate ? byTemplate(work) : work()));
+  }
+
+  /** Starts a guest, or shuts one down, when it is its turn on the node. */
+  power<T>(node: string, work: () => Promise<T>): Promise<T> {
+    return this.#queue(`power on ${node}`, POWER_PER_NODE)(work);
   }
 
   #queue(key: string, size: number): LimitFunction {
