@@ -58,14 +58,17 @@ export function stepsApi(run: Run, { inputs, messages }: Pick<Work, "inputs" | "
     atRest: (node, begun) => atRest(client, targetOf(inputs), node, messages.report, begun),
     clone: (node, source, options) => cloneGuest(client, node, source, options),
     wait: (upid, options) => waitForTask(client, upid, options),
-    migrate: (vm, target, options) => migrateVm(client, vm, target, options),
+    migrate: (vm, target, options) => limiter.migration(vm.node, () => migrateVm(client, vm, target, options)),
     intoPool: (pool, id) => intoPool(client, pool, id),
     outOfPool: (pool, id) => outOfPool(client, pool, id),
-    moveDisk: (vm, disk, options) => moveDisk(client, vm, disk, options),
+    moveDisk: (vm, disk, options) =>
+      limiter.run({ node: vm.node, datastore: disk.datastore, onWait: messages.report }, () =>
+        moveDisk(client, vm, disk, options),
+      ),
     readConfig: (node, id) => readConfig(client, node, id),
     setOptions: (vm, options) =>
       withRetry(() => writeConfig(client, vm.node, vm.vmId, options), { when: isTransient, pauseMs }),
-    growDisk: (vm, disk, onBegin) => growDisk(client, vm, disk, { onBegin }),
+    growDisk: (vm, disk, onBegin) => limiter.onNode(vm.node, () => growDisk(client, vm, disk, { onBegin })),
     findHolder: () =>
       holders.find(
         inputs,
@@ -87,17 +90,17 @@ export function stepsApi(run: Run, { inputs, messages }: Pick<Work, "inputs" | "
         const value = [`${datastore}:${sizeGiB}`, options].filter(Boolean).join(",");
         return addDisk(client, vm, { drive, value }, more);
       }),
-    deleteDisk: (vm, drive) => deleteDisk(client, vm, drive),
+    deleteDisk: (vm, drive) => limiter.onNode(vm.node, () => deleteDisk(client, vm, drive)),
     readStatus: (node, id) => readStatus(client, node, id),
     pendingOptions: (node, id) => pendingOptions(client, node, id),
-    start: (vm, options) => limiter.power(vm.node, () => startVm(client, vm, options)),
-    requestStart: (vm) => limiter.power(vm.node, () => requestStart(client, vm)),
+    start: (vm, options) => limiter.onNode(vm.node, () => startVm(client, vm, options)),
+    requestStart: (vm) => limiter.onNode(vm.node, () => requestStart(client, vm)),
     reboot: (vm, seconds) => rebootVm(client, vm, seconds),
     waitUntilReady: (guest, options, who) => waitUntilReady(client, guest, options, who),
     canSnapshot: (vm) => canSnapshot(client, vm),
     snapshots: (vm) => listSnapshots(client, vm),
-    takeSnapshot: (vm, snapshot) => takeSnapshot(client, vm, snapshot),
-    removeSnapshot: (vm, name) => removeSnapshot(client, vm, name),
+    takeSnapshot: (vm, snapshot) => limiter.onNode(vm.node, () => takeSnapshot(client, vm, snapshot)),
+    removeSnapshot: (vm, name) => limiter.onNode(vm.node, () => removeSnapshot(client, vm, name)),
     giveKeys: (guest, login, seconds, who) => giveKeys(client, guest, login, seconds, who),
   };
 }

@@ -60,7 +60,7 @@ export async function remove(run: Run, state: CloneState, messages: Messages, su
       const vm = { node: found.node, vmId };
       const onBegin = () =>
         messages.report(seconds > 0 ? `shutting ${name} down, for up to ${seconds} s` : `stopping ${name}`);
-      await run.limiter.power(vm.node, () => shutDownVm(client, vm, seconds, { onBegin }));
+      await run.limiter.onNode(vm.node, () => shutDownVm(client, vm, seconds, { onBegin }));
       if (keeping) await keepDisks(keeping, found.node);
       const datastore = made?.datastore ?? spec.templateDatastore ?? "";
       const removed = await run.limiter.run({ node: vm.node, datastore, onWait: messages.report }, () => {

@@ -52,16 +52,16 @@ describe("limiter", () => {
     expect(await Promise.all(all)).toEqual(["a", "b", "c", "d", "e"]);
   });
 
-  it("are sixteen at a time that are started or shut down on a node, whatever else it does", async () => {
+  it("are sixteen at a time of what a node does with its guests, whatever its datastores do", async () => {
     const begun: string[] = [];
     const ends: (() => void)[] = [];
-    const power = (node: string) =>
-      limiter.power(node, () => {
+    const begin = (node: string) =>
+      limiter.onNode(node, () => {
         begun.push(node);
         return new Promise<void>((resolve) => ends.push(resolve));
       });
-    for (let guest = 0; guest < 20; guest++) power("pve1");
-    power("pve2");
+    for (let guest = 0; guest < 20; guest++) begin("pve1");
+    begin("pve2");
     work("clone", { node: "pve1", datastore: "lvm" });
     expect(await names()).toEqual(["clone"]);
     expect(begun.filter((node) => node === "pve1")).toHaveLength(16);

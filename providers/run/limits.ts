@@ -17,8 +17,10 @@ export interface Slot {
   onWait: (text: string) => void;
 }
 
-/** How many guests of a node are started or shut down at a time: each is a process of PVE's, which may last for minutes. */
-const POWER_PER_NODE = 16;
+/** Guests of a node that are started, shut down or snapshotted at a time: each is a process of PVE's, which may last for minutes. */
+const TASKS_PER_NODE = 16;
+/** Guests that migrate away from a node at a time: their disks and memory share its network. */
+const MIGRATIONS_PER_NODE = 4;
 
 /**
  * How many tasks may write to a datastore, and clone a template, at a time: they wait for the datastore's lock, and fail when
@@ -47,9 +49,13 @@ export class Limiter {
     return byDatastore(() => (byTemplate ? byTemplate(work) : work()));
   }
 
-  /** Starts a guest, or shuts one down, when it is its turn on the node. */
-  power<T>(node: string, work: () => Promise<T>): Promise<T> {
-    return this.#queue(`power on ${node}`, POWER_PER_NODE)(work);
+  /** Runs what a node does with a guest when it is its turn there. */
+  onNode<T>(node: string, work: () => Promise<T>): Promise<T> {
+    return this.#queue(`on ${node}`, TASKS_PER_NODE)(work);
+  }
+
+  migration<T>(node: string, work: () => Promise<T>): Promise<T> {
+    return this.#queue(`from ${node}`, MIGRATIONS_PER_NODE)(work);
   }
 
   #queue(key: string, size: number): LimitFunction {
