@@ -50,6 +50,14 @@ function later(request, known = {}) {
       const loaded = load();
       return key === "default" && !loaded.__esModule ? loaded : loaded[key];
     },
+    has: (_, key) => key in load(),
+    ownKeys: () => Reflect.ownKeys(load()),
+    getOwnPropertyDescriptor(_, key) {
+      const loaded = load();
+      if (!Object.hasOwn(loaded, key)) return undefined;
+      // What a stand-in does not have itself must not be said to be fixed.
+      return { value: loaded[key], enumerable: true, configurable: true, writable: true };
+    },
   });
   sdk.cache[file] = standIn;
 }

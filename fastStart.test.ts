@@ -42,8 +42,12 @@ test("the SDK's own serialisation of functions, which needs all that, still work
 });
 
 test("the Automation API is there for who asks for it", () => {
-  const { stdout } = say(`${withSdk} console.log(typeof pulumi.automation.LocalWorkspace.createStack);`);
-  expect(stdout).toBe("function\n");
+  const { stdout } = say(`${withSdk}
+    import * as module from "@pulumi/pulumi/automation/index.js";
+    const { automation } = pulumi;
+    console.log(typeof automation.LocalWorkspace.createStack, typeof module.LocalWorkspace.createStack);
+    console.log("LocalWorkspace" in automation, Object.keys(automation).includes("LocalWorkspace"));`);
+  expect(stdout).toBe("function function\ntrue true\n");
 });
 
 test("no debugger is attached to a program", () => {

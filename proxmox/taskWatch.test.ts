@@ -106,3 +106,26 @@ it("where the node cannot tell, everybody has to look himself", async () => {
   await vi.advanceTimersByTimeAsync(900);
   expect(told).toEqual(["a", "b"]);
 });
+
+it("a list that does not come holds nobody up for ever, nor what begins meanwhile", async () => {
+  const told: string[] = [];
+  const watch = new TaskWatch(() => new Promise(() => {}));
+  const wait = (upid: string) =>
+    void watch.ended(upid, { begun: performance.now(), expected: 500, atMost: 5000 }).then(() => told.push(upid));
+  wait("a");
+  await vi.advanceTimersByTimeAsync(1000);
+  wait("b");
+  await vi.advanceTimersByTimeAsync(4500);
+  expect(told).toEqual(["a"]);
+  await vi.advanceTimersByTimeAsync(6000);
+  expect(told).toEqual(["a", "b"]);
+});
+
+it("kinds of which nothing is known do not make the lists more frequent than ten a second", async () => {
+  const { wait, lists } = node(...Array.from({ length: 40 }, (_, n) => `${n}`));
+  for (let n = 0; n < 40; n++) {
+    wait(`${n}`, { expected: 0 });
+    await vi.advanceTimersByTimeAsync(50);
+  }
+  expect(lists()).toBeLessThanOrEqual(21);
+});

@@ -1,7 +1,11 @@
 import { nextLook } from "./taskDurations.ts";
 
-/** Shortest time between two lists of a node's tasks, in milliseconds; shorter for a task that is younger than that. */
+/** Shortest time between two lists of a node's tasks, in milliseconds; and where one of them is younger than that. */
 const GAP_MS = 300;
+const YOUNG_GAP_MS = 100;
+
+/** How long a list may take, in milliseconds: while one is on its way, nobody hears of his task. */
+const LIST_MS = 5000;
 
 interface Waiting {
   upid: string;
@@ -49,9 +53,8 @@ export class TaskWatch {
   #plan(): void {
     clearTimeout(this.#timer);
     if (this.#isLooking || this.#waiting.size === 0) return;
-    const times = [...this.#waiting].map(({ due, begun }) =>
-      Math.max(due, this.#looked + Math.min(GAP_MS, due - begun)),
-    );
+    const gap = ({ due, begun }: Waiting) => (due - begun < GAP_MS ? YOUNG_GAP_MS : GAP_MS);
+    const times = [...this.#waiting].map((task) => Math.max(task.due, this.#looked + gap(task)));
     this.#timer = setTimeout(() => this.#look(), Math.min(...times) - performance.now());
   }
 
@@ -59,7 +62,7 @@ export class TaskWatch {
     this.#isLooking = true;
     // Tasks that begin meanwhile may be missing from the list.
     const asked = [...this.#waiting];
-    const running = await this.#running().catch(() => new Set<string>());
+    const running = await this.#list();
     this.#isLooking = false;
     const now = performance.now();
     this.#looked = now;
@@ -72,5 +75,18 @@ export class TaskWatch {
       task.done();
     }
     this.#plan();
+  }
+
+  /** What runs on the node; nothing if it cannot tell in time. */
+  async #list(): Promise<ReadonlySet<string>> {
+    const { promise: over, resolve } = Promise.withResolvers<ReadonlySet<string>>();
+    const timer = setTimeout(() => resolve(new Set()), LIST_MS);
+    try {
+      return await Promise.race([this.#running(), over]);
+    } catch {
+      return new Set();
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }

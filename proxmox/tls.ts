@@ -13,9 +13,8 @@ export interface TlsOptions {
   insecure: boolean;
 }
 
-// PVE says much in the reason phrase, which HTTP/2 (of a proxy before it) does not have. pveproxy serves few requests at a time;
-// those of a large fleet wait here.
-const COMMON = { connections: 32, connectTimeout: 10_000, headersTimeout: 60_000, bodyTimeout: 60_000, allowH2: false };
+// PVE says much in the reason phrase, which HTTP/2 (of a proxy before it) does not have.
+const COMMON = { connectTimeout: 10_000, headersTimeout: 60_000, bodyTimeout: 60_000, allowH2: false };
 
 /** The CAs of Node and of the system, SSL_CERT_FILE (as the proxmoxve plugin takes it), and the one of the config. */
 function trusted({ caFile }: TlsOptions): string[] {

@@ -9,6 +9,7 @@ import { isTransient, withRetry } from "../../proxmox/retry.ts";
 import { canSnapshot, listSnapshots, removeSnapshot, takeSnapshot } from "../../proxmox/snapshots.ts";
 import { waitForTask } from "../../proxmox/task.ts";
 import { lookUp } from "../guest/lookUp.ts";
+import type { NodeSlot } from "../run/limits.ts";
 import type { Run } from "../run/run.ts";
 import { disksOfRun } from "./disksOfRun.ts";
 import { cannotLook, elsewhere } from "./holders.ts";
@@ -51,6 +52,8 @@ export function stepsApi(run: Run, { inputs, messages }: Pick<Work, "inputs" | "
   const { holders } = disksOfRun(run);
   const { vmId, fleetId } = inputs;
   const { pauseMs } = client;
+  const onNode = <T>(node: string, kind: NodeSlot["kind"], work: () => Promise<T>) =>
+    limiter.onNode({ node, kind, onWait: messages.report }, work);
   return {
     pauseMs,
     freeMemory: () => nodeMemory.free(),
@@ -58,7 +61,7 @@ export function stepsApi(run: Run, { inputs, messages }: Pick<Work, "inputs" | "
     atRest: (node, begun) => atRest(client, targetOf(inputs), node, messages.report, begun),
     clone: (node, source, options) => cloneGuest(client, node, source, options),
     wait: (upid, options) => waitForTask(client, upid, options),
-    migrate: (vm, target, options) => limiter.migration(vm.node, () => migrateVm(client, vm, target, options)),
+    migrate: (vm, target, options) => onNode(vm.node, "migration", () => migrateVm(client, vm, target, options)),
     intoPool: (pool, id) => intoPool(client, pool, id),
     outOfPool: (pool, id) => outOfPool(client, pool, id),
     moveDisk: (vm, disk, options) =>
@@ -68,7 +71,7 @@ export function stepsApi(run: Run, { inputs, messages }: Pick<Work, "inputs" | "
     readConfig: (node, id) => readConfig(client, node, id),
     setOptions: (vm, options) =>
       withRetry(() => writeConfig(client, vm.node, vm.vmId, options), { when: isTransient, pauseMs }),
-    growDisk: (vm, disk, onBegin) => limiter.onNode(vm.node, () => growDisk(client, vm, disk, { onBegin })),
+    growDisk: (vm, disk, onBegin) => growDisk(client, vm, disk, { onBegin }),
     findHolder: () =>
       holders.find(
         inputs,
@@ -90,17 +93,19 @@ export function stepsApi(run: Run, { inputs, messages }: Pick<Work, "inputs" | "
         const value = [`${datastore}:${sizeGiB}`, options].filter(Boolean).join(",");
         return addDisk(client, vm, { drive, value }, more);
       }),
-    deleteDisk: (vm, drive) => limiter.onNode(vm.node, () => deleteDisk(client, vm, drive)),
+    deleteDisk: (vm, drive) => onNode(vm.node, "task", () => deleteDisk(client, vm, drive)),
     readStatus: (node, id) => readStatus(client, node, id),
     pendingOptions: (node, id) => pendingOptions(client, node, id),
-    start: (vm, options) => limiter.onNode(vm.node, () => startVm(client, vm, options)),
-    requestStart: (vm) => limiter.onNode(vm.node, () => requestStart(client, vm)),
-    reboot: (vm, seconds) => rebootVm(client, vm, seconds),
-    waitUntilReady: (guest, options, who) => waitUntilReady(client, guest, options, who),
+    start: (vm, options) => onNode(vm.node, "task", () => startVm(client, vm, options)),
+    requestStart: (vm) => onNode(vm.node, "task", () => requestStart(client, vm)),
+    reboot: (vm, seconds) => onNode(vm.node, "task", () => rebootVm(client, vm, seconds)),
+    waitUntilReady: (guest, options, who) =>
+      onNode(guest.node, "guest", () => waitUntilReady(client, guest, options, who)),
     canSnapshot: (vm) => canSnapshot(client, vm),
     snapshots: (vm) => listSnapshots(client, vm),
-    takeSnapshot: (vm, snapshot) => limiter.onNode(vm.node, () => takeSnapshot(client, vm, snapshot)),
-    removeSnapshot: (vm, name) => limiter.onNode(vm.node, () => removeSnapshot(client, vm, name)),
-    giveKeys: (guest, login, seconds, who) => giveKeys(client, guest, login, seconds, who),
+    takeSnapshot: (vm, snapshot) => onNode(vm.node, "task", () => takeSnapshot(client, vm, snapshot)),
+    removeSnapshot: (vm, name) => onNode(vm.node, "task", () => removeSnapshot(client, vm, name)),
+    giveKeys: (guest, login, seconds, who) =>
+      onNode(guest.node, "guest", () => giveKeys(client, guest, login, seconds, who)),
   };
 }

@@ -52,16 +52,21 @@ export async function remove(run: Run, state: CloneState, messages: Messages, su
   await stage({ stage: `delete ${name}`, node, vmId }, async () => {
     // It may be migrated between the look and the deletion, which then finds nothing where it was.
     for (let moves = 0; moves < MOVES; moves++) {
-      const found = await atRest(client, target, node, messages.report);
-      if (!found || !isThisClone(found, state)) return;
-      assertUnprotected(found, vmId);
       const keeping = successor && { run, state, messages, ...successor };
-      if (keeping) await assertKeepable(keeping, found);
-      const vm = { node: found.node, vmId };
       const onBegin = () =>
         messages.report(seconds > 0 ? `shutting ${name} down, for up to ${seconds} s` : `stopping ${name}`);
-      await run.limiter.onNode(vm.node, () => shutDownVm(client, vm, seconds, { onBegin }));
-      if (keeping) await keepDisks(keeping, found.node);
+      // It is looked at when it is its turn, which may be minutes from now.
+      const vm = await run.limiter.onNode({ node, kind: "task", onWait: messages.report }, async () => {
+        const found = await atRest(client, target, node, messages.report);
+        if (!found || !isThisClone(found, state)) return undefined;
+        assertUnprotected(found, vmId);
+        if (keeping) await assertKeepable(keeping, found);
+        const at = { node: found.node, vmId };
+        await shutDownVm(client, at, seconds, { onBegin });
+        return at;
+      });
+      if (!vm) return;
+      if (keeping) await keepDisks(keeping, vm.node);
       const datastore = made?.datastore ?? spec.templateDatastore ?? "";
       const removed = await run.limiter.run({ node: vm.node, datastore, onWait: messages.report }, () => {
         messages.report(`deleting ${name}`);

@@ -52,23 +52,31 @@ describe("limiter", () => {
     expect(await Promise.all(all)).toEqual(["a", "b", "c", "d", "e"]);
   });
 
-  it("are sixteen at a time of what a node does with its guests, whatever its datastores do", async () => {
+  it.each([
+    ["task", 16],
+    ["migration", 4],
+    ["guest", 8],
+  ] as const)("are, of each kind that a node does with its guests, no more than it can do: %s", async (kind, most) => {
     const begun: string[] = [];
     const ends: (() => void)[] = [];
     const begin = (node: string) =>
-      limiter.onNode(node, () => {
+      limiter.onNode({ node, kind, onWait }, () => {
         begun.push(node);
         return new Promise<void>((resolve) => ends.push(resolve));
       });
-    for (let guest = 0; guest < 20; guest++) begin("pve1");
+    for (let guest = 0; guest < most; guest++) begin("pve1");
+    await names();
+    expect(messages).toEqual([]);
+    begin("pve1");
     begin("pve2");
     work("clone", { node: "pve1", datastore: "lvm" });
     expect(await names()).toEqual(["clone"]);
-    expect(begun.filter((node) => node === "pve1")).toHaveLength(16);
+    expect(messages).toEqual([`waiting for its turn: ${most} at a time on pve1`]);
+    expect(begun.filter((node) => node === "pve1")).toHaveLength(most);
     expect(begun).toContain("pve2");
     for (const end of ends.splice(0)) end();
     await names();
-    expect(begun).toHaveLength(21);
+    expect(begun).toHaveLength(most + 2);
   });
 
   it("say why nothing happens while somebody waits", async () => {

@@ -17,10 +17,22 @@ export interface Slot {
   onWait: (text: string) => void;
 }
 
-/** Guests of a node that are started, shut down or snapshotted at a time: each is a process of PVE's, which may last for minutes. */
-const TASKS_PER_NODE = 16;
-/** Guests that migrate away from a node at a time: their disks and memory share its network. */
-const MIGRATIONS_PER_NODE = 4;
+/** What a node does at a time, by kind. */
+const PER_NODE = {
+  /** Guests that are started, shut down, rebooted or snapshotted: each is a process of PVE's, which may last for minutes. */
+  task: 16,
+  /** Guests that migrate away: their disks and memory share the node's network. */
+  migration: 4,
+  /** Guests whose agent is waited for: an ask that nobody answers keeps one of pvedaemon's three workers busy for three seconds. */
+  guest: 8,
+};
+
+export interface NodeSlot {
+  node: string;
+  kind: keyof typeof PER_NODE;
+  /** Told when others are before this one. */
+  onWait: (text: string) => void;
+}
 
 /**
  * How many tasks may write to a datastore, and clone a template, at a time: they wait for the datastore's lock, and fail when
@@ -50,12 +62,11 @@ export class Limiter {
   }
 
   /** Runs what a node does with a guest when it is its turn there. */
-  onNode<T>(node: string, work: () => Promise<T>): Promise<T> {
-    return this.#queue(`on ${node}`, TASKS_PER_NODE)(work);
-  }
-
-  migration<T>(node: string, work: () => Promise<T>): Promise<T> {
-    return this.#queue(`from ${node}`, MIGRATIONS_PER_NODE)(work);
+  onNode<T>({ node, kind, onWait }: NodeSlot, work: () => Promise<T>): Promise<T> {
+    const size = PER_NODE[kind];
+    const queue = this.#queue(`${kind} on ${node}`, size);
+    if (queue.activeCount >= size) onWait(`waiting for its turn: ${size} at a time on ${node}`);
+    return queue(work);
   }
 
   #queue(key: string, size: number): LimitFunction {

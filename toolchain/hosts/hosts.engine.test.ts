@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -73,4 +73,15 @@ describe("the hosts run a program through its whole life", () => {
   test("destroy", async () => {
     expect(await pulumi("destroy", "--yes", "--skip-preview")).toMatchObject({ code: 0 });
   });
+});
+
+test("the host of the dynamic providers is started for a program that has registered nothing yet", async () => {
+  const startHost = join(checkout.root, "providers/dynamic/startHost.ts");
+  writeFileSync(join(folder, "index.ts"), `import { startHost } from ${JSON.stringify(startHost)};\nstartHost();\n`);
+  const { code, stdout } = await up();
+  expect(code, stdout).toBe(0);
+  expect(stdout).not.toMatch(/error|warning/i);
+  // The engine keeps which hosts a program needs.
+  const { stdout: state } = await pulumi("stack", "export");
+  expect(state).toContain('"type": "pulumi:providers:pulumi-nodejs"');
 });
