@@ -12,9 +12,12 @@ function waiting() {
   const { client, asked } = fakeClient(() => []);
   const turns: string[] = [];
   const run = new Run(client, { limits: { clonesPerTemplate: 1, clonesPerDatastore: 1 } } as never);
-  const never = () => new Promise<never>(() => {});
-  run.limiter.onNode = ({ node, kind }: NodeSlot) => (turns.push(`${kind} on ${node}`), never());
-  run.limiter.run = ({ node, datastore }: Slot) => (turns.push(`${datastore} on ${node}`), never());
+  const wait = (turn: string) => {
+    turns.push(turn);
+    return new Promise<never>(() => {});
+  };
+  run.limiter.onNode = ({ node, kind }: NodeSlot) => wait(`${kind} on ${node}`);
+  run.limiter.run = ({ node, datastore }: Slot) => wait(`${datastore} on ${node}`);
   const inputs = { vmId: 9101, places: [] } as unknown as Work["inputs"];
   const messages = { report: () => {}, progress: () => {}, info: () => {}, warn: () => {} };
   return { api: stepsApi(run, { inputs, messages }), turns, asked };
