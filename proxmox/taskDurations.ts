@@ -19,8 +19,8 @@ export class TaskDurations {
 const SHORTEST = 30;
 
 /** Steps between looks: as long as the task is old, up to this many milliseconds, and no less than this part of its age. */
-const STEP_MS = 300;
-const STEP = 0.15;
+const STEP_MS = 250;
+const STEP = 0.1;
 
 const within = (ms: number, shortest: number, longest: number) => Math.min(Math.max(ms, shortest), longest);
 

@@ -69,7 +69,7 @@ it("tasks that begin one after the other do not make the lists more frequent", a
     wait(`${n}`, { expected: 500 });
     await vi.advanceTimersByTimeAsync(50);
   }
-  expect(lists()).toBeLessThanOrEqual(2000 / 300 + 1);
+  expect(lists()).toBeLessThanOrEqual(2000 / 250 + 1);
 });
 
 it("a task that begins while the list is on its way is not taken to have ended", async () => {

@@ -1,7 +1,7 @@
 import { nextLook } from "./taskDurations.ts";
 
 /** Shortest time between two lists of a node's tasks, in milliseconds; and where one of them is younger than that. */
-const GAP_MS = 300;
+const GAP_MS = 250;
 const YOUNG_GAP_MS = 100;
 
 /** How long a list may take, in milliseconds: while one is on its way, nobody hears of his task. */
