@@ -50,7 +50,7 @@ export async function program() {
   if (lost) pulumi.log.warn(lost);
 
   // The rest keeps Node busy, seconds long for a thousand clones. A few turns are enough for preflight to be on its way, so
-  // that the engine starts the host of its provider meanwhile.
+  // that it asks the cluster meanwhile.
   for (let turns = 0; turns < 10; turns++) await turn();
 
   const { cluster, login } = config;

@@ -32,6 +32,9 @@ export interface RunningTask {
   id: string;
 }
 
+/** A task that has just ended is in the list of those that run until PVE archives it. */
+const runs = ({ endtime }: { endtime?: number }): boolean => endtime === undefined;
+
 /** Tasks of a type, or of a VM, that run on a node now: the login's own, and all with Sys.Audit. */
 export async function runningTasks(
   client: PveClient,
@@ -42,14 +45,13 @@ export async function runningTasks(
     source: "active",
     ...filter,
   });
-  // A task that has just ended is in the list until PVE archives it.
-  return tasks.filter(({ endtime }) => endtime === undefined);
+  return tasks.filter(runs);
 }
 
 /** UPIDs of all tasks that run on a node, as it says at the first asking. */
 export async function runningUpids(client: PveClient, node: string): Promise<ReadonlySet<string>> {
   const tasks = await client.getOnce<ListedTask[]>(path`/nodes/${node}/tasks`, { source: "active", limit: 1000 });
-  return new Set(tasks.filter(({ endtime }) => endtime === undefined).map(({ upid }) => upid));
+  return new Set(tasks.filter(runs).map(({ upid }) => upid));
 }
 
 /** A task as the node's list has it. */

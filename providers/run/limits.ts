@@ -34,6 +34,10 @@ export interface NodeSlot {
   onWait: (text: string) => void;
 }
 
+function sayIfFull({ activeCount, concurrency }: LimitFunction, where: string, onWait: Slot["onWait"]): void {
+  if (activeCount >= concurrency) onWait(`waiting for its turn: ${concurrency} at a time on ${where}`);
+}
+
 /**
  * How many tasks may write to a datastore, and clone a template, at a time: they wait for the datastore's lock, and fail when
  * that takes ten seconds. A shared datastore has one lock for all nodes.
@@ -55,17 +59,15 @@ export class Limiter {
     const isShared = (await this.#sharedDatastores(node)).has(datastore);
     const byDatastore = this.#queue(isShared ? datastore : `${node}/${datastore}`, clonesPerDatastore);
     const byTemplate = sourceVmId === undefined ? undefined : this.#queue(`${node}/${sourceVmId}`, clonesPerTemplate);
-    if (byDatastore.activeCount >= clonesPerDatastore)
-      onWait(`waiting for its turn: ${clonesPerDatastore} at a time on ${datastore}`);
+    sayIfFull(byDatastore, datastore, onWait);
     // Always in this order, so that nobody waits for somebody who waits for him.
     return byDatastore(() => (byTemplate ? byTemplate(work) : work()));
   }
 
   /** Runs what a node does with a guest when it is its turn there. */
   onNode<T>({ node, kind, onWait }: NodeSlot, work: () => Promise<T>): Promise<T> {
-    const size = PER_NODE[kind];
-    const queue = this.#queue(`${kind} on ${node}`, size);
-    if (queue.activeCount >= size) onWait(`waiting for its turn: ${size} at a time on ${node}`);
+    const queue = this.#queue(`${kind} on ${node}`, PER_NODE[kind]);
+    sayIfFull(queue, node, onWait);
     return queue(work);
   }
 
